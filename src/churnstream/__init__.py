@@ -1,0 +1,1 @@
+"""churnstream scores customers for churn as their events pass through Kafka."""

@@ -1,0 +1,1 @@
+"""Reads predictions and says what they mean. Knows nothing of Kafka."""

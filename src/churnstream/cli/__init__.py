@@ -1,0 +1,70 @@
+"""The command line: one short function per command, which wires the parts together.
+
+Heavy imports stay inside the commands, so that `churnstream --help` answers at once.
+"""
+
+import os
+import sys
+
+import click
+
+from churnstream.cli import cluster, demo, flow, models, results
+from churnstream.errors import ChurnstreamError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="churnstream")
+def cli() -> None:
+    """Score customers for churn as their events pass through Kafka.
+
+    \b
+    Try it:         churnstream demo
+    Run it:         churnstream train
+                    churnstream topics create --broker HOST:9092
+                    churnstream consume --broker HOST:9092
+                    churnstream produce --broker HOST:9092 --events-per-sec 100
+
+    Settings come from defaults, config.yaml, CHURNSTREAM_… variables and flags; later ones win.
+    Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
+    """
+
+
+for command in (
+    demo.demo,
+    cluster.broker,
+    cluster.topics,
+    models.train,
+    models.predict,
+    models.batch_predict,
+    flow.produce,
+    flow.consume,
+    results.report,
+    results.dead_letters,
+    cluster.health,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every failure is one line on stderr and an exit code."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; see: {context.command_path} --help" if context else ""
+        _fail(error.format_message().rstrip(".") + hint, error.exit_code)
+    except click.Abort:
+        _fail("interrupted", 1)
+    except BrokenPipeError:
+        # The reader of our output has seen enough, as `head` has; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except ChurnstreamError as error:
+        _fail(str(error), error.exit_code, error)
+
+
+def _fail(message: str, code: int, error: ChurnstreamError | None = None) -> None:
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    if error is not None and "debug" in sys.argv:
+        raise error
+    sys.exit(code)

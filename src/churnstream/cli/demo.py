@@ -1,0 +1,146 @@
+"""demo: the whole flow in one go."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import options
+from churnstream.cli.progress import progress
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from churnstream.config import Settings
+    from churnstream.dataset import Dataset
+    from churnstream.streaming.kafka.admin import Admin
+
+_LETTERS = Path("reports/dead-letters.jsonl")
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the broker running afterwards, until Ctrl-C.")
+@options.dataset
+@options.model
+@options.summary
+@options.with_settings
+def demo(settings: Settings, keep: bool) -> None:
+    """The whole flow on an embedded broker: train, produce, score, summary.
+
+    Sends every customer and one record of each broken kind, and shows what became of them.
+
+    \b
+    Example: churnstream demo
+    """
+    from churnstream.dataset import open_dataset
+    from churnstream.streaming.embedded import embedded_broker
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.stop import Stop
+    from churnstream.streaming.topics import create
+
+    # A plain SIGTERM would end us without stopping the broker.
+    signal.signal(signal.SIGTERM, _interrupt)
+    with embedded_broker() as address:
+        kafka = settings.kafka.model_copy(update={"brokers": address})
+        consumer = settings.consumer.model_copy(update={"mode": "batch"})
+        settings = settings.model_copy(update={"kafka": kafka, "consumer": consumer})
+        _say(f"broker ready at {address}")
+        admin = Admin(kafka)
+        created = create(admin, settings)
+        _say(f"topics created: {', '.join(created)}")
+        dataset = open_dataset(settings.producer.dataset)
+        _train(settings)
+        _produce(settings, dataset)
+        _score(settings, admin)
+        if keep:
+            stop = Stop()
+            stop.listen()
+            click.echo(f"the broker keeps running at {address}; stop it with Ctrl-C, look with:")
+            click.echo(f"  churnstream dead-letters list --broker {address}")
+            click.echo(f"  churnstream topics describe --broker {address}")
+            stop.wait()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(what: str) -> None:
+    click.echo(f"{click.style('✓', fg='green')} {what}")
+
+
+def _train(settings: Settings) -> None:
+    from churnstream.cli.models import train_and_save
+
+    begin = time.monotonic()
+    manifest = train_and_save(settings)
+    _say(
+        f"model {manifest.version} trained in {time.monotonic() - begin:.0f} s, "
+        f"test ROC AUC {manifest.test.roc_auc:.3f}"
+    )
+
+
+def _produce(settings: Settings, dataset: Dataset) -> None:
+    from churnstream.encoding import encode_events
+    from churnstream.streaming.broken import broken_records
+    from churnstream.streaming.checkpoint import FileSink, Source
+    from churnstream.streaming.kafka.writer import Record, Writer
+    from churnstream.streaming.producer import produce_batch
+    from churnstream.streaming.stop import Stop
+
+    writer = Writer(settings.kafka)
+    topic = settings.topics.input
+    first = encode_events(next(dataset.batches(1)), datetime.now(UTC)).values[0]
+    broken: list[Record] = [
+        {"key": record.key, "value": record.value} for record in broken_records(json.loads(first))
+    ]
+    with progress("customers sent") as show:
+        # A new broker is empty, so the place of an earlier run means nothing here.
+        result = produce_batch(
+            dataset,
+            FileSink(writer, Source(dataset.digest(), topic), settings.producer.checkpoint_file),
+            batch_size=settings.producer.batch_size,
+            resume=False,
+            stop=Stop(),
+            on_rows=show,
+        )
+    writer.send(topic, broken)
+    writer.flush()
+    _say(f"{result.sent:,} customers and {len(broken)} broken records sent to {topic}")
+
+
+def _score(settings: Settings, admin: Admin) -> None:
+    from churnstream.cli.flow import consume_batch, finish_batch
+    from churnstream.model.manifest import load
+    from churnstream.streaming.stop import Stop
+
+    stop = Stop()
+    summary = consume_batch(settings, admin, load(settings.model.path), stop)
+    _say(f"{summary.messages_read:,} events read: each one scored or set aside")
+    click.echo()
+    finish_batch(summary, settings)
+    _write_letters(settings, admin)
+
+
+def _write_letters(settings: Settings, admin: Admin) -> None:
+    """Keep the dead letters in a file: the demo's broker takes its topics with it."""
+    import msgspec
+
+    from churnstream.cli.results import letter_row
+    from churnstream.streaming.replay import Filter, find
+
+    _LETTERS.parent.mkdir(parents=True, exist_ok=True)
+    with _LETTERS.open("wb") as file:
+        for found in find(settings, admin, Filter()):
+            for pair in found:
+                file.write(msgspec.json.encode(letter_row(*pair)) + b"\n")
+    click.echo(
+        f"dead letters are in {settings.topics.deadletter}, and in {_LETTERS} because the demo's "
+        "broker ends with it; look with: churnstream demo --keep"
+    )

@@ -1,0 +1,128 @@
+"""Flags that set settings, and the step from flags to `Settings`."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+ANY_PATH = click.Path(path_type=Path)
+
+
+def setting(path: str, *flags: str, **details: Any) -> Decorator:  # noqa: ANN401  # click's own
+    """A flag for the setting `section.name`; without the flag, the other sources decide."""
+    return click.option(*flags, path.replace(".", "__"), default=None, **details)
+
+
+def _together(*decorators: Decorator) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.reduce(lambda f, decorator: decorator(f), reversed(decorators), function)
+
+    return decorate
+
+
+_logs = _together(
+    click.option("--config", type=EXISTING_FILE, help="YAML file of settings [config.yaml]."),
+    setting("log.level", "--log-level", help="debug, info, warning or error [info]."),
+    setting("log.format", "--log-format", help="console or json [console]."),
+)
+
+kafka = _together(
+    setting(
+        "kafka.brokers",
+        "--broker",
+        "--bootstrap-servers",
+        metavar="HOST:PORT,…",
+        help="The brokers [127.0.0.1:9092].",
+    ),
+    click.option(
+        "-X",
+        "properties",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Any librdkafka property, as -X security.protocol=SSL; repeatable.",
+    ),
+    setting("topics.input", "--input-topic", "--topic", help="[telco.raw.customers]"),
+    setting("topics.output", "--output-topic", help="[telco.churn.predictions]"),
+    setting("topics.deadletter", "--deadletter-topic", help="[telco.deadletter]"),
+    setting("consumer.group", "--group", help="Consumer group [churnstream]."),
+)
+
+dataset = setting(
+    "producer.dataset",
+    "--dataset",
+    type=ANY_PATH,
+    help="CSV or Parquet file of customers [the bundled 7,043].",
+)
+
+model = setting(
+    "model.path", "--model", type=ANY_PATH, help="Folder of the model [models/telco-churn]."
+)
+
+summary = _together(
+    setting(
+        "summary.path",
+        "--summary",
+        type=ANY_PATH,
+        help="Where the summary goes [reports/summary.json].",
+    ),
+    setting("summary.top_k", "--top", type=int, help="Customers at risk to list [10]."),
+)
+
+window = _together(
+    setting(
+        "consumer.start",
+        "--from",
+        metavar="WHEN|P:OFFSET,…",
+        help="Window start: a timestamp, or offsets by partition.",
+    ),
+    setting(
+        "consumer.end",
+        "--to",
+        metavar="WHEN|P:OFFSET,…",
+        help="Window end, exclusive.",
+    ),
+)
+
+
+def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a command with `Settings` in place of the flags that set settings."""
+
+    @_logs
+    @functools.wraps(function)
+    def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
+        from churnstream.config import load
+        from churnstream.observe.logs import configure
+
+        flags: dict[str, dict[str, Any]] = {}
+        for name in [name for name in values if "__" in name]:
+            value = values.pop(name)
+            section, _, key = name.partition("__")
+            if value is not None:
+                flags.setdefault(section, {})[key] = value
+        if properties:
+            flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))
+        settings = load(config, flags)
+        configure(settings.log.level, settings.log.format)
+        return function(settings, **values)
+
+    return command
+
+
+def _property(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        # The text is not repeated: it may be a password.
+        raise click.BadParameter("expected NAME=VALUE", param_hint="-X")
+    return name, value
+
+
+def echo_json(value: object) -> None:
+    """Write a record or a list of records to stdout as readable JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -1,0 +1,184 @@
+"""report and dead-letters: what became of the events."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from churnstream.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from churnstream.analytics.summary import Summary
+    from churnstream.config import Settings
+    from churnstream.messages import DeadLetter
+    from churnstream.streaming.history import History
+    from churnstream.streaming.kafka.client import Message
+    from churnstream.streaming.replay import Filter
+
+_WHEN = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+
+
+@click.command()
+@options.window
+@options.summary
+@options.kafka
+@options.with_settings
+def report(settings: Settings) -> None:
+    """Sum up predictions that are in the topic already.
+
+    The window speaks of events: their time, or their offsets in the input topic.
+
+    \b
+    Example: churnstream report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z
+    """
+    from churnstream.cli.flow import finish_batch, letters_hint
+    from churnstream.streaming.history import History
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.window import resolve
+
+    admin, topic = Admin(settings.kafka), settings.topics.input
+    starts, ends = admin.beginnings(topic), admin.ends(topic)
+    if settings.consumer.start:
+        starts |= resolve(admin, topic, settings.consumer.start, "--from")
+    if settings.consumer.end:
+        ends |= resolve(admin, topic, settings.consumer.end, "--to")
+    summary = _summarise(History(settings, admin, starts, ends), settings)
+    finish_batch(summary, settings)
+    letters_hint(summary, settings)
+
+
+def _summarise(history: History, settings: Settings) -> Summary:
+    from churnstream.analytics.summary import SummaryBuilder
+
+    begin = time.monotonic()
+    builder = SummaryBuilder(top_k=settings.summary.top_k)
+    for batch in history.scored():
+        builder.add(*batch)
+    for rejection, partition, offset in history.rejected():
+        builder.add_rejected([rejection], [partition], [offset])
+    return builder.build(
+        model_versions=list(history.versions),
+        threshold=None,
+        duration_s=time.monotonic() - begin,
+    )
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at refused records, and send them back."""
+
+
+def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--reason", multiple=True, help="Only this reason; repeatable."),
+        click.option("--since", type=_WHEN, help="Refused at this time or later, UTC."),
+        click.option("--until", type=_WHEN, help="Refused before this time, UTC."),
+        click.option("--offset", multiple=True, type=int, help="Only this offset; repeatable."),
+    ):
+        function = option(function)
+    return function
+
+
+def _filter(values: dict[str, Any]) -> Filter:
+    from datetime import UTC
+
+    from churnstream.messages import REASONS
+    from churnstream.streaming.replay import Filter
+
+    for reason in values["reason"]:
+        if reason not in REASONS:
+            known = ", ".join(REASONS)
+            raise click.BadParameter(f"{reason!r} is none of {known}", param_hint="--reason")
+    since, until = (
+        values[name] and values[name].replace(tzinfo=UTC) for name in ("since", "until")
+    )
+    return Filter(values["reason"], since, until, values["offset"])
+
+
+@dead_letters.command("list")
+@_filters
+@click.option("--limit", default=50, show_default=True, help="Show at most so many.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines, with the record's value.")
+@options.kafka
+@options.with_settings
+def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: Any) -> None:  # noqa: ANN401
+    """Show refused records and why.
+
+    \b
+    Examples: churnstream dead-letters list --reason unknown_category
+              churnstream dead-letters list --json | jq .value
+    """
+    from itertools import chain, islice
+
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.replay import find
+
+    found = chain.from_iterable(find(settings, Admin(settings.kafka), _filter(values)))
+    shown = [letter_row(*pair) for pair in islice(found, limit)]
+    more = sum(1 for _ in found)
+    if as_json:
+        import msgspec
+
+        for row in shown:
+            click.echo(msgspec.json.encode(row).decode())
+    else:
+        _print_letters(shown)
+    if more or not shown:
+        click.echo(f"{more:,} more; see --limit" if more else "no dead letters", err=True)
+
+
+def letter_row(record: Message, letter: DeadLetter) -> dict[str, object]:
+    """A dead letter as `dead-letters list --json` shows it."""
+    key, value = record.key(), record.value()
+    return {
+        "offset": record.offset(),
+        "reason": letter.reason,
+        "message": letter.message,
+        "attempt": letter.attempt,
+        "failed_at": letter.failed_at,
+        "source": f"{letter.topic}/{letter.partition}@{letter.offset}",
+        "key": None if key is None else key.decode(errors="replace"),
+        "value": None if value is None else value.decode(errors="replace"),
+    }
+
+
+def _print_letters(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, justify in (("offset", "right"), ("tries", "right"), ("source", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("what is wrong", overflow="fold")
+    for row in rows:
+        place = row["source"].rpartition("/")[2]
+        table.add_row(str(row["offset"]), str(row["attempt"]), place, Text(row["message"]))
+    if rows:
+        Console().print(table)
+
+
+@dead_letters.command("replay")
+@_filters
+@click.option("--dry-run", is_flag=True, help="Only say how many would be sent back.")
+@options.kafka
+@options.with_settings
+def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: ANN401
+    """Send refused records back to where they came from, each one once.
+
+    \b
+    Example: churnstream dead-letters replay --reason unknown_category --dry-run
+    """
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.replay import Replay
+
+    job = Replay(settings, Admin(settings.kafka))
+    wanted = _filter(values)
+    if dry_run:
+        click.echo(f"{job.pending(wanted):,} dead letters would be sent back")
+    else:
+        click.echo(f"{job.run(wanted):,} dead letters sent back")

@@ -1,0 +1,223 @@
+"""Settings: defaults < config.yaml < environment < flags.
+
+The only module that reads the environment. A setting `section.name` is `section: {name: …}` in
+`config.yaml` and `CHURNSTREAM_SECTION__NAME` in the environment.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+
+from churnstream.errors import ConfigurationError
+
+DEFAULT_FILE = Path("config.yaml")
+PREFIX = "CHURNSTREAM_"
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and a name that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(Section):
+    """How to reach the broker."""
+
+    brokers: str = Field("127.0.0.1:9092", min_length=1, description="HOST:PORT, comma-separated")
+    startup_timeout: float = Field(
+        10.0, gt=0, description="seconds to wait for a broker's first answer"
+    )
+    client: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        repr=False,  # it may hold a password
+        description="any librdkafka property, for SASL, TLS and tuning; never printed",
+    )
+
+
+class TopicSettings(Section):
+    """The topics, and how they are created where they do not exist."""
+
+    input: str = Field("telco.raw.customers", description="customers, one event a record")
+    output: str = Field("telco.churn.predictions", description="predictions")
+    deadletter: str = Field("telco.deadletter", description="records that were refused, untouched")
+    checkpoint: str = Field(
+        "telco.producer.checkpoints", description="the batch producer's place in its files"
+    )
+    partitions: int = Field(3, ge=1, description="partitions of input and output when created")
+    replication_factor: int = Field(1, ge=1, description="copies of each partition when created")
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "TopicSettings":
+        names = [self.input, self.output, self.deadletter, self.checkpoint]
+        if len(set(names)) < len(names):
+            raise ValueError("input, output, deadletter and checkpoint must be four topics")
+        return self
+
+
+class ProducerSettings(Section):
+    """Rows of customers into events."""
+
+    mode: Literal["streaming", "batch"] = Field(
+        "streaming", description="random customers until stopped, or the whole file in order"
+    )
+    dataset: Path | None = Field(None, description="CSV or Parquet file; none: the bundled one")
+    events_per_sec: float = Field(10.0, gt=0, description="streaming: the rate to hold")
+    max_events: int | None = Field(None, ge=1, description="streaming: stop after so many events")
+    duration: float | None = Field(None, gt=0, description="streaming: stop after so many seconds")
+    seed: int | None = Field(
+        None, description="streaming: makes the choice of customers repeatable"
+    )
+    batch_size: int = Field(1000, ge=1, description="batch: rows between two checkpoints")
+    checkpoint_file: Path = Field(
+        Path(".churnstream/producer-checkpoint.json"),
+        description="batch: the place in the file, for brokers without transactions",
+    )
+    resume: bool = Field(True, description="batch: go on where the last run stopped")
+
+
+class ConsumerSettings(Section):
+    """Events into predictions and dead letters."""
+
+    mode: Literal["streaming", "batch"] = Field(
+        "streaming", description="score until stopped, or a bounded window"
+    )
+    group: str = Field("churnstream", min_length=1, description="consumer group")
+    instance: str = Field(
+        "0", min_length=1, description="this process within the group; its transactions' identity"
+    )
+    delivery: Literal["exactly-once", "at-least-once"] = Field(
+        "exactly-once", description="at-least-once trades the guarantee for latency"
+    )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="consumer: the new protocol of KIP-848, for brokers from 4.0"
+    )
+    batch_size: int = Field(5000, ge=1, description="most events scored and committed at once")
+    max_messages: int | None = Field(None, ge=1, description="batch: stop after so many records")
+    start: str | None = Field(
+        None, description="batch: window start, a timestamp or PARTITION:OFFSET,…"
+    )
+    end: str | None = Field(
+        None, description="batch: window end (exclusive), a timestamp or PARTITION:OFFSET,…"
+    )
+
+
+class ModelSettings(Section):
+    """The model that scores."""
+
+    path: Path = Field(Path("models/telco-churn"), description="folder of the saved model")
+    seed: int = Field(42, description="training: split and boosting")
+
+
+class SummarySettings(Section):
+    """The summary of a batch."""
+
+    path: Path = Field(Path("reports/summary.json"), description="where the summary is written")
+    top_k: int = Field(10, ge=0, description="how many customers at risk are listed")
+
+
+class LogSettings(Section):
+    """Logs, always on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
+    format: Literal["console", "json"] = Field("console", description="readable or one JSON a line")
+
+
+class Settings(BaseSettings):
+    """Every setting of churnstream, frozen."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+    _file: ClassVar[Path | None] = None
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    producer: ProducerSettings = ProducerSettings()
+    consumer: ConsumerSettings = ConsumerSettings()
+    model: ModelSettings = ModelSettings()
+    summary: SummarySettings = SummarySettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, and that over the file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, cls._file)
+
+
+def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
+    """Merge the sources into one `Settings`.
+
+    Args:
+        file: A YAML file; None reads `config.yaml` in the working folder if there is one.
+        flags: Values from the command line, by section and name.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or a setting is unknown or out of range.
+    """
+    if file is not None and not file.is_file():
+        raise ConfigurationError(f"no configuration file at {file}; see --config")
+    _refuse_unknown_variables()
+    source = file or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    # pydantic-settings takes the file from the class, so each call gets a class of its own.
+    bound = type("Settings", (Settings,), {"_file": source, "__module__": __name__})
+    try:
+        return bound(**(flags or {}))  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise ConfigurationError(_in_words(error)) from error
+    except (SettingsError, yaml.YAMLError, OSError, ValueError, TypeError) as error:
+        where = source or "the environment"
+        raise ConfigurationError(
+            f"settings from {where} cannot be read: {' '.join(str(error).split())}"
+        ) from error
+
+
+def variable(section: str, name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{section}__{name}".upper()
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would otherwise be ignored in silence."""
+    known = {f"{PREFIX}{section}".upper() for section in Settings.model_fields}
+    for section, field in Settings.model_fields.items():
+        section_type = field.annotation
+        assert isinstance(section_type, type)  # noqa: S101  # for the type checker
+        assert issubclass(section_type, Section)  # noqa: S101
+        known |= {variable(section, name) for name in section_type.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigurationError(f"unknown environment variable {name}{hint}")
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    setting = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting; config.yaml in the repository lists all"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"setting {setting}: {message[:1].lower()}{message[1:]}{more}"

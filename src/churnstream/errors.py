@@ -1,0 +1,60 @@
+"""Everything that churnstream raises, as one tree.
+
+ChurnstreamError            a fault: the command says it in one line and exits 1
+├── ConfigurationError      wrong use or wrong settings: exit 2
+├── DataError               a file of customers cannot be used
+├── ModelError              a model cannot be loaded, trusted or used
+├── BrokerError             the broker refused or could not be reached
+│   ├── BrokerUnreachableError   nobody answered in time
+│   ├── TopicMissingError        a topic that must exist does not
+│   ├── AbortableError           this transaction failed; abort it and process again
+│   └── FencedError              a newer instance has taken this one's identity
+└── CheckpointError         the producer's place in its file cannot be read or kept
+
+A broken *record* is no exception: it is a value (`churnstream.messages.Rejection`)
+that travels to the dead-letter topic.
+"""
+
+
+class ChurnstreamError(Exception):
+    """Base of all faults; `exit_code` is what the process answers with."""
+
+    exit_code = 1
+
+
+class ConfigurationError(ChurnstreamError):
+    """Wrong use: an unknown setting, a value out of range, flags that exclude each other."""
+
+    exit_code = 2
+
+
+class DataError(ChurnstreamError):
+    """A file of customers cannot be read or lacks a column."""
+
+
+class ModelError(ChurnstreamError):
+    """A model cannot be loaded, trusted or used."""
+
+
+class BrokerError(ChurnstreamError):
+    """The broker refused a request, or the connection is beyond repair."""
+
+
+class BrokerUnreachableError(BrokerError):
+    """No broker answered within the time allowed."""
+
+
+class TopicMissingError(BrokerError):
+    """A topic that must exist does not."""
+
+
+class AbortableError(BrokerError):
+    """The transaction under way cannot succeed; abort it, go back and process again."""
+
+
+class FencedError(BrokerError):
+    """A newer process with the same identity has taken over; this one must end."""
+
+
+class CheckpointError(ChurnstreamError):
+    """The producer's place in its file cannot be read or kept."""

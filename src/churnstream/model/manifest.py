@@ -1,0 +1,249 @@
+"""A model on disk: the pipeline in a form that runs no code, and the manifest that vouches for it.
+
+    FOLDER/manifest.json               what the model is, and the digest of its pipeline
+    FOLDER/pipeline-<digest>.skops     the pipeline that this manifest speaks of
+
+The pipeline goes by its digest and is written first; replacing manifest.json is the moment at
+which the new model is there. So a reader sees the old model or the new one, never half of either,
+and a running consumer may load from a folder that is being written to.
+"""
+
+import hashlib
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import sklearn
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from churnstream.errors import ModelError
+from churnstream.model.evaluate import Metrics, Spread
+from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
+from churnstream.model.scorer import Model
+from churnstream.model.train import Reference, TrainedModel
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+
+# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
+# splines, and the function that they keep a reference to.
+TRUSTED_TYPES = (
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
+)
+_LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
+_TRAIN_AGAIN = "train again: churnstream train"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is known of a model besides its pipeline.
+
+    Attributes:
+        format: Of this file; another one is refused.
+        version: `YYYYMMDD-HHMMSS-<first 8 of sha256>`, UTC.
+        sha256: Of the pipeline file.
+        python: Version that trained it.
+        libraries: Installed versions by distribution name.
+        estimator: The last step of the pipeline, in scikit-learn's notation.
+        seed: Of the split and of the folds.
+        data_sha256: Of the training data: IDs, features and labels.
+        rows: Number of training events, the test part included.
+        test: Metrics on the held-out part.
+        cross_validated: Metrics over the folds of the training part.
+        out_of_fold: Metrics on the pooled predictions of those folds.
+        reference: Rows that a loaded model must score as this one did.
+    """
+
+    format: int
+    version: str
+    created_at: datetime
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    python: str
+    libraries: dict[str, str]
+    estimator: str
+    seed: int
+    data_sha256: str
+    rows: int
+    threshold: float
+    schema: FeatureSchema
+    test: Metrics
+    cross_validated: dict[str, Spread]
+    out_of_fold: Metrics
+    reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
+
+
+class _Format(msgspec.Struct):
+    """The one field that every format of the manifest has."""
+
+    format: int
+
+
+def save(model: TrainedModel, folder: Path) -> Manifest:
+    """Put a model into a folder, in place of the one that is there.
+
+    Raises:
+        ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
+            written.
+    """
+    pipeline = skops.io.dumps(model.pipeline)
+    if untrusted := _untrusted(pipeline):
+        raise ModelError(f"the model is not saved: loading would not trust {untrusted} in it")
+    manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / _pipeline_name(manifest), pipeline)
+        _write(folder / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+        _remove_old_pipelines(folder)
+    except OSError as error:
+        raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
+    return manifest
+
+
+def load(folder: Path) -> Model:
+    """Read a model and make sure that it is the one that was saved, and that it works here.
+
+    Raises:
+        ModelError: There is none, or it cannot be trusted or used; says what to do.
+    """
+    manifest = _read_manifest(folder)
+    _check_fits(manifest, folder)
+    path = folder / _pipeline_name(manifest)
+    model = Model(pipeline=_read_pipeline(path, manifest.sha256), manifest=manifest)
+    _check_reference(model, path)
+    return model
+
+
+def _describe(model: TrainedModel, sha256: str) -> Manifest:
+    now = datetime.now(UTC)
+    return Manifest(
+        format=FORMAT,
+        version=f"{now:%Y%m%d-%H%M%S}-{sha256[:8]}",
+        created_at=now,
+        sha256=sha256,
+        python=platform.python_version(),
+        libraries={name: installed_version(name) for name in _LIBRARIES},
+        estimator=" ".join(repr(model.pipeline[-1]).split()),
+        seed=model.seed,
+        data_sha256=model.digest,
+        rows=model.rows,
+        threshold=model.threshold,
+        schema=model.schema,
+        test=model.test,
+        cross_validated=model.cross_validated,
+        out_of_fold=model.out_of_fold,
+        reference=model.reference,
+    )
+
+
+def _pipeline_name(manifest: Manifest) -> str:
+    return f"pipeline-{manifest.sha256[:16]}.skops"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file as a whole: readers see the old content or the new."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _remove_old_pipelines(folder: Path) -> None:
+    """All but the two newest: somebody may just have read the manifest before this one."""
+    pipelines = sorted(folder.glob("pipeline-*.skops"), key=lambda path: path.stat().st_mtime)
+    for path in pipelines[:-2]:
+        path.unlink(missing_ok=True)
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST_NAME
+    content = _read(path, f"no model in {folder}; run: churnstream train")
+    try:
+        found = msgspec.json.decode(content, type=_Format).format
+        if found == FORMAT:
+            return msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is no manifest of a model ({error}); {_TRAIN_AGAIN}") from error
+    raise ModelError(
+        f"{path} has format {found}, this churnstream reads format {FORMAT}; {_TRAIN_AGAIN}"
+    )
+
+
+def _check_fits(manifest: Manifest, folder: Path) -> None:
+    """Refuse a model of another scikit-learn, whose attributes may mean something else here.
+
+    And one of other features: events no longer hold what it reads.
+    """
+    theirs, ours = manifest.libraries.get("scikit-learn", "unknown"), sklearn.__version__
+    if _series(theirs) != _series(ours):
+        raise ModelError(
+            f"the model in {folder} was saved with scikit-learn {theirs}, "
+            f"installed is {ours}; {_TRAIN_AGAIN}"
+        )
+    if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
+        raise ModelError(
+            f"the model in {folder} reads other features than this churnstream has; {_TRAIN_AGAIN}"
+        )
+
+
+def _series(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _read_pipeline(path: Path, sha256: str) -> Pipeline:
+    """Load the pipeline from the very bytes that were checked."""
+    content = _read(path, f"{path} is missing; {_TRAIN_AGAIN}")
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path} is not the pipeline that its manifest describes "
+            f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {_TRAIN_AGAIN}"
+        )
+    try:
+        untrusted = _untrusted(content)
+        pipeline = None if untrusted else skops.io.loads(content, trusted=TRUSTED_TYPES)
+    except Exception as error:  # whatever a file that is none of ours makes skops stumble over
+        raise ModelError(f"{path} is no pipeline ({error}); {_TRAIN_AGAIN}") from error
+    if untrusted:
+        raise ModelError(f"{path} holds types that are not trusted: {untrusted}; {_TRAIN_AGAIN}")
+    if not isinstance(pipeline, Pipeline):
+        raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {_TRAIN_AGAIN}")
+    return pipeline
+
+
+def _untrusted(content: bytes) -> str:
+    """The types in a skops file that are not on the list, with commas between; "" if none."""
+    found = set(skops.io.get_untrusted_types(data=content))
+    return ", ".join(sorted(found.difference(TRUSTED_TYPES)))
+
+
+def _check_reference(model: Model, path: Path) -> None:
+    """Let the model score the rows of its manifest, which it must score as when it was saved."""
+    reference = model.manifest.reference
+    expected = np.array([row.probability for row in reference])
+    try:
+        found = model.score([row.event for row in reference])
+        off = float(np.max(np.abs(found - expected)))
+    except Exception as error:  # a pipeline can fail in as many ways as there are estimators
+        raise ModelError(f"{path} cannot score customers ({error}); {_TRAIN_AGAIN}") from error
+    if not off <= _TOLERANCE:  # NaN is off, too
+        raise ModelError(
+            f"{path} fails its self-check: probabilities are off by {off:.2g}; {_TRAIN_AGAIN}"
+        )
+
+
+def _read(path: Path, missing: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelError(missing) from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error

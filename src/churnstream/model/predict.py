@@ -1,0 +1,149 @@
+"""Scoring without a broker: single customers as JSON, and files."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from churnstream.dataset import Dataset
+from churnstream.encoding import decode_rows
+from churnstream.errors import DataError
+from churnstream.messages import CustomerEvent, Rejection, decode_event
+from churnstream.model.scorer import Model
+
+_ROWS = 10_000
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """The answer for one customer."""
+
+    customerID: str  # noqa: N815  # the data set's own name
+    churn_probability: float
+    prediction: Literal["Yes", "No"]
+    model_version: str
+
+
+def split_customers(text: bytes) -> Iterator[bytes]:
+    """The JSON of each customer in an object, an array, or an object a line."""
+    stripped = text.strip()
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if stripped.startswith(b"["):
+            yield from (bytes(raw) for raw in msgspec.json.decode(stripped, type=list[msgspec.Raw]))
+            return
+        msgspec.json.decode(stripped, type=msgspec.Raw)
+        yield stripped
+        return
+    yield from (line for line in stripped.splitlines() if line.strip())
+
+
+def score_one_by_one(model: Model, texts: Iterable[bytes]) -> Iterator[Scored | Rejection]:
+    """Score customers given as JSON; `event_ts` may be missing, for now.
+
+    Args:
+        texts: One JSON object each.
+    """
+    for text in texts:
+        event = _decode(text)
+        if isinstance(event, CustomerEvent):
+            event = model.check([event]).get(0, event)
+        if isinstance(event, Rejection):
+            yield event
+            continue
+        probability = float(model.score([event])[0])
+        yield Scored(event.customerID, probability, _says(probability, model), model.version)
+
+
+def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
+    return "Yes" if probability >= model.threshold else "No"
+
+
+def _decode(text: bytes) -> CustomerEvent | Rejection:
+    try:
+        customer = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_event(text, None)
+    if not isinstance(customer, dict):
+        return decode_event(text, None)
+    if "event_ts" not in customer:
+        now = datetime.now(UTC).isoformat().encode()
+        comma = b"," if customer else b""
+        text = text.rstrip()[:-1] + comma + b'"event_ts":"' + now + b'"}'
+    return decode_event(text, str(customer.get("customerID")).encode())
+
+
+def score_file(
+    model: Model, dataset: Dataset, target: Path, on_rows: Callable[[int], None] = lambda _: None
+) -> tuple[int, int]:
+    """Write the rows of a file with their predictions, in bounded memory.
+
+    The target appears when it is whole; a file of that name is replaced.
+
+    Args:
+        target: CSV or Parquet, by its suffix.
+        on_rows: Told how many rows are done.
+
+    Returns:
+        How many rows were scored, and how many refused.
+
+    Raises:
+        DataError: The target is of no known format or cannot be written.
+    """
+    schema = pa.schema([(name, pa.string()) for name in dataset.columns] + list(_RESULT))
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    scored = refused = 0
+    try:
+        with _writer(target, draft, schema) as writer:
+            for batch in dataset.batches(_ROWS):
+                results, errors = _score_rows(model, batch)
+                columns = [*batch.columns, *results]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+                refused += errors
+                scored += batch.num_rows - errors
+                on_rows(scored + refused)
+        draft.replace(target)
+    except OSError as error:
+        raise DataError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return scored, refused
+
+
+_RESULT = (
+    pa.field("churn_probability", pa.float64()),
+    pa.field("prediction", pa.string()),
+    pa.field("model_version", pa.string()),
+    pa.field("error", pa.string()),
+)
+
+
+def _writer(target: Path, draft: Path, schema: pa.Schema) -> AbstractContextManager[Any]:
+    suffix = target.suffix.lower()
+    if suffix == ".csv":
+        return csv.CSVWriter(draft, schema)  # type: ignore[no-any-return]
+    if suffix in (".parquet", ".pq"):
+        return parquet.ParquetWriter(draft, schema)  # type: ignore[no-any-return]
+    raise DataError(f"{target}: is of no known format; its name must end in .csv, .parquet or .pq")
+
+
+def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], int]:
+    """The result columns of a batch, and how many of its rows were refused."""
+    rows = decode_rows(batch, datetime.now(UTC))
+    good = [i for i, row in enumerate(rows) if isinstance(row, CustomerEvent)]
+    events = [rows[i] for i in good]
+    for i, why in model.check(events).items():  # type: ignore[arg-type]
+        rows[good[i]] = why
+    good = [i for i in good if isinstance(rows[i], CustomerEvent)]
+    probabilities: list[float | None] = [None] * len(rows)
+    for i, p in zip(good, model.score([rows[i] for i in good]), strict=True):  # type: ignore[misc]
+        probabilities[i] = float(p)
+    says = [None if p is None else _says(p, model) for p in probabilities]
+    versions = [None if p is None else model.version for p in probabilities]
+    errors = [str(row) if isinstance(row, Rejection) else None for row in rows]
+    columns = zip(_RESULT, (probabilities, says, versions, errors), strict=True)
+    return [pa.array(values, field.type) for field, values in columns], len(rows) - len(good)

@@ -1,0 +1,210 @@
+"""Train the churn model and measure it.
+
+The default is an additive logistic regression: smooth curves (cubic splines) for the numbers, one
+coefficient for each category. It was chosen by 3 x 5-fold cross-validation on the bundled
+customers (ROC AUC, average precision, calibration error of the pooled out-of-fold predictions):
+
+    additive splines            0.8512   0.673   0.006
+    boosted stumps, 600         0.8497   0.670   0.007
+    logistic regression         0.845    0.653   0.013
+
+Like stumps it is a sum of one term per raw feature, which is what exact reasons and scoring by
+table need. It trains in a twentieth of a second, and its saved form holds no compiled trees.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    SplineTransformer,
+    StandardScaler,
+)
+
+from churnstream.errors import ModelError
+from churnstream.messages import DATASET_COLUMNS, CustomerEvent
+from churnstream.model.evaluate import (
+    Array,
+    Labels,
+    Metrics,
+    Spread,
+    best_f1_threshold,
+    evaluate,
+    spread,
+)
+from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
+
+_CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
+_TEST_SHARE = 0.2
+_FOLDS = 5
+_FEWEST_OF_A_LABEL = 10  # leaves at least one for every fold and for the test
+_REFERENCE_ROWS = 20
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """An event, and the probability that the model gave it when it was trained."""
+
+    event: CustomerEvent
+    probability: float
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted pipeline and what is known about it.
+
+    Attributes:
+        pipeline: Takes `features.frame`, answers `predict_proba` (n, 2); column 1 is churn.
+            Fitted on the training part only, so that `test` speaks of this very pipeline.
+        threshold: The probability at which a customer is called a churner.
+        digest: SHA-256 of the training data: IDs, features and labels in their order.
+        rows: Number of events, training and test part together.
+        test: On the held-out fifth, which nothing else has seen.
+        cross_validated: Over the folds of the training part.
+        out_of_fold: On the pooled predictions of those folds: the calibration error needs more
+            rows than a fold has.
+        reference: Some events of the test part without ID and label, for a later self-check.
+    """
+
+    pipeline: Pipeline
+    schema: FeatureSchema
+    threshold: float
+    seed: int
+    digest: str
+    rows: int
+    test: Metrics
+    cross_validated: dict[str, Spread]
+    out_of_fold: Metrics
+    reference: tuple[Reference, ...]
+
+
+def train(
+    events: Sequence[CustomerEvent], *, seed: int = 42, estimator: BaseEstimator | None = None
+) -> TrainedModel:
+    """Fit a model on labelled events and measure it on some that it has not seen.
+
+    A stratified fifth is held out. The threshold is the one with the best F1 on the out-of-fold
+    predictions of a stratified 5-fold cross-validation of the rest.
+
+    Args:
+        events: All with their label `Churn`.
+        seed: Of the split and of the folds.
+        estimator: A scikit-learn classifier to put behind one-hot categories and plain numbers;
+            None for the additive splines.
+
+    Raises:
+        ModelError: Events without a label, or too few with one of the two labels.
+    """
+    labels = _labels(events)
+    schema = FeatureSchema.of(events)
+    pipeline = splines(schema) if estimator is None else behind_one_hot(estimator, schema)
+    rows = frame(events)
+    fit_on, test_on = train_test_split(
+        np.arange(len(events)), test_size=_TEST_SHARE, stratify=labels, random_state=seed
+    )
+    threshold, folds, pooled = _cross_validate(pipeline, rows.iloc[fit_on], labels[fit_on], seed)
+    pipeline.fit(rows.iloc[fit_on], labels[fit_on])
+    tested = pipeline.predict_proba(rows.iloc[test_on])[:, 1]
+    return TrainedModel(
+        pipeline=pipeline,
+        schema=schema,
+        threshold=threshold,
+        seed=seed,
+        digest=_digest(events),
+        rows=len(events),
+        test=evaluate(labels[test_on], tested, threshold),
+        cross_validated=folds,
+        out_of_fold=pooled,
+        reference=_reference([events[index] for index in test_on], tested),
+    )
+
+
+def splines(schema: FeatureSchema) -> Pipeline:
+    """The default: smooth curves and categories, summed up in log-odds.
+
+    Logarithms, because a month or a dollar means more where there are few. Beyond the training
+    range a curve stays at its last value: an absurd amount gets the score of a large one.
+    """
+    curves = make_pipeline(
+        FunctionTransformer(np.log1p, feature_names_out="one-to-one"),
+        SplineTransformer(n_knots=10, degree=3, knots="quantile", extrapolation="constant"),
+    )
+    columns = [
+        ("curves", curves, list(_CURVED)),
+        ("flag", "passthrough", ["SeniorCitizen"]),
+        ("categories", _one_hot(schema), list(CATEGORICAL)),
+    ]
+    # Scaled, so that the penalty bears on each term by its weight among the customers.
+    classifier = LogisticRegression(C=0.02, solver="newton-cholesky", tol=1e-8)
+    return make_pipeline(ColumnTransformer(columns), StandardScaler(), classifier)
+
+
+def behind_one_hot(estimator: BaseEstimator, schema: FeatureSchema) -> Pipeline:
+    """Any classifier, with the preparation of the columns that every one can use."""
+    columns = [
+        ("numbers", "passthrough", list(NUMERIC)),
+        ("categories", _one_hot(schema), list(CATEGORICAL)),
+    ]
+    return make_pipeline(ColumnTransformer(columns), clone(estimator))
+
+
+def _one_hot(schema: FeatureSchema) -> OneHotEncoder:
+    known = [np.array(schema.categories[name], dtype=object) for name in CATEGORICAL]
+    return OneHotEncoder(categories=known, handle_unknown="error", sparse_output=False)
+
+
+def _cross_validate(
+    pipeline: Pipeline, rows: pd.DataFrame, labels: Labels, seed: int
+) -> tuple[float, dict[str, Spread], Metrics]:
+    """The threshold from the out-of-fold predictions, then their metrics by fold and pooled."""
+    cv = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    predicted = cross_val_predict(pipeline, rows, labels, cv=cv, method="predict_proba")[:, 1]
+    threshold = best_f1_threshold(labels, predicted)
+    held_out = [held for _, held in cv.split(rows, labels)]
+    folds = [evaluate(labels[held], predicted[held], threshold) for held in held_out]
+    return threshold, spread(folds), evaluate(labels, predicted, threshold)
+
+
+def _labels(events: Sequence[CustomerEvent]) -> Labels:
+    unlabelled = sum(event.Churn is None for event in events)
+    if unlabelled:
+        raise ModelError(
+            f"cannot train: {unlabelled} of {len(events)} customers have no label in Churn"
+        )
+    labels = np.array([event.Churn == "Yes" for event in events], dtype=np.int64)
+    positives = int(labels.sum())
+    if min(positives, len(labels) - positives) < _FEWEST_OF_A_LABEL:
+        raise ModelError(
+            f"cannot train: {positives} of {len(labels)} customers churned; "
+            f"needs at least {_FEWEST_OF_A_LABEL} who did and {_FEWEST_OF_A_LABEL} who did not"
+        )
+    return labels
+
+
+def _digest(events: Sequence[CustomerEvent]) -> str:
+    """SHA-256 of what training reads; `event_ts` is left out: it is when a file was read."""
+    columns = attrgetter(*DATASET_COLUMNS, "Churn")
+    encode = msgspec.json.Encoder().encode
+    digest = hashlib.sha256()
+    for event in events:
+        digest.update(encode(columns(event)))
+    return digest.hexdigest()
+
+
+def _reference(events: Sequence[CustomerEvent], probabilities: Array) -> tuple[Reference, ...]:
+    """The first rows, without what would tell who they are and what they did."""
+    rows = zip(events[:_REFERENCE_ROWS], probabilities.tolist(), strict=False)
+    return tuple(
+        Reference(msgspec.structs.replace(event, customerID=f"reference-{n}", Churn=None), score)
+        for n, (event, score) in enumerate(rows, start=1)
+    )

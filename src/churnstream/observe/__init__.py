@@ -1,0 +1,1 @@
+"""What the running system shows of itself: logs, metrics, health."""

@@ -1,0 +1,1 @@
+"""Everything that talks to Kafka; `kafka` alone imports the client library."""

@@ -1,0 +1,138 @@
+"""The batch producer's place in its file, kept together with the rows it speaks of."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import CheckpointError
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.scan import Scan
+from churnstream.streaming.kafka.writer import Record, Writer
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What a place belongs to: other content or another topic is another source.
+
+    Attributes:
+        digest: SHA-256 of the file's bytes, as hex.
+        topic: Where its rows are sent.
+    """
+
+    digest: str
+    topic: str
+
+    @property
+    def key(self) -> str:
+        """The identity as text."""
+        return f"{self.digest}:{self.topic}"
+
+
+class Sink(Protocol):
+    """Sends rows and remembers how many were sent."""
+
+    def start(self, *, resume: bool) -> int:
+        """How many rows of the source were sent before; 0 without `resume`."""
+        ...
+
+    def publish(self, records: Sequence[Record], rows: int) -> None:
+        """Send the next rows; `rows` of the source have then been sent in all."""
+        ...
+
+
+class FileSink:
+    """Keeps the place in a local file, written after the broker has confirmed the rows.
+
+    A crash in between repeats one batch and loses nothing.
+    """
+
+    def __init__(self, writer: Writer, source: Source, path: Path) -> None:
+        self._writer, self._source, self._path = writer, source, path
+        self._places: dict[str, int] = {}
+
+    def start(self, *, resume: bool) -> int:
+        """See `Sink`.
+
+        Raises:
+            CheckpointError: The file is there but cannot be read.
+        """
+        self._places = self._read()
+        return self._places.get(self._source.key, 0) if resume else 0
+
+    def publish(self, records: Sequence[Record], rows: int) -> None:
+        """See `Sink`."""
+        self._writer.send(self._source.topic, records)
+        self._writer.flush()
+        self._places[self._source.key] = rows
+        self._write()
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, int])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise CheckpointError(
+                f"checkpoint file {self._path} cannot be read ({error}); repair or remove it, "
+                "or name another with --checkpoint-file"
+            ) from error
+
+    def _write(self) -> None:
+        """Replace the file in one step: a crash leaves the old place or the new one."""
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("wb") as file:
+                file.write(msgspec.json.encode(self._places))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint file {self._path} cannot be written ({error}); "
+                "the rows up to here are sent, the last batch would be sent again"
+            ) from error
+
+
+class TransactionSink:
+    """Keeps the place in a compacted topic, in the same transaction as the rows.
+
+    As Kafka Connect's exactly-once source connectors do (KIP-618): rows and place become visible
+    together, so a run that died is resumed without a row lost or repeated.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        admin: Admin,
+        writer: Writer,
+        source: Source,
+        topic: str,
+    ) -> None:
+        self._settings, self._admin, self._writer = settings, admin, writer
+        self._source, self._topic = source, topic
+
+    def start(self, *, resume: bool) -> int:
+        """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""
+        self._writer.init_transactions(self._settings.startup_timeout)
+        return self._read() if resume else 0
+
+    def publish(self, records: Sequence[Record], rows: int) -> None:
+        """See `Sink`."""
+        place: Record = {"key": self._source.key.encode(), "value": str(rows).encode()}
+        self._writer.begin()
+        self._writer.send(self._source.topic, records)
+        self._writer.send(self._topic, [place])
+        self._writer.commit()
+
+    def _read(self) -> int:
+        rows = 0
+        begins = self._admin.beginnings(self._topic)
+        for batch in Scan(self._settings, self._topic, begins):
+            for record in batch:
+                if record.key() == self._source.key.encode():
+                    rows = int(record.value() or b"0")
+        return rows

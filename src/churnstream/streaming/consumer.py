@@ -1,0 +1,143 @@
+"""The consumer: events in, predictions and dead letters out."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from churnstream.config import Settings
+from churnstream.errors import AbortableError
+from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.reader import Reader
+from churnstream.streaming.kafka.writer import Writer
+from churnstream.streaming.scoring import Batch, Scorer, score_batch
+from churnstream.streaming.stop import Stop
+from churnstream.streaming.window import Window
+
+log = structlog.get_logger(__name__)
+
+_IDLE = 0.5  # seconds to wait for a record before looking at the stop flag again
+
+
+class Consumer:
+    """Scores one topic for one consumer group, batch by batch.
+
+    Args:
+        reader: Where events come from.
+        delivery: Where outcomes go to.
+        scorer: The model.
+        window: How far to read.
+        on_batch: Told of every batch once it is committed.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        delivery: Delivery,
+        scorer: Scorer,
+        window: Window,
+        *,
+        group: str,
+        batch_size: int,
+        on_batch: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        self._reader = reader
+        self._delivery = delivery
+        self._scorer = scorer
+        self._window = window
+        self._group = group
+        self._batch_size = batch_size
+        self._on_batch = on_batch
+        self._committed: dict[int, int] = {}
+
+    def run(self, stop: Stop) -> None:
+        """Work until the window is done or a stop is asked for, then leave the group.
+
+        Raises:
+            BrokerError: The broker is beyond repair for this process.
+        """
+        try:
+            while not stop.requested() and not self._window.is_done(self._reader.assigned):
+                self.step()
+        finally:
+            self._reader.close()
+
+    def step(self) -> None:
+        """Give every record of one poll its outcome.
+
+        1. Poll a batch. 2. Decode and check, then score, outside of any transaction.
+        3. Publish predictions and dead letters, then the place: in one transaction, or in this
+        order. A record is either behind the committed place, or will be read again.
+        """
+        polled = self._window.admit(self._reader.poll(self._window.room(self._batch_size), _IDLE))
+        batch = score_batch(polled.records, self._scorer, group=self._group, now=datetime.now(UTC))
+        places = _furthest(batch.offsets, polled.ends)
+        offsets = {p: o for p, o in places.items() if self._committed.get(p) != o}
+        if not offsets:
+            return
+        try:
+            self._delivery.publish(batch.predictions, batch.dead_letters, offsets)
+        except AbortableError as error:
+            log.warning("batch_rolled_back", events=len(batch), error=str(error))
+            self._delivery.roll_back()
+            self._reader.rewind()
+            return
+        self._committed.update(offsets)
+        if len(batch):
+            self._on_batch(batch)
+
+
+def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
+    """The place to commit by partition.
+
+    Where reading came to the end the place is that end: transaction markers before it take up
+    offsets, and the lag would never be 0. A record may have arrived since, hence the larger.
+    """
+    return {p: max(processed.get(p, 0), ends.get(p, 0)) for p in processed.keys() | ends.keys()}
+
+
+def connect(
+    settings: Settings,
+    admin: Admin,
+    scorer: Scorer,
+    *,
+    window: Window,
+    starts: Mapping[int, int],
+    stop: Stop,
+    on_batch: Callable[[Batch], None],
+) -> Consumer:
+    """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
+
+    Raises:
+        TopicMissingError: Input, output or dead-letter topic does not exist.
+        BrokerError: The broker refused.
+    """
+    own, topics = settings.consumer, settings.topics
+    for topic in (topics.input, topics.output, topics.deadletter):
+        admin.partitions(topic)
+    exactly_once = own.delivery == "exactly-once" and not admin.embedded
+    if own.delivery == "exactly-once" and admin.embedded:
+        log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
+    identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
+    writer = Writer(settings.kafka, identity, give_up=stop.overdue)
+    if exactly_once:
+        # Before joining: ends the transaction of a predecessor that died, and fences it.
+        writer.init_transactions(settings.kafka.startup_timeout)
+    reader = Reader(
+        settings.kafka,
+        topics.input,
+        own.group,
+        starts=starts,
+        protocol=own.group_protocol,
+        embedded=admin.embedded,
+    )
+    return Consumer(
+        reader,
+        (ExactlyOnce if exactly_once else AtLeastOnce)(reader, writer, topics),
+        scorer,
+        window,
+        group=own.group,
+        batch_size=own.batch_size,
+        on_batch=on_batch,
+    )

@@ -1,0 +1,146 @@
+"""Topics, their offsets and a group's place in them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicCollection
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.cimpl import NewTopic
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerUnreachableError, TopicMissingError
+from churnstream.streaming.kafka.client import (
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+    client_config,
+    translated,
+)
+from churnstream.streaming.kafka.scan import Scan
+
+_EMBEDDED_CLUSTER = "tansu_cluster"
+_TIMEOUT = 10.0
+
+
+class TopicSpec(msgspec.Struct, frozen=True):
+    """A topic to create."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: dict[str, str]
+
+
+class Admin:
+    """Questions and orders to the cluster, each bounded in time.
+
+    Raises:
+        BrokerUnreachableError: On construction, if no broker answers in `startup_timeout`.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        with translated("connecting"):
+            self._client = AdminClient(client_config(settings, {}))
+        try:
+            cluster = self._client.list_topics(timeout=settings.startup_timeout)
+        except KafkaException as error:
+            raise BrokerUnreachableError(
+                f"no broker answered at {settings.brokers} within {settings.startup_timeout:g} s; "
+                "check --broker, or start one with: churnstream broker"
+            ) from error
+        # The embedded broker accepts the calls of transactions but does not keep their promise,
+        # and reports end offsets that are too low.
+        self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
+        self.brokers = len(cluster.brokers)
+
+    def partitions(self, topic: str) -> list[int]:
+        """The topic's partitions, ascending.
+
+        Raises:
+            TopicMissingError: There is no such topic.
+        """
+        with translated(f"describing topic {topic}"):
+            found = self._client.list_topics(timeout=_TIMEOUT).topics.get(topic)
+        if found is None or found.error is not None:
+            raise TopicMissingError(f"no topic {topic}; run: churnstream topics create")
+        return sorted(found.partitions)
+
+    def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
+        """Create what does not exist yet.
+
+        Returns:
+            By topic: whether it is new.
+        """
+        new = [
+            NewTopic(t.name, t.partitions, t.replication_factor, config=t.config) for t in topics
+        ]
+        answers = self._client.create_topics(new, operation_timeout=_TIMEOUT)
+        return {name: self._created(name, answer) for name, answer in answers.items()}
+
+    def _created(self, name: str, answer: Any) -> bool:  # noqa: ANN401  # an untyped future
+        with translated(f"creating topic {name}"):
+            try:
+                answer.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+                return False
+            return True
+
+    def beginnings(self, topic: str) -> dict[int, int]:
+        """The first offset that is still there, by partition."""
+        return self._list_offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The end by partition, as read_committed sees it: one past the last readable place."""
+        reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return self._read_to_end(topic, reported) if self.embedded else reported
+
+    def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
+        """By partition, the first offset whose record is not older than `moment`, else the end."""
+        at = OffsetSpec.for_timestamp(int(moment.timestamp() * 1000))
+        found = self._list_offsets(topic, at)
+        ends = self.ends(topic)
+        return {p: offset if offset >= 0 else ends[p] for p, offset in found.items()}
+
+    def _list_offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+        request = {TopicPartition(topic, p): spec for p in self.partitions(topic)}
+        with translated(f"reading the offsets of {topic}"):
+            answers = self._client.list_offsets(
+                request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
+            )
+            return {place.partition: a.result().offset for place, a in answers.items()}
+
+    def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
+        """The embedded broker reports the base of the last batch + 1: read on from there."""
+        scan = Scan(self._settings, topic, {p: max(end - 1, 0) for p, end in reported.items()})
+        for _ in scan:
+            pass
+        return scan.reached
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """The group's place by partition; partitions without one are left out."""
+        places = [TopicPartition(topic, p) for p in self.partitions(topic)]
+        with translated(f"reading the place of group {group}"):
+            answers = self._client.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, places)], request_timeout=_TIMEOUT
+            )
+            found = answers[group].result().topic_partitions
+        return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    def members(self, group: str) -> int:
+        """How many processes the group has now."""
+        with translated(f"describing group {group}"):
+            answers = self._client.describe_consumer_groups([group], request_timeout=_TIMEOUT)
+            return len(answers[group].result().members)
+
+    def topic_ids(self, topics: list[str]) -> dict[str, str]:
+        """The identity of each topic, which changes when it is deleted and created again."""
+        with translated("describing topics"):
+            answers = self._client.describe_topics(
+                TopicCollection(topics), request_timeout=_TIMEOUT
+            )
+            return {name: str(answer.result().topic_id) for name, answer in answers.items()}

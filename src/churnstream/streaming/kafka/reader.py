@@ -1,0 +1,212 @@
+"""A member of a consumer group that reads one topic."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import AbortableError
+from churnstream.streaming.kafka.client import (
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    client_config,
+    to_error,
+    translated,
+)
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT = 10.0
+_NOT_OURS = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.STALE_MEMBER_EPOCH,
+    KafkaError._ASSIGNMENT_LOST,
+}
+# Against the embedded broker a join takes half of the session timeout.
+_EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
+
+
+class Polled(NamedTuple):
+    """What one poll brought.
+
+    Attributes:
+        records: In offset order within each partition.
+        ends: Offset of each partition's end, for those that were read up to it.
+    """
+
+    records: list[Message]
+    ends: dict[int, int]
+
+
+class Reader:
+    """Reads `topic` for `group`; commits only what it is told to.
+
+    Args:
+        starts: By partition, where to begin if the group has no place yet; without it, at the
+            beginning of the topic.
+        protocol: "classic", or "consumer" for KIP-848.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        group: str,
+        *,
+        starts: Mapping[int, int] | None = None,
+        protocol: str = "classic",
+        embedded: bool = False,
+    ) -> None:
+        self.assigned: set[int] = set()
+        self._topic = topic
+        self._starts = dict(starts or {})
+        self._lost_while_polling = False
+        own: dict[str, object] = {
+            "group.id": group,
+            "group.protocol": protocol,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+        }
+        if protocol == "classic":
+            own["partition.assignment.strategy"] = "cooperative-sticky"
+            own |= _EMBEDDED_SESSION if embedded else {}
+        with translated("joining the group"):
+            self._consumer = Consumer(client_config(settings, own))
+            self._consumer.subscribe(
+                [topic],
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_lost,
+            )
+
+    def poll(self, most: int, timeout: float) -> Polled:
+        """Wait for a record, then take what has arrived with it.
+
+        Args:
+            most: At most so many records.
+            timeout: Seconds to wait for the first one.
+
+        Raises:
+            BrokerError: The client is beyond repair, or the topic is gone.
+        """
+        self._lost_while_polling = False
+        with translated(f"reading {self._topic}"):
+            first = self._consumer.poll(timeout)
+            if first is None:
+                return Polled([], {})
+            messages = (
+                [first, *self._consumer.consume(most - 1, timeout=0)] if most > 1 else [first]
+            )
+        if self._lost_while_polling:
+            # These may belong to another member by now; read again what is still ours.
+            self.rewind()
+            return Polled([], {})
+        records = [message for message in messages if message.error() is None]
+        if len(records) == len(messages):
+            return Polled(records, {})
+        return Polled(records, self._sort_errors(messages))
+
+    def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
+        ends: dict[int, int] = {}
+        for message in messages:
+            error = message.error()
+            if error is None:
+                continue
+            if error.code() == KafkaError._PARTITION_EOF:
+                ends[message.partition() or 0] = message.offset() or 0
+            else:
+                self._judge(error)
+        return ends
+
+    def _judge(self, error: KafkaError) -> None:
+        """The client retries what can be retried by itself; the rest ends the process."""
+        fault = to_error(error, f"reading {self._topic}")
+        if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise fault
+        log.warning("read_error", topic=self._topic, error=error.str())
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Store the group's place, and wait for the broker to confirm it.
+
+        Raises:
+            AbortableError: The partitions are no longer ours: their new owner reads on from the
+                last place that was stored.
+            BrokerError: The commit was refused for another reason.
+        """
+        doing = "committing offsets"
+        try:
+            answers = self._consumer.commit(offsets=self.as_places(offsets), asynchronous=False)
+            errors = [place.error for place in answers or [] if place.error]
+        except KafkaException as error:
+            errors = [error.args[0]]
+        if errors and errors[0].code() in _NOT_OURS:
+            raise AbortableError(f"{doing} failed: {errors[0].str()}")
+        if errors:
+            raise to_error(errors[0], doing)
+
+    def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        """Offsets by partition in the client library's form."""
+        return [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
+
+    def group_metadata(self) -> object:
+        """The group membership as of now, for a transaction; goes stale with every rebalance."""
+        return self._consumer.consumer_group_metadata()
+
+    def rewind(self) -> None:
+        """Go back to the group's place in every partition that is ours.
+
+        Reading does not go back by itself when a transaction is aborted.
+        """
+        partitions = [TopicPartition(self._topic, p) for p in sorted(self.assigned)]
+        if not partitions:
+            return
+        with translated("going back to the committed offsets"):
+            committed = self._consumer.committed(partitions, timeout=_TIMEOUT)
+            for place in committed:
+                self._consumer.seek(self._start(place))
+
+    def _start(self, place: TopicPartition) -> TopicPartition:
+        """Where to read a partition from, given its committed place."""
+        offset = place.offset
+        if offset < 0:
+            offset = self._starts.get(place.partition, OFFSET_BEGINNING)
+        return TopicPartition(self._topic, place.partition, offset)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Without a start the client looks up the group's place itself.
+        if self._starts:
+            with translated("reading the group's place"):
+                partitions = [self._start(p) for p in consumer.committed(partitions, _TIMEOUT)]
+        consumer.incremental_assign(partitions)
+        self.assigned |= {place.partition for place in partitions}
+        log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Every batch is committed before the next poll, so nothing of ours is under way here.
+        self._give_up(partitions)
+        consumer.incremental_unassign(partitions)
+        log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._give_up(partitions)
+        consumer.incremental_unassign(partitions)
+        log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
+
+    def _give_up(self, partitions: list[TopicPartition]) -> None:
+        self._lost_while_polling = True
+        self.assigned -= {place.partition for place in partitions}
+
+    def close(self) -> None:
+        """Leave the group, so that others take over at once."""
+        try:
+            self._consumer.close()
+        except (KafkaException, RuntimeError) as error:  # leaving must not hide why we leave
+            log.warning("leave_failed", error=str(error))

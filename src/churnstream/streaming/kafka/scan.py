@@ -1,0 +1,99 @@
+"""Reading a stretch of a topic without joining a group."""
+
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer
+
+from churnstream.config import KafkaSettings
+from churnstream.streaming.kafka.client import (
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    client_config,
+    translated,
+)
+
+_BATCH = 10_000
+_WAIT = 0.5
+
+
+class Scan:
+    """Iterates over the committed records of a topic in batches, from `starts` up to `ends`.
+
+    Args:
+        starts: First offset to read, by partition.
+        ends: Offset (exclusive) to read up to; where none is given, up to the partition's end.
+
+    Attributes:
+        reached: By partition, where reading ended: the partition's end or later than `ends`.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        starts: Mapping[int, int],
+        ends: Mapping[int, int] | None = None,
+    ) -> None:
+        self.reached: dict[int, int] = {}
+        self._settings = settings
+        self._topic = topic
+        self._ends = dict(ends or {})
+        empty = {p for p, start in starts.items() if p in self._ends and self._ends[p] <= start}
+        self._open = {p: start for p, start in starts.items() if p not in empty}
+        self.reached.update({p: starts[p] for p in empty})
+
+    def __iter__(self) -> Iterator[list[Message]]:
+        """Batches of records, in offset order within each partition.
+
+        Raises:
+            BrokerError: The topic cannot be read.
+        """
+        config = client_config(
+            self._settings,
+            {
+                "group.id": "churnstream-scan",  # required by the client, never joined
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+            },
+        )
+        with translated(f"reading {self._topic}"):
+            reader = Consumer(config)
+            try:
+                reader.assign([TopicPartition(self._topic, p, o) for p, o in self._open.items()])
+                while self._open:
+                    if inside := self._sort(reader.consume(_BATCH, timeout=_WAIT)):
+                        yield inside
+            finally:
+                reader.close()
+
+    def _sort(self, messages: list[Message]) -> list[Message]:
+        """Keep what lies before the ends, and close the partitions that were read up to them."""
+        inside: list[Message] = []
+        for message in messages:
+            partition: int = message.partition()  # type: ignore[assignment]
+            offset: int = message.offset()  # type: ignore[assignment]
+            error = message.error()
+            end = self._ends.get(partition)
+            if error is not None:
+                self._check(error)
+                self._close(partition, offset)
+            elif end is None or offset < end:
+                inside.append(message)
+                if offset + 1 == end:
+                    self._close(partition, end)
+            else:
+                self._close(partition, offset)
+        return inside
+
+    def _check(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+
+    def _close(self, partition: int, offset: int) -> None:
+        if partition in self._open:
+            del self._open[partition]
+            self.reached[partition] = offset

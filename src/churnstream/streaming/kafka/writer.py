@@ -1,0 +1,194 @@
+"""An idempotent producer, transactional if it has an identity."""
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+import structlog
+from confluent_kafka import Producer
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerError
+from churnstream.streaming.kafka.client import (
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    client_config,
+    to_error,
+    translated,
+)
+
+log = structlog.get_logger(__name__)
+
+Headers = list[tuple[str, bytes | None]]
+
+# Above what one batch needs, and far below the client's default of 1 GB.
+_BUFFER_KB = 64 * 1024
+# A record that a broker took can be sent on with failure headers added to it.
+_MESSAGE_BYTES = 2 * 1024 * 1024
+_SLICE = 0.5  # seconds that a blocking call may keep signals waiting
+
+
+class Record(TypedDict):
+    """One record, in the form of `Producer.produce_batch`."""
+
+    key: bytes | None
+    value: bytes | None
+
+
+class FullRecord(Record):
+    """A record with headers, and with a timestamp in milliseconds since 1970 (0: now)."""
+
+    headers: Headers
+    timestamp: int
+
+
+class Writer:
+    """Sends records, and knows when the broker has them all.
+
+    Args:
+        transactional_id: Stable per instance; None for no transactions.
+        give_up: Asked twice a second while waiting for the broker; True ends the wait.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        transactional_id: str | None = None,
+        *,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._failure: KafkaError | None = None
+        self._give_up = give_up
+        own: dict[str, object] = {
+            "enable.idempotence": True,
+            # Java's partitioner: a key lands where every other Kafka client puts it.
+            "partitioner": "murmur2_random",
+            "linger.ms": 5,
+            "queue.buffering.max.kbytes": _BUFFER_KB,
+            "message.max.bytes": _MESSAGE_BYTES,
+            # Success is the rule and needs no callback.
+            "delivery.report.only.error": True,
+            "on_delivery": self._on_failure,
+        }
+        if transactional_id is not None:
+            own["transactional.id"] = transactional_id
+        with translated("starting the producer"):
+            self._producer = Producer(client_config(settings, own))
+
+    def _on_failure(self, error: KafkaError, _: Message) -> None:
+        self._failure = self._failure or error
+
+    def send(self, topic: str, records: Sequence[Record]) -> None:
+        """Hand records to the client, waiting while its buffer is full.
+
+        Raises:
+            BrokerError: A record cannot be sent, as when it is too large.
+        """
+        pending = list(records)
+        while pending:
+            with translated(f"sending to {topic}"):
+                self._producer.produce_batch(topic, pending)  # type: ignore[arg-type]
+            pending = self._unsent(topic, pending)
+            if pending:
+                self._raise_if_given_up(f"sending to {topic}")
+            self._producer.poll(0.1 if pending else 0)
+
+    def _unsent(self, topic: str, records: list[Record]) -> list[Record]:
+        """Those for which the buffer had no room; the client notes it in the record itself."""
+        errors = [record.pop("_error", None) for record in records]  # type: ignore[typeddict-item]
+        for error in errors:
+            if error is not None and error.code() != KafkaError._QUEUE_FULL:
+                raise to_error(error, f"sending to {topic}")
+        return [record for record, error in zip(records, errors, strict=True) if error is not None]
+
+    def send_full(self, topic: str, record: FullRecord) -> None:
+        """Hand one record with headers to the client, waiting while its buffer is full.
+
+        Raises:
+            BrokerError: The record cannot be sent, as when it is too large.
+        """
+        while True:
+            try:
+                with translated(f"sending to {topic}"):
+                    return self._producer.produce(topic, **record)  # type: ignore[arg-type]
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def flush(self) -> None:
+        """Wait until the broker has confirmed every record.
+
+        Raises:
+            BrokerError: A record was refused, or the wait was given up.
+        """
+        while self._producer.flush(_SLICE):
+            self._raise_if_given_up("waiting for the broker to confirm records")
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise to_error(failure, "sending records")
+
+    def poll(self) -> None:
+        """Serve the client's callbacks; an idle producer piles them up otherwise."""
+        self._producer.poll(0)
+
+    def init_transactions(self, timeout: float) -> None:
+        """Take over the identity: ends what a predecessor left open, and fences it.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            BrokerError: The broker did not agree in time.
+        """
+        with translated("taking the transactional identity"):
+            self._producer.init_transactions(timeout)
+
+    def begin(self) -> None:
+        """Open a transaction; all that is sent until `commit` becomes visible together."""
+        with translated("beginning a transaction"):
+            self._producer.begin_transaction()
+
+    def commit(
+        self, places: list[TopicPartition] | None = None, group_metadata: object = None
+    ) -> None:
+        """Commit what was sent since `begin`, and with it the group's place.
+
+        Args:
+            places: Last processed offset + 1 of each partition; never empty.
+            group_metadata: Of the reader, taken just now.
+
+        Raises:
+            AbortableError: The transaction failed; `abort` it.
+            FencedError: A newer process has this identity.
+            BrokerError: The client is beyond repair.
+        """
+        if places is not None:
+            # With no valid offset the broker would commit the outputs alone, silently.
+            if not any(place.offset >= 0 for place in places):
+                raise BrokerError("a transaction needs at least one offset to commit")
+            self._retrying(
+                lambda: self._producer.send_offsets_to_transaction(places, group_metadata, _SLICE),
+                "adding offsets to the transaction",
+            )
+        self._retrying(lambda: self._producer.commit_transaction(_SLICE), "committing")
+        self._failure = None
+
+    def abort(self) -> None:
+        """Throw away what was sent since `begin`."""
+        self._retrying(lambda: self._producer.abort_transaction(_SLICE), "aborting")
+        self._failure = None
+
+    def _retrying(self, call: Callable[[], None], doing: str) -> None:
+        """Repeat a call while the client says that the same call may still succeed."""
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                fault = error.args[0]
+                if fault.fatal() or not fault.retriable():
+                    raise to_error(fault, doing) from error
+                self._raise_if_given_up(doing)
+
+    def _raise_if_given_up(self, doing: str) -> None:
+        if self._give_up():
+            raise BrokerError(f"{doing}: given up, since the process was told to stop")

@@ -1,0 +1,149 @@
+"""Dead letters, looked at and sent back."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from churnstream.config import Settings
+from churnstream.errors import ConfigurationError
+from churnstream.messages import DeadLetter
+from churnstream.streaming.dead_letters import HEADER_NAMES, original_headers, parse
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Message
+from churnstream.streaming.kafka.scan import Scan
+from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
+
+log = structlog.get_logger(__name__)
+
+Place = tuple[int, int]
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which dead letters are meant; what is None or empty does not matter.
+
+    Attributes:
+        reasons: Any of these.
+        since: Refused at this time or later.
+        until: Refused before this time.
+        offsets: Offsets in the dead-letter topic.
+    """
+
+    reasons: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    offsets: tuple[int, ...] = ()
+
+    def matches(self, letter: DeadLetter, offset: int) -> bool:
+        """Whether this dead letter is meant."""
+        return (
+            (not self.reasons or letter.reason in self.reasons)
+            and (self.since is None or letter.failed_at >= self.since)
+            and (self.until is None or letter.failed_at < self.until)
+            and (not self.offsets or offset in self.offsets)
+        )
+
+
+def find(
+    settings: Settings, admin: Admin, wanted: Filter
+) -> Iterator[list[tuple[Message, DeadLetter]]]:
+    """The dead letters that are in the topic now and match, in batches."""
+    topic = settings.topics.deadletter
+    for batch in Scan(settings.kafka, topic, admin.beginnings(topic), admin.ends(topic)):
+        found = []
+        for record in batch:
+            try:
+                letter = parse(record)
+            except msgspec.ValidationError as error:
+                log.warning("foreign_dead_letter", offset=record.offset(), error=str(error))
+                continue
+            if wanted.matches(letter, _place(record)[1]):
+                found.append((record, letter))
+        yield found
+
+
+class Replay:
+    """Sends dead letters back to where they came from, each one once.
+
+    Which ones were sent back is remembered one by one, in the compacted checkpoint topic, in the
+    same transaction as the records. A single offset could not say it: a replay of one reason
+    passes over records that a later replay of another reason must still find.
+    """
+
+    def __init__(self, settings: Settings, admin: Admin) -> None:
+        if settings.topics.deadletter == settings.topics.input:
+            raise ConfigurationError("the dead-letter topic must not be the input topic")
+        self._settings, self._admin = settings, admin
+        self._transactional = not admin.embedded
+        identity = f"churnstream.replay.{settings.topics.deadletter}"
+        self._writer = Writer(settings.kafka, identity if self._transactional else None)
+
+    def run(self, wanted: Filter) -> int:
+        """Send back what matches and was not sent back before; how many that were."""
+        if self._transactional:
+            self._writer.init_transactions(self._settings.kafka.startup_timeout)
+        done = self._replayed()
+        sent = 0
+        for found in find(self._settings, self._admin, wanted):
+            fresh = [(r, letter) for r, letter in found if _place(r) not in done]
+            if fresh:
+                self._send(fresh)
+                sent += len(fresh)
+        return sent
+
+    def pending(self, wanted: Filter) -> int:
+        """How many `run` would send back."""
+        done = self._replayed()
+        batches = find(self._settings, self._admin, wanted)
+        return sum(1 for found in batches for r, _ in found if _place(r) not in done)
+
+    def _send(self, letters: list[tuple[Message, DeadLetter]]) -> None:
+        if self._transactional:
+            self._writer.begin()
+        for record, letter in letters:
+            self._writer.send_full(letter.topic, _as_it_was(record, letter))
+        if not self._transactional:
+            self._writer.flush()  # a crash from here on repeats them, and loses none
+        self._writer.send(self._settings.topics.checkpoint, [self._note(r) for r, _ in letters])
+        if self._transactional:
+            self._writer.commit()
+        else:
+            self._writer.flush()
+
+    def _note(self, record: Message) -> Record:
+        partition, offset = _place(record)
+        return {"key": f"{self._prefix}{partition}:{offset}".encode(), "value": b"replayed"}
+
+    @property
+    def _prefix(self) -> str:
+        return f"replay:{self._settings.topics.deadletter}:"
+
+    def _replayed(self) -> set[Place]:
+        """The dead letters that were sent back before."""
+        topic, prefix = self._settings.topics.checkpoint, self._prefix.encode()
+        done: set[Place] = set()
+        begins: Mapping[int, int] = self._admin.beginnings(topic)
+        for batch in Scan(self._settings.kafka, topic, begins):
+            for record in batch:
+                key = record.key() or b""
+                if key.startswith(prefix):
+                    partition, offset = key.removeprefix(prefix).split(b":")
+                    done.add((int(partition), int(offset)))
+        return done
+
+
+def _place(record: Message) -> Place:
+    return record.partition() or 0, record.offset() or 0
+
+
+def _as_it_was(record: Message, letter: DeadLetter) -> FullRecord:
+    """The original record, with the number of refusals as its only new header."""
+    kind, timestamp = record.timestamp()
+    attempts = (HEADER_NAMES["attempt"], str(letter.attempt).encode())
+    return {
+        "key": record.key(),
+        "value": record.value(),
+        "headers": [*original_headers(record), attempts],
+        "timestamp": timestamp if kind else 0,
+    }

@@ -1,0 +1,39 @@
+"""The wish to stop: from a signal, or from a caller."""
+
+import signal
+import time
+from types import FrameType
+
+_PATIENCE = 4.0  # seconds: a stop is promised within 5
+
+
+class Stop:
+    """Set by SIGINT and SIGTERM once `listen` was called; asked between batches."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def listen(self) -> None:
+        """Take over SIGINT and SIGTERM of this process."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.request()
+
+    def request(self) -> None:
+        """Ask for a stop after the batch in hand."""
+        self._since = self._since or time.monotonic()
+
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._since is not None
+
+    def overdue(self) -> bool:
+        """Whether it was asked for so long ago that waiting for a broker must end."""
+        return self._since is not None and time.monotonic() - self._since > _PATIENCE
+
+    def wait(self) -> None:
+        """Sleep until a stop is asked for."""
+        while not self.requested():
+            time.sleep(0.2)

@@ -1,0 +1,63 @@
+"""The topics of the flow: what they are, and what stands in them."""
+
+import msgspec
+
+from churnstream.config import Settings
+from churnstream.streaming.kafka.admin import Admin, TopicSpec
+
+# The broker's default limit is 1 MiB a record; a dead letter is a record plus its headers.
+_DEADLETTER_BYTES = 2 * 1024 * 1024
+
+
+class PartitionState(msgspec.Struct, frozen=True):
+    """One partition as `topics describe` shows it.
+
+    Attributes:
+        begin: First offset that is still there.
+        end: One past the last.
+        committed: The group's place, None before its first commit or for topics it does not read.
+        lag: What the group has still to read.
+    """
+
+    topic: str
+    partition: int
+    begin: int
+    end: int
+    committed: int | None
+    lag: int | None
+
+
+def specs(settings: Settings) -> list[TopicSpec]:
+    """The topics to create, in the order of the flow."""
+    topics = settings.topics
+    copies = topics.replication_factor
+    large = {"max.message.bytes": str(_DEADLETTER_BYTES)}
+    return [
+        TopicSpec(topics.input, topics.partitions, copies, {}),
+        TopicSpec(topics.output, topics.partitions, copies, {}),
+        TopicSpec(topics.deadletter, 1, copies, large),
+        TopicSpec(topics.checkpoint, 1, copies, {"cleanup.policy": "compact"}),
+    ]
+
+
+def create(admin: Admin, settings: Settings) -> dict[str, bool]:
+    """Create the topics that do not exist; by name, whether each is new."""
+    return admin.create(specs(settings))
+
+
+def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
+    """Every partition of the topics of the flow.
+
+    Raises:
+        TopicMissingError: One of them does not exist.
+    """
+    rows: list[PartitionState] = []
+    for spec in specs(settings):
+        reads = spec.name == settings.topics.input
+        committed = admin.committed(settings.consumer.group, spec.name) if reads else {}
+        begins, ends = admin.beginnings(spec.name), admin.ends(spec.name)
+        for p in sorted(ends):
+            place = committed.get(p)
+            lag = ends[p] - (begins[p] if place is None else place) if reads else None
+            rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag))
+    return rows

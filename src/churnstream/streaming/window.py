@@ -1,0 +1,134 @@
+"""Which part of the topic a run may read: all of it for ever, or up to fixed places."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from churnstream.errors import ConfigurationError
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.reader import Polled
+
+
+class Window:
+    """Admits records up to an end offset per partition, and up to a number in all.
+
+    A partition is finished when its end offset is reached *or* reading came to the partition's
+    end: the last places before an end offset may hold transaction markers, which never arrive.
+
+    Args:
+        ends: End offset (exclusive) by partition; None for no end.
+        most: At most so many records; None for no limit.
+    """
+
+    def __init__(self, ends: Mapping[int, int] | None = None, most: int | None = None) -> None:
+        self._ends = None if ends is None else dict(ends)
+        self._left = most
+        self._reached: dict[int, int] = {}
+
+    def room(self, most: int) -> int:
+        """How many records may be polled next, at most `most`."""
+        return most if self._left is None else min(most, self._left)
+
+    def admit(self, polled: Polled) -> Polled:
+        """Leave out what lies behind the window, and note how far reading came."""
+        if self._ends is None:
+            return polled
+        ends = self._ends
+        inside = [r for r in polled.records if _offset(r) < ends.get(_partition(r), 0)]
+        for record in polled.records:
+            self._reached[_partition(record)] = _offset(record) + 1
+        self._reached.update(polled.ends)
+        if self._left is not None:
+            self._left -= len(inside)
+        caps = {p: min(end, ends[p]) for p, end in polled.ends.items() if p in ends}
+        return Polled(inside, caps)
+
+    def start_from(self, places: Mapping[int, int]) -> None:
+        """Note where reading begins, so that what is finished already is not waited for."""
+        self._reached.update(places)
+
+    def is_done(self, assigned: Collection[int]) -> bool:
+        """Whether all that this process is assigned is read, or the number is reached."""
+        if self._ends is None:
+            return False
+        if self._left == 0:
+            return True
+        mine = [p for p in assigned if p in self._ends] or list(self._ends)
+        return all(self._reached.get(p, 0) >= self._ends[p] for p in mine)
+
+
+def _partition(record: object) -> int:
+    return record.partition()  # type: ignore[attr-defined,no-any-return]
+
+
+def _offset(record: object) -> int:
+    return record.offset()  # type: ignore[attr-defined,no-any-return]
+
+
+_OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")
+
+
+def resolve(admin: Admin, topic: str, place: str, flag: str) -> dict[int, int]:
+    """Offsets by partition for a window's start or end as the user wrote it.
+
+    Args:
+        admin: Asked for the offsets at a timestamp.
+        topic: The topic of the window.
+        place: RFC 3339 timestamp (UTC if it has no offset), or `PARTITION:OFFSET,…`; partitions
+            that are not named are left out.
+        flag: For the error message.
+
+    Raises:
+        ConfigurationError: It is neither, or names a partition that the topic does not have.
+    """
+    if _OFFSETS.fullmatch(place):
+        pairs = [part.split(":") for part in place.split(",")]
+        offsets = {int(p): int(offset) for p, offset in pairs}
+        if unknown := sorted(set(offsets) - set(admin.partitions(topic))):
+            raise ConfigurationError(f"{flag}: topic {topic} has no partition {unknown[0]}")
+        return offsets
+    try:
+        moment = datetime.fromisoformat(place)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{flag}: {place!r} is neither a timestamp such as 2026-11-23T08:00:00Z "
+            "nor offsets such as 0:1200,1:1180,2:1210"
+        ) from error
+    return admin.offsets_at(topic, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def bounded(
+    admin: Admin,
+    topic: str,
+    group: str,
+    *,
+    start: str | None,
+    end: str | None,
+    most: int | None,
+) -> tuple[Window, dict[int, int]]:
+    """The window of a batch run, and where to begin in partitions the group has no place in.
+
+    The group's place always counts: what it has scored is not scored again, and what lies between
+    its place and the window's start is not jumped over.
+
+    Raises:
+        ConfigurationError: The window leaves out records that the group has not scored.
+    """
+    last = admin.ends(topic)
+    ends = last if end is None else last | _capped(resolve(admin, topic, end, "--to"), last)
+    begins = admin.beginnings(topic)
+    starts = resolve(admin, topic, start, "--from") if start else {}
+    committed = admin.committed(group, topic)
+    for p in sorted(starts.keys() & committed.keys()):
+        if starts[p] > committed[p] and ends[p] > committed[p]:
+            raise ConfigurationError(
+                f"--from would skip offsets {committed[p]} to {starts[p] - 1} of partition {p}, "
+                f"which group {group} has not scored; use another --group for a window of its own"
+            )
+    window = Window(ends, most)
+    window.start_from(begins | starts | committed)
+    return window, starts
+
+
+def _capped(offsets: Mapping[int, int], last: Mapping[int, int]) -> dict[int, int]:
+    return {p: min(offset, last[p]) for p, offset in offsets.items()}
