@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv, parquet
 
@@ -26,7 +25,6 @@ BUNDLED = Path(__file__).parent / "data" / "customers.csv.gz"
 # pyarrow reads blocks ahead and holds each as bytes and as columns: small blocks, small memory.
 _BLOCK_BYTES = 256 * 1024
 _ROWS_READ_AT_ONCE = 8_192
-_PIECES_KEPT = 1_000  # of a sample, before they are made one
 
 
 @dataclass(frozen=True)
@@ -68,27 +66,34 @@ class Dataset:
         with _faults_named(self.path):
             yield from _resized(_without_first(rows, start), size)
 
-    def sample(self, limit: int, seed: int) -> pa.RecordBatch:
-        """Up to `limit` rows, in the file's order: all of them, or a uniform random sample.
-
-        Every row draws a random number, and the rows with the lowest numbers stay.
+    def row_count(self) -> int:
+        """Rows in the file; all of it is read, though only one column is kept at a time.
 
         Raises:
             DataError: The file cannot be read, or a row is broken.
         """
-        random = np.random.default_rng(seed)
+        with _faults_named(self.path):
+            rows = _format_of(self.path).rows(self.path, [self.columns[0]])
+            return sum(batch.num_rows for batch in rows)
+
+    def sample(self, limit: int, seed: int) -> pa.RecordBatch:
+        """Up to `limit` rows, in the file's order: all of them, or a uniform random sample.
+
+        Reads twice, to count the rows and to take the chosen ones, and never holds the others.
+
+        Raises:
+            DataError: The file cannot be read, or a row is broken.
+        """
+        random, count = np.random.default_rng(seed), self.row_count()
+        chosen = np.sort(random.choice(count, min(limit, count), replace=False, shuffle=False))
         schema = pa.schema([(name, pa.string()) for name in self.columns])
-        kept, draws, highest = [pa.RecordBatch.from_pylist([], schema)], np.empty(0), 1.0
+        pieces, first = [pa.RecordBatch.from_pylist([], schema)], 0
         for batch in self.batches(_ROWS_READ_AT_ONCE):
-            drawn = random.random(batch.num_rows)
-            fits = drawn < highest
-            kept.append(batch.filter(pa.array(fits)))
-            draws = np.concatenate([draws, drawn[fits]])
-            if len(draws) > 2 * limit or len(kept) > _PIECES_KEPT:
-                rows, draws = _lowest(limit, kept, draws)
-                kept = [rows]
-                highest = draws.max() if len(draws) == limit else 1.0
-        return _lowest(limit, kept, draws)[0]
+            end = first + batch.num_rows
+            here = chosen[np.searchsorted(chosen, first) : np.searchsorted(chosen, end)]
+            pieces.append(batch.take(pa.array(here - first)))
+            first = end
+        return pa.concat_batches(pieces)
 
 
 def open_dataset(path: Path | None) -> Dataset:
@@ -222,17 +227,6 @@ def _resized(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[pa.Record
         missing -= rest.num_rows
     if missing < size:
         yield pa.concat_batches(waiting)
-
-
-def _lowest(
-    limit: int, batches: list[pa.RecordBatch], draws: npt.NDArray[np.float64]
-) -> tuple[pa.RecordBatch, npt.NDArray[np.float64]]:
-    """The `limit` rows with the lowest draws, in order, and their draws."""
-    rows = pa.concat_batches(batches)
-    if rows.num_rows <= limit:
-        return rows, draws
-    lowest = np.sort(np.argpartition(draws, limit)[:limit])
-    return rows.take(pa.array(lowest)), draws[lowest]
 
 
 # ---- faults ----

@@ -39,6 +39,7 @@ for command in (
     flow.produce,
     flow.consume,
     results.report,
+    results.audit,
     results.dead_letters,
     cluster.health,
 ):

@@ -1,7 +1,8 @@
-"""report and dead-letters: what became of the events."""
+"""report, audit and dead-letters: what became of the events."""
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from churnstream.analytics.summary import Summary
     from churnstream.config import Settings
     from churnstream.messages import DeadLetter
+    from churnstream.streaming.audit import Audit
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.client import Message
     from churnstream.streaming.replay import Filter
@@ -65,6 +67,61 @@ def _summarise(history: History, settings: Settings) -> Summary:
         threshold=None,
         duration_s=time.monotonic() - begin,
     )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--in-flight-ok", is_flag=True, help="Events still on their way are no failure.")
+@options.window
+@options.kafka
+@options.with_settings
+def audit(settings: Settings, as_json: bool, in_flight_ok: bool) -> None:
+    """Prove that every event has exactly one outcome; exit 1 if not.
+
+    Reads the three topics as committed, also while the pipeline works.
+
+    \b
+    Example: churnstream audit --in-flight-ok
+    """
+    from churnstream.streaming.audit import audit as prove
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.window import resolve
+
+    admin, own, topic = Admin(settings.kafka), settings.consumer, settings.topics.input
+    starts = resolve(admin, topic, own.start, "--from") if own.start else None
+    ends = resolve(admin, topic, own.end, "--to") if own.end else None
+    verdict = prove(settings, admin, starts, ends)
+    if as_json:
+        options.echo_json(verdict)
+    else:
+        _print_audit(verdict)
+    sys.exit(0 if verdict.complete or (in_flight_ok and verdict.exactly_once) else 1)
+
+
+def _print_audit(verdict: Audit) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    names = ("events", "predictions", "dead_letters", "lost", "duplicated", "orphaned", "in_flight")
+    table = Table("partition", box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in verdict.partitions:
+        table.add_row(str(row.partition), *(f"{getattr(row, name):,}" for name in names))
+    Console().print(table)
+    for row in verdict.partitions:
+        for kind, offsets in row.examples.items():
+            if offsets:
+                click.echo(f"{kind} in partition {row.partition}: {offsets}")
+    flying = f"; {verdict.in_flight:,} still in flight" if verdict.in_flight else ""
+    if verdict.exactly_once:
+        done = verdict.events - verdict.in_flight
+        click.echo(f"each of {done:,} events has exactly one outcome{flying}")
+    else:
+        click.echo(
+            f"{verdict.lost:,} lost, {verdict.duplicated:,} duplicated, "
+            f"{verdict.orphaned:,} orphaned{flying}"
+        )
 
 
 @click.group("dead-letters")

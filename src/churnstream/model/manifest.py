@@ -170,7 +170,7 @@ def _read_manifest(folder: Path) -> Manifest:
         found = msgspec.json.decode(content, type=_Format).format
         if found == FORMAT:
             return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} is no manifest of a model ({error}); {_TRAIN_AGAIN}") from error
     raise ModelError(
         f"{path} has format {found}, this churnstream reads format {FORMAT}; {_TRAIN_AGAIN}"

@@ -144,7 +144,8 @@ def splines(schema: FeatureSchema) -> Pipeline:
         ("flag", "passthrough", ["SeniorCitizen"]),
         ("categories", _one_hot(schema), list(CATEGORICAL)),
     ]
-    # Scaled, so that the penalty bears on each term by its weight among the customers.
+    # Scaled, so that the penalty bears on each term by its weight among the customers. Newton's
+    # method reaches the optimum to many digits: the same figures on every machine.
     classifier = LogisticRegression(C=0.02, solver="newton-cholesky", tol=1e-8)
     return make_pipeline(ColumnTransformer(columns), StandardScaler(), classifier)
 
