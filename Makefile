@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint schemas clean
+.PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka chaos
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -32,8 +32,25 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-schemas: $(INSTALLED)  ## rewrite schemas/ from the record types
+generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config.yaml, docs
 	$(BIN)/python tools/write_schemas.py
+	$(BIN)/python tools/write_config.py
+
+NODES ?= 1
+kafka: $(INSTALLED)  ## a real Apache Kafka on 127.0.0.1, without containers (NODES=3 for three)
+	$(BIN)/python kafka/cluster.py start --nodes $(NODES)
+
+kafka-stop: $(INSTALLED)  ## stop it
+	$(BIN)/python kafka/cluster.py stop
+
+kafka-status: $(INSTALLED)  ## say what runs
+	$(BIN)/python kafka/cluster.py status
+
+test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start and stop
+	$(BIN)/pytest tests/kafka
+
+chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
+	PYTHONPATH=tests/kafka:kafka $(BIN)/python -m chaos
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -138,7 +138,8 @@ def _csv_names(path: Path) -> list[str]:
     with _csv_stream(path) as stream:
         if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise UnicodeError("UTF-16")
-    with _csv_reader(path, csv.ConvertOptions()) as reader:
+    # Broken rows are passed over: where the header is wrong, every row looks broken.
+    with _csv_reader(path, csv.ConvertOptions(), lambda _: "skip") as reader:
         names: list[str] = reader.schema.names
     return names
 
@@ -155,11 +156,15 @@ def _csv_stream(path: Path) -> pa.NativeFile:
     return pa.input_stream(str(path), compression="gzip" if is_gzipped else None)
 
 
-def _csv_reader(path: Path, options: csv.ConvertOptions) -> csv.CSVStreamingReader:
+def _csv_reader(
+    path: Path,
+    options: csv.ConvertOptions,
+    on_broken_row: Callable[[csv.InvalidRow], str] | None = None,
+) -> csv.CSVStreamingReader:
     return csv.open_csv(
         _csv_stream(path),
         csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),  # threads forget row numbers
-        csv.ParseOptions(newlines_in_values=True),
+        csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_broken_row),
         options,
     )
 
@@ -260,7 +265,7 @@ def _faults_named(path: Path) -> Iterator[None]:
 
 def _advice(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}; give the path of a file that you may read"
+        return f"cannot be read: {error.strerror}; check its path and permissions"
     for pattern, advice in _ADVICE.items():
         if match := re.search(pattern, str(error)):
             return advice.format(**match.groupdict())

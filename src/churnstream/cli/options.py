@@ -46,6 +46,12 @@ kafka = _together(
         metavar="NAME=VALUE",
         help="Any librdkafka property, as -X security.protocol=SSL; repeatable.",
     ),
+    setting(
+        "kafka.startup_timeout",
+        "--startup-timeout",
+        type=float,
+        help="Seconds to wait for a broker's first answer [10].",
+    ),
     setting("topics.input", "--input-topic", "--topic", help="[telco.raw.customers]"),
     setting("topics.output", "--output-topic", help="[telco.churn.predictions]"),
     setting("topics.deadletter", "--deadletter-topic", help="[telco.deadletter]"),

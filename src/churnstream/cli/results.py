@@ -103,9 +103,10 @@ def _print_audit(verdict: Audit) -> None:
     from rich.table import Table
 
     names = ("events", "predictions", "dead_letters", "lost", "duplicated", "orphaned", "in_flight")
+    titles = ("events", "scored", "refused", "lost", "duplicated", "orphaned", "in flight")
     table = Table("partition", box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+    for title in titles:
+        table.add_column(title, justify="right")
     for row in verdict.partitions:
         table.add_row(str(row.partition), *(f"{getattr(row, name):,}" for name in names))
     Console().print(table)

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from churnstream.messages import CustomerEvent, Rejection
 from churnstream.model import features
+from churnstream.model.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest
@@ -51,5 +52,7 @@ class Model:
         """
         if not events:
             return np.empty(0)
-        probabilities: npt.NDArray[np.float64] = self.pipeline.predict_proba(features.frame(events))
+        rows = features.frame(events)
+        with one_blas_thread():
+            probabilities: npt.NDArray[np.float64] = self.pipeline.predict_proba(rows)
         return probabilities[:, 1]

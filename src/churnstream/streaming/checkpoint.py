@@ -117,7 +117,7 @@ class TransactionSink:
 
     def start(self, *, resume: bool) -> int:
         """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""
-        self._writer.init_transactions(self._settings.startup_timeout)
+        self._writer.init_transactions()
         return self._read() if resume else 0
 
     def publish(self, records: Sequence[Record], rows: int) -> None:

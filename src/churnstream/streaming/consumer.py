@@ -10,7 +10,7 @@ from churnstream.errors import AbortableError
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.reader import Reader
-from churnstream.streaming.kafka.writer import Writer
+from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.scoring import Batch, Scorer, score_batch
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window
@@ -18,6 +18,7 @@ from churnstream.streaming.window import Window
 log = structlog.get_logger(__name__)
 
 _IDLE = 0.5  # seconds to wait for a record before looking at the stop flag again
+_LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps failing
 
 
 class Consumer:
@@ -28,6 +29,8 @@ class Consumer:
         delivery: Where outcomes go to.
         scorer: The model.
         window: How far to read.
+        most_letter_bytes: The largest record that the dead-letter topic takes.
+        check_topics: Raises TopicMissingError if a topic of the flow is gone.
         on_batch: Told of every batch once it is committed.
     """
 
@@ -40,6 +43,8 @@ class Consumer:
         *,
         group: str,
         batch_size: int,
+        most_letter_bytes: int,
+        check_topics: Callable[[], None] = lambda: None,
         on_batch: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         self._reader = reader
@@ -48,6 +53,8 @@ class Consumer:
         self._window = window
         self._group = group
         self._batch_size = batch_size
+        self._most_letter_bytes = most_letter_bytes
+        self._check_topics = check_topics
         self._on_batch = on_batch
         self._committed: dict[int, int] = {}
 
@@ -57,35 +64,54 @@ class Consumer:
         Raises:
             BrokerError: The broker is beyond repair for this process.
         """
+        failures = 0
         try:
             while not stop.requested() and not self._window.is_done(self._reader.assigned):
-                self.step()
+                failures = 0 if self.step() else failures + 1
+                if failures:
+                    stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**failures))
         finally:
             self._reader.close()
 
-    def step(self) -> None:
+    def step(self) -> bool:
         """Give every record of one poll its outcome.
 
         1. Poll a batch. 2. Decode and check, then score, outside of any transaction.
         3. Publish predictions and dead letters, then the place: in one transaction, or in this
         order. A record is either behind the committed place, or will be read again.
+
+        Returns:
+            Whether all went well; False if the batch was rolled back and will be read again.
         """
-        polled = self._window.admit(self._reader.poll(self._window.room(self._batch_size), _IDLE))
-        batch = score_batch(polled.records, self._scorer, group=self._group, now=datetime.now(UTC))
-        places = _furthest(batch.offsets, polled.ends)
+        polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
+        inside = self._window.admit(polled)
+        batch = score_batch(
+            inside.records,
+            self._scorer,
+            group=self._group,
+            now=datetime.now(UTC),
+            most_letter_bytes=self._most_letter_bytes,
+        )
+        places = _furthest(batch.offsets, inside.ends)
         offsets = {p: o for p, o in places.items() if self._committed.get(p) != o}
-        if not offsets:
-            return
+        if offsets and not self._publish(batch, offsets):
+            return False
+        self._window.advance(polled, len(batch))
+        if len(batch):
+            self._on_batch(batch)
+        return True
+
+    def _publish(self, batch: Batch, offsets: Mapping[int, int]) -> bool:
         try:
             self._delivery.publish(batch.predictions, batch.dead_letters, offsets)
         except AbortableError as error:
             log.warning("batch_rolled_back", events=len(batch), error=str(error))
             self._delivery.roll_back()
+            self._check_topics()
             self._reader.rewind()
-            return
+            return False
         self._committed.update(offsets)
-        if len(batch):
-            self._on_batch(batch)
+        return True
 
 
 def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
@@ -114,8 +140,12 @@ def connect(
         BrokerError: The broker refused.
     """
     own, topics = settings.consumer, settings.topics
-    for topic in (topics.input, topics.output, topics.deadletter):
-        admin.partitions(topic)
+
+    def check_topics() -> None:
+        for topic in (topics.input, topics.output, topics.deadletter):
+            admin.partitions(topic)
+
+    check_topics()
     exactly_once = own.delivery == "exactly-once" and not admin.embedded
     if own.delivery == "exactly-once" and admin.embedded:
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
@@ -123,7 +153,7 @@ def connect(
     writer = Writer(settings.kafka, identity, give_up=stop.overdue)
     if exactly_once:
         # Before joining: ends the transaction of a predecessor that died, and fences it.
-        writer.init_transactions(settings.kafka.startup_timeout)
+        writer.init_transactions()
     reader = Reader(
         settings.kafka,
         topics.input,
@@ -131,6 +161,7 @@ def connect(
         starts=starts,
         protocol=own.group_protocol,
         embedded=admin.embedded,
+        give_up=stop.overdue,
     )
     return Consumer(
         reader,
@@ -139,5 +170,7 @@ def connect(
         window,
         group=own.group,
         batch_size=own.batch_size,
+        most_letter_bytes=min(admin.largest_record(topics.deadletter), MOST_BYTES),
+        check_topics=check_topics,
         on_batch=on_batch,
     )

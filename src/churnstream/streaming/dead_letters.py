@@ -31,6 +31,10 @@ _FIELD_NAMES = {header: field for field, header in HEADER_NAMES.items()}
 _MESSAGE_LENGTH = 500
 _STAGES = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
 _TIMESTAMP_MISSING = 0
+VALUE_OMITTED = _OWN + "value.omitted.bytes"
+# What the record format adds at most (https://kafka.apache.org/documentation/#messageformat).
+_PER_BATCH = 120
+_PER_HEADER = 10
 
 
 def describe(
@@ -53,15 +57,31 @@ def describe(
     )
 
 
-def to_record(record: Message, letter: DeadLetter) -> FullRecord:
-    """The dead letter to send: value, key, timestamp and foreign headers byte for byte."""
+def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecord:
+    """The dead letter to send: value, key, timestamp and foreign headers byte for byte.
+
+    Args:
+        most_bytes: What the dead-letter topic takes. A record that is too large with its new
+            headers goes without its value, and says so in a header; its source still has it.
+    """
     kind, timestamp = record.timestamp()
+    value = record.value()
+    headers = [*original_headers(record), *failure_headers(letter)]
+    if value is not None and _size(record.key(), value, headers) > most_bytes:
+        headers.append((VALUE_OMITTED, str(len(value)).encode()))
+        value = None
     return {
         "key": record.key(),
-        "value": record.value(),
-        "headers": [*original_headers(record), *failure_headers(letter)],
+        "value": value,
+        "headers": headers,
         "timestamp": timestamp if kind else _TIMESTAMP_MISSING,
     }
+
+
+def _size(key: bytes | None, value: bytes, headers: Headers) -> int:
+    """Upper bound of the bytes of a record batch with this one record."""
+    named = sum(len(name) + len(content or b"") + _PER_HEADER for name, content in headers)
+    return _PER_BATCH + len(key or b"") + len(value) + named
 
 
 def failure_headers(letter: DeadLetter) -> Headers:

@@ -82,7 +82,7 @@ class Replay:
     def run(self, wanted: Filter) -> int:
         """Send back what matches and was not sent back before; how many that were."""
         if self._transactional:
-            self._writer.init_transactions(self._settings.kafka.startup_timeout)
+            self._writer.init_transactions()
         done = self._replayed()
         sent = 0
         for found in find(self._settings, self._admin, wanted):

@@ -76,7 +76,14 @@ class Batch(msgspec.Struct, frozen=True):
         )
 
 
-def score_batch(records: Sequence[Message], scorer: Scorer, *, group: str, now: datetime) -> Batch:
+def score_batch(
+    records: Sequence[Message],
+    scorer: Scorer,
+    *,
+    group: str,
+    now: datetime,
+    most_letter_bytes: int,
+) -> Batch:
     """Decode, check and score.
 
     Args:
@@ -84,6 +91,7 @@ def score_batch(records: Sequence[Message], scorer: Scorer, *, group: str, now: 
         scorer: The model.
         group: The consumer group, for the dead letters' headers.
         now: The processing time, UTC.
+        most_letter_bytes: The largest record that the dead-letter topic takes.
     """
     events, sources, rejected = _decode(records, scorer)
     probabilities = scorer.score(events)
@@ -98,6 +106,7 @@ def score_batch(records: Sequence[Message], scorer: Scorer, *, group: str, now: 
             to_record(
                 record,
                 describe(record, why, group=group, model_version=scorer.version, now=now),
+                most_letter_bytes,
             )
             for record, why in rejected
         ],

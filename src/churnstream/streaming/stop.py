@@ -33,7 +33,8 @@ class Stop:
         """Whether it was asked for so long ago that waiting for a broker must end."""
         return self._since is not None and time.monotonic() - self._since > _PATIENCE
 
-    def wait(self) -> None:
-        """Sleep until a stop is asked for."""
-        while not self.requested():
-            time.sleep(0.2)
+    def wait(self, seconds: float = float("inf")) -> None:
+        """Sleep until a stop is asked for, or for so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not self.requested() and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(0.2, left))

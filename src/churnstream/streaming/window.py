@@ -30,18 +30,26 @@ class Window:
         return most if self._left is None else min(most, self._left)
 
     def admit(self, polled: Polled) -> Polled:
-        """Leave out what lies behind the window, and note how far reading came."""
+        """Leave out what lies behind the window."""
         if self._ends is None:
             return polled
         ends = self._ends
         inside = [r for r in polled.records if _offset(r) < ends.get(_partition(r), 0)]
+        caps = {p: min(end, ends[p]) for p, end in polled.ends.items() if p in ends}
+        return Polled(inside, caps)
+
+    def advance(self, polled: Polled, admitted: int) -> None:
+        """Note how far reading came, once what was admitted is committed.
+
+        Args:
+            polled: All that was read, before `admit`.
+            admitted: How many of its records were.
+        """
         for record in polled.records:
             self._reached[_partition(record)] = _offset(record) + 1
         self._reached.update(polled.ends)
         if self._left is not None:
-            self._left -= len(inside)
-        caps = {p: min(end, ends[p]) for p, end in polled.ends.items() if p in ends}
-        return Polled(inside, caps)
+            self._left -= admitted
 
     def start_from(self, places: Mapping[int, int]) -> None:
         """Note where reading begins, so that what is finished already is not waited for."""

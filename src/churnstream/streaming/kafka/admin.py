@@ -5,8 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicCollection
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from churnstream.config import KafkaSettings
@@ -22,6 +27,7 @@ from churnstream.streaming.kafka.scan import Scan
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_BROKER_DEFAULT_BYTES = 1024 * 1024
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
@@ -131,16 +137,10 @@ class Admin:
             found = answers[group].result().topic_partitions
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
-    def members(self, group: str) -> int:
-        """How many processes the group has now."""
-        with translated(f"describing group {group}"):
-            answers = self._client.describe_consumer_groups([group], request_timeout=_TIMEOUT)
-            return len(answers[group].result().members)
-
-    def topic_ids(self, topics: list[str]) -> dict[str, str]:
-        """The identity of each topic, which changes when it is deleted and created again."""
-        with translated("describing topics"):
-            answers = self._client.describe_topics(
-                TopicCollection(topics), request_timeout=_TIMEOUT
-            )
-            return {name: str(answer.result().topic_id) for name, answer in answers.items()}
+    def largest_record(self, topic: str) -> int:
+        """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        with translated(f"reading the configuration of {topic}"):
+            answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
+            entry = answers[resource].result().get("max.message.bytes")
+            return int(entry.value) if entry else _BROKER_DEFAULT_BYTES

@@ -22,6 +22,18 @@ __all__ = ["KafkaError", "KafkaException", "Message", "TopicPartition", "client_
 
 log = structlog.get_logger(__name__)
 
+# Properties of ours that no setting may change.
+_GUARANTEED = {
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "isolation.level",
+    "transactional.id",
+}
+
 # The client's own lines are for debugging; what an operator must know is logged by us.
 _client_log = logging.getLogger("churnstream.kafka.client")
 
@@ -36,6 +48,14 @@ _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
+_HOPELESS = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_RECORD,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -44,34 +64,51 @@ _FENCED = {
 }
 
 
-def client_config(settings: KafkaSettings, own: Mapping[str, object]) -> dict[str, Any]:
+def client_config(
+    settings: KafkaSettings, own: Mapping[str, object], connection: "Connection | None" = None
+) -> dict[str, Any]:
     """Librdkafka properties of a client: ours, then the user's, which win.
 
     Args:
         settings: The connection; `settings.client` may hold any librdkafka property.
         own: What this kind of client needs.
+        connection: Told when all brokers are gone.
+
+    Raises:
+        ConfigurationError: The user's properties would break a guarantee.
     """
+    if broken := sorted(_GUARANTEED & settings.client.keys()):
+        raise ConfigurationError(f"kafka.client must not set {broken[0]}: a guarantee rests on it")
     return {
         "bootstrap.servers": settings.brokers,
         "client.id": "churnstream",
         "logger": _client_log,
-        "error_cb": _Connection().on_error,
+        "error_cb": (connection or Connection()).on_error,
         **own,
         **settings.client,
     }
 
 
-class _Connection:
-    """Says once that the brokers are gone, not at every attempt of the client's back-off."""
+class Connection:
+    """Says once that the brokers are gone, and once that they are back.
+
+    The client itself speaks up at every attempt of its back-off.
+    """
 
     def __init__(self) -> None:
         self._down = False
 
     def on_error(self, error: KafkaError) -> None:
-        all_down = error.code() == KafkaError._ALL_BROKERS_DOWN
-        if all_down and not self._down:
+        """Take note of an error that concerns the client as a whole."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:
+            self._down = True
             log.warning("broker_unreachable", error=error.str(), retrying=True)
-        self._down = self._down or all_down
+
+    def on_progress(self) -> None:
+        """Take note that a broker answered."""
+        if self._down:
+            self._down = False
+            log.info("broker_reachable_again")
 
 
 @contextmanager
@@ -88,16 +125,24 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
-    """The exception for an error code, with what to do next."""
+    """The exception for an error code, with what to do next.
+
+    The order is that of librdkafka's transactional API: what is fatal first, then what asks for
+    an abort. Errors that would come back after every abort count as fatal.
+    """
     code, text = error.code(), error.str()
-    if code in _FENCED:
-        return FencedError(f"{doing} failed: a newer process uses the same --instance ({text})")
-    if error.txn_requires_abort():
-        return AbortableError(f"{doing} failed: {text}")
-    if code in _MISSING:
-        return TopicMissingError(f"{doing} failed: {text}; run: churnstream topics create")
-    if code in _UNREACHABLE:
-        return BrokerUnreachableError(f"{doing} failed: no answer from the broker ({text})")
-    if code == KafkaError._INVALID_ARG:
+    kind: type[BrokerError] = BrokerError
+    advice = ""
+    if code in _HOPELESS:
+        pass
+    elif code in _FENCED:
+        kind, advice = FencedError, "; a newer process uses the same identity, see --instance"
+    elif error.txn_requires_abort():
+        kind = AbortableError
+    elif code in _MISSING:
+        kind, advice = TopicMissingError, "; run: churnstream topics create"
+    elif code in _UNREACHABLE:
+        kind, advice = BrokerUnreachableError, "; is the broker up?"
+    elif code == KafkaError._INVALID_ARG:
         return ConfigurationError(f"{doing} failed: {text}; see kafka.client in the settings")
-    return BrokerError(f"{doing} failed: {text}")
+    return kind(f"{doing} failed: {text}{advice}")

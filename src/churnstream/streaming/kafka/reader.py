@@ -1,14 +1,15 @@
 """A member of a consumer group that reads one topic."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError
+from churnstream.errors import AbortableError, BrokerUnreachableError, TopicMissingError
 from churnstream.streaming.kafka.client import (
+    Connection,
     KafkaError,
     KafkaException,
     Message,
@@ -20,7 +21,7 @@ from churnstream.streaming.kafka.client import (
 
 log = structlog.get_logger(__name__)
 
-_TIMEOUT = 10.0
+_SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -51,6 +52,7 @@ class Reader:
         starts: By partition, where to begin if the group has no place yet; without it, at the
             beginning of the topic.
         protocol: "classic", or "consumer" for KIP-848.
+        give_up: Asked while waiting for the broker; True ends the wait.
     """
 
     def __init__(
@@ -62,8 +64,11 @@ class Reader:
         starts: Mapping[int, int] | None = None,
         protocol: str = "classic",
         embedded: bool = False,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.assigned: set[int] = set()
+        self._give_up = give_up
+        self._connection = Connection()
         self._topic = topic
         self._starts = dict(starts or {})
         self._lost_while_polling = False
@@ -72,14 +77,17 @@ class Reader:
             "group.protocol": protocol,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
+            # A lost place is an error that we hear of, report, and answer by starting over.
+            "auto.offset.reset": "error",
             "isolation.level": "read_committed",
+            # Partitions that are added are found within so many milliseconds.
+            "topic.metadata.refresh.interval.ms": 30_000,
         }
         if protocol == "classic":
             own["partition.assignment.strategy"] = "cooperative-sticky"
             own |= _EMBEDDED_SESSION if embedded else {}
         with translated("joining the group"):
-            self._consumer = Consumer(client_config(settings, own))
+            self._consumer = Consumer(client_config(settings, own, self._connection))
             self._consumer.subscribe(
                 [topic],
                 on_assign=self._on_assign,
@@ -105,6 +113,7 @@ class Reader:
             messages = (
                 [first, *self._consumer.consume(most - 1, timeout=0)] if most > 1 else [first]
             )
+        self._connection.on_progress()
         if self._lost_while_polling:
             # These may belong to another member by now; read again what is still ours.
             self.rewind()
@@ -120,16 +129,25 @@ class Reader:
             error = message.error()
             if error is None:
                 continue
+            partition = message.partition() or 0
             if error.code() == KafkaError._PARTITION_EOF:
-                ends[message.partition() or 0] = message.offset() or 0
+                ends[partition] = message.offset() or 0
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._start_over(partition, error)
             else:
                 self._judge(error)
         return ends
 
+    def _start_over(self, partition: int, error: KafkaError) -> None:
+        """There is no place in this partition yet, or it is one that retention has removed."""
+        offset = self._starts.pop(partition, OFFSET_BEGINNING)
+        log.warning("place_missing", partition=partition, reads_from=offset, because=error.str())
+        self._move([TopicPartition(self._topic, partition, offset)])
+
     def _judge(self, error: KafkaError) -> None:
         """The client retries what can be retried by itself; the rest ends the process."""
         fault = to_error(error, f"reading {self._topic}")
-        if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if error.fatal() or isinstance(fault, TopicMissingError):
             raise fault
         log.warning("read_error", topic=self._topic, error=error.str())
 
@@ -164,14 +182,20 @@ class Reader:
         """Go back to the group's place in every partition that is ours.
 
         Reading does not go back by itself when a transaction is aborted.
+
+        Raises:
+            BrokerError: Given up, or the broker refused.
         """
         partitions = [TopicPartition(self._topic, p) for p in sorted(self.assigned)]
-        if not partitions:
-            return
-        with translated("going back to the committed offsets"):
-            committed = self._consumer.committed(partitions, timeout=_TIMEOUT)
-            for place in committed:
-                self._consumer.seek(self._start(place))
+        while partitions:
+            try:
+                with translated("going back to the group's place"):
+                    places = self._consumer.committed(partitions, timeout=_SLICE)
+                self._move([self._start(place) for place in places])
+                break
+            except BrokerUnreachableError:
+                if self._give_up():
+                    raise
 
     def _start(self, place: TopicPartition) -> TopicPartition:
         """Where to read a partition from, given its committed place."""
@@ -180,27 +204,29 @@ class Reader:
             offset = self._starts.get(place.partition, OFFSET_BEGINNING)
         return TopicPartition(self._topic, place.partition, offset)
 
+    def _move(self, places: list[TopicPartition]) -> None:
+        # A seek is refused while a partition is only just being fetched; this never is.
+        with translated("moving to another offset"):
+            self._consumer.incremental_unassign(places)
+            self._consumer.incremental_assign(places)
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # Without a start the client looks up the group's place itself.
-        if self._starts:
-            with translated("reading the group's place"):
-                partitions = [self._start(p) for p in consumer.committed(partitions, _TIMEOUT)]
         consumer.incremental_assign(partitions)
         self.assigned |= {place.partition for place in partitions}
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Every batch is committed before the next poll, so nothing of ours is under way here.
-        self._give_up(partitions)
+        self._forget(partitions)
         consumer.incremental_unassign(partitions)
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._give_up(partitions)
+        self._forget(partitions)
         consumer.incremental_unassign(partitions)
         log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
 
-    def _give_up(self, partitions: list[TopicPartition]) -> None:
+    def _forget(self, partitions: list[TopicPartition]) -> None:
         self._lost_while_polling = True
         self.assigned -= {place.partition for place in partitions}
 

@@ -1,5 +1,6 @@
 """An idempotent producer, transactional if it has an identity."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
@@ -7,8 +8,9 @@ import structlog
 from confluent_kafka import Producer
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import BrokerError
+from churnstream.errors import AbortableError, BrokerError, FencedError
 from churnstream.streaming.kafka.client import (
+    Connection,
     KafkaError,
     KafkaException,
     Message,
@@ -25,7 +27,7 @@ Headers = list[tuple[str, bytes | None]]
 # Above what one batch needs, and far below the client's default of 1 GB.
 _BUFFER_KB = 64 * 1024
 # A record that a broker took can be sent on with failure headers added to it.
-_MESSAGE_BYTES = 2 * 1024 * 1024
+MOST_BYTES = 2 * 1024 * 1024
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
 
 
@@ -66,15 +68,25 @@ class Writer:
             "partitioner": "murmur2_random",
             "linger.ms": 5,
             "queue.buffering.max.kbytes": _BUFFER_KB,
-            "message.max.bytes": _MESSAGE_BYTES,
+            "message.max.bytes": MOST_BYTES,
             # Success is the rule and needs no callback.
             "delivery.report.only.error": True,
             "on_delivery": self._on_failure,
         }
         if transactional_id is not None:
             own["transactional.id"] = transactional_id
+        self._connection = Connection()
+        self._config = client_config(settings, own, self._connection)
+        self._transaction_timeout = (
+            float(settings.client.get("transaction.timeout.ms", 60_000)) / 1000
+        )
+        self._began_at = 0.0
+        self._timed_out = False
+        self._producer = self._start()
+
+    def _start(self) -> Producer:
         with translated("starting the producer"):
-            self._producer = Producer(client_config(settings, own))
+            return Producer(self._config)
 
     def _on_failure(self, error: KafkaError, _: Message) -> None:
         self._failure = self._failure or error
@@ -123,6 +135,7 @@ class Writer:
         """
         while self._producer.flush(_SLICE):
             self._raise_if_given_up("waiting for the broker to confirm records")
+        self._connection.on_progress()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise to_error(failure, "sending records")
@@ -131,22 +144,21 @@ class Writer:
         """Serve the client's callbacks; an idle producer piles them up otherwise."""
         self._producer.poll(0)
 
-    def init_transactions(self, timeout: float) -> None:
+    def init_transactions(self) -> None:
         """Take over the identity: ends what a predecessor left open, and fences it.
 
-        Args:
-            timeout: Seconds.
-
         Raises:
-            BrokerError: The broker did not agree in time.
+            BrokerError: The broker refused, or the wait was given up.
         """
-        with translated("taking the transactional identity"):
-            self._producer.init_transactions(timeout)
+        self._retrying(
+            lambda: self._producer.init_transactions(_SLICE), "taking the transactional identity"
+        )
 
     def begin(self) -> None:
         """Open a transaction; all that is sent until `commit` becomes visible together."""
         with translated("beginning a transaction"):
             self._producer.begin_transaction()
+        self._began_at = time.monotonic()
 
     def commit(
         self, places: list[TopicPartition] | None = None, group_metadata: object = None
@@ -166,17 +178,40 @@ class Writer:
             # With no valid offset the broker would commit the outputs alone, silently.
             if not any(place.offset >= 0 for place in places):
                 raise BrokerError("a transaction needs at least one offset to commit")
-            self._retrying(
+            self._in_time(
                 lambda: self._producer.send_offsets_to_transaction(places, group_metadata, _SLICE),
                 "adding offsets to the transaction",
             )
-        self._retrying(lambda: self._producer.commit_transaction(_SLICE), "committing")
-        self._failure = None
+        self._in_time(lambda: self._producer.commit_transaction(_SLICE), "committing")
+        self._connection.on_progress()
 
     def abort(self) -> None:
         """Throw away what was sent since `begin`."""
-        self._retrying(lambda: self._producer.abort_transaction(_SLICE), "aborting")
+        try:
+            self._in_time(lambda: self._producer.abort_transaction(_SLICE), "aborting")
+        except AbortableError:
+            if not self._timed_out:
+                raise
+        if self._timed_out:
+            # The broker has aborted it already, and takes no more from this client.
+            self._producer = self._start()
+            self.init_transactions()
+            self._timed_out = False
         self._failure = None
+
+    def _in_time(self, call: Callable[[], None], doing: str) -> None:
+        """Tell a transaction that took too long from a newer process with our identity.
+
+        The client reports both as fenced. A newer process cannot be ruled out after the timeout
+        either; then it is that one which finds itself fenced, and ends.
+        """
+        try:
+            self._retrying(call, doing)
+        except FencedError as error:
+            if time.monotonic() - self._began_at < self._transaction_timeout:
+                raise
+            self._timed_out = True
+            raise AbortableError(f"{doing} failed: the transaction timed out") from error
 
     def _retrying(self, call: Callable[[], None], doing: str) -> None:
         """Repeat a call while the client says that the same call may still succeed."""
