@@ -1,0 +1,289 @@
+"""A model on disk: what was saved comes back, and everything else is refused in one line."""
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import sklearn
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from churnstream.errors import ModelError
+from churnstream.messages import CustomerEvent
+from churnstream.model.features import frame
+from churnstream.model.manifest import MANIFEST_NAME, Manifest, load, save
+from churnstream.model.train import TrainedModel, train
+
+
+@pytest.fixture(scope="module")
+def quick(customers: list[CustomerEvent]) -> TrainedModel:
+    """A model that is trained in no time."""
+    return train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained model to tamper with."""
+    return Path(shutil.copytree(trained, tmp_path / "model"))
+
+
+def pipeline_of(folder: Path) -> Path:
+    """The only pipeline in a folder."""
+    [path] = folder.glob("pipeline-*.skops")
+    return path
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change fields of a manifest."""
+    path = folder / MANIFEST_NAME
+    path.write_bytes(msgspec.json.encode(msgspec.json.decode(path.read_bytes()) | changes))
+
+
+def replace_pipeline(folder: Path, content: bytes) -> None:
+    """Exchange the pipeline for another, and give the manifest its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    pipeline_of(folder).unlink()
+    (folder / f"pipeline-{digest[:16]}.skops").write_bytes(content)
+    edit(folder, sha256=digest)
+
+
+def refusal(folder: Path) -> str:
+    """What `load` says: always one line that names the place."""
+    with pytest.raises(ModelError) as caught:
+        load(folder)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(folder) in line
+    return line
+
+
+def test_a_loaded_model_scores_as_the_saved_one(
+    quick: TrainedModel, customers: list[CustomerEvent], tmp_path: Path
+) -> None:
+    """Saving and loading changes neither scores nor manifest."""
+    manifest = save(quick, tmp_path / "new" / "model")
+    model = load(tmp_path / "new" / "model")
+
+    expected = quick.pipeline.predict_proba(frame(customers))[:, 1]
+    np.testing.assert_allclose(model.score(customers), expected, rtol=0, atol=1e-12)
+    assert model.manifest == manifest
+
+
+def test_the_manifest_describes_the_model(trained: Path) -> None:
+    """The manifest holds version, digest, libraries, schema, metrics, threshold and references."""
+    manifest = load(trained).manifest
+    digest = hashlib.sha256(pipeline_of(trained).read_bytes()).hexdigest()
+
+    assert manifest.sha256 == digest
+    assert re.fullmatch(rf"\d{{8}}-\d{{6}}-{digest[:8]}", manifest.version)
+    assert manifest.version.startswith(f"{manifest.created_at:%Y%m%d-%H%M%S}")
+    assert manifest.libraries["scikit-learn"] == sklearn.__version__
+    assert manifest.estimator.startswith("LogisticRegression(C=0.02")
+    assert (manifest.rows, manifest.seed, len(manifest.reference)) == (7043, 42, 20)
+    assert manifest.cross_validated["roc_auc"].mean > manifest.cross_validated["roc_auc"].std > 0
+
+
+def test_a_new_model_takes_the_place_of_the_old(quick: TrainedModel, folder: Path) -> None:
+    """After a save the folder holds the new model and the pipeline of the one before, no older."""
+    old = pipeline_of(folder)
+    os.utime(old, (0, 0))
+    first = save(quick, folder)
+    assert load(folder).version == first.version
+    assert old.exists()
+
+    second = save(quick, folder)
+    assert load(folder).version == second.version
+    assert not old.exists()
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+def test_an_interrupted_save_leaves_the_old_model(
+    quick: TrainedModel, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When writing stops before the manifest is replaced, the folder still holds the old model."""
+    before = load(folder).version
+    replace = Path.replace
+
+    def fail_at_the_manifest(self: Path, target: Path) -> Path:
+        if target.name == MANIFEST_NAME:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_at_the_manifest)
+    with pytest.raises(ModelError, match=r"cannot be saved in .*: No space left on device"):
+        save(quick, folder)
+    assert load(folder).version == before
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(
+    customers: list[CustomerEvent], tmp_path: Path
+) -> None:
+    """An estimator of types that are not trusted is refused before anything is written."""
+    model = train(customers[:200], estimator=RandomForestClassifier(2, random_state=0))
+
+    with pytest.raises(ModelError, match=r"not saved: .*sklearn\.tree\._tree\.Tree"):
+        save(model, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("place", ["nowhere", "model/manifest.json"])
+def test_no_model_says_how_to_get_one(place: str, folder: Path) -> None:
+    """A folder that does not exist, or is none, leads to the command that makes a model."""
+    assert "no model in" in (line := refusal(folder.parent / place))
+    assert "run: churnstream train" in line
+
+
+def test_a_manifest_that_cannot_be_read_is_refused(folder: Path) -> None:
+    """A fault of the file system is passed on in words."""
+    (folder / MANIFEST_NAME).unlink()
+    (folder / MANIFEST_NAME).mkdir()
+
+    assert "cannot be read: Is a directory" in refusal(folder)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("tamper", [_truncate, _flip_a_bit])
+def test_a_changed_pipeline_is_refused(tamper: Callable[[Path], None], folder: Path) -> None:
+    """A pipeline that is not byte for byte what was saved is not even opened."""
+    tamper(pipeline_of(folder))
+
+    assert "is not the pipeline that its manifest describes (SHA-256" in refusal(folder)
+
+
+def test_a_missing_pipeline_is_refused(folder: Path) -> None:
+    """A manifest alone is no model."""
+    pipeline_of(folder).unlink()
+
+    assert ".skops is missing; train again" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b'{"format":1}', b'{"format":"1"}', b"\xff", b'{"a":' + b"[" * 99_999],
+    ids=["empty", "no field", "array", "one field", "wrong type", "not UTF-8", "deeply nested"],
+)
+def test_a_damaged_manifest_is_refused(content: bytes, folder: Path) -> None:
+    """Anything that is no manifest is said to be none."""
+    (folder / MANIFEST_NAME).write_bytes(content)
+
+    assert "is no manifest of a model" in refusal(folder)
+
+
+def test_another_format_is_refused_with_both_numbers(folder: Path) -> None:
+    """A manifest of a later churnstream is recognised before its other fields are read."""
+    (folder / MANIFEST_NAME).write_bytes(b'{"format":2,"unheard":"of"}')
+
+    assert "has format 2, this churnstream reads format 1; train again" in refusal(folder)
+
+
+@pytest.mark.parametrize("theirs", ["0.24.2", "99.0.0"])
+def test_another_scikit_learn_is_refused_with_both_versions(theirs: str, folder: Path) -> None:
+    """A model of another minor version of scikit-learn is refused before it is loaded."""
+    edit(folder, libraries={"scikit-learn": theirs})
+
+    line = refusal(folder)
+    assert f"was saved with scikit-learn {theirs}, installed is {sklearn.__version__}" in line
+
+
+def test_another_patch_of_scikit_learn_is_fine(folder: Path) -> None:
+    """The last part of the version may differ."""
+    minor = sklearn.__version__.rsplit(".", 1)[0]
+    edit(folder, libraries={"scikit-learn": f"{minor}.999"})
+
+    assert load(folder).threshold > 0
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"categories": {"Contract": ["One year"]}, "numeric": ["tenure"]},
+        {"categories": {}, "numeric": []},
+    ],
+)
+def test_other_features_are_refused(schema: dict[str, Any], folder: Path) -> None:
+    """A model that reads other columns than an event has is of no use."""
+    edit(folder, schema=schema)
+
+    assert "reads other features than this churnstream has; train again" in refusal(folder)
+
+
+class Exploit:
+    """Would write a file when unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.target,)
+
+
+def test_a_pickle_is_refused_and_not_run(folder: Path, tmp_path: Path) -> None:
+    """A pickle with the right digest is no skops file, and nothing in it comes to life."""
+    replace_pipeline(folder, pickle.dumps(Exploit(tmp_path / "proof")))
+
+    assert "is no pipeline (File is not a zip file)" in refusal(folder)
+    assert not (tmp_path / "proof").exists()
+
+
+def test_an_untrusted_type_is_refused(folder: Path) -> None:
+    """A pipeline with a function that is not on the list is refused, and the function named."""
+    pipeline = make_pipeline(FunctionTransformer(os.system), LogisticRegression())
+    replace_pipeline(folder, skops.io.dumps(pipeline))
+
+    assert "holds types that are not trusted: posix.system; train again" in refusal(folder)
+
+
+def test_something_else_than_a_pipeline_is_refused(folder: Path) -> None:
+    """A trusted object of another kind is refused by its type."""
+    replace_pipeline(folder, skops.io.dumps([1, 2, 3]))
+
+    assert "holds no pipeline but list" in refusal(folder)
+
+
+def test_a_pipeline_that_cannot_score_is_refused(folder: Path) -> None:
+    """An unfitted pipeline fails the self-check."""
+    replace_pipeline(folder, skops.io.dumps(make_pipeline(LogisticRegression())))
+
+    assert "cannot score customers (" in refusal(folder)
+
+
+def test_a_model_that_scores_otherwise_is_refused(quick: TrainedModel, folder: Path) -> None:
+    """Another pipeline under this manifest does not reproduce the reference rows."""
+    replace_pipeline(folder, skops.io.dumps(quick.pipeline))
+
+    assert "fails its self-check: probabilities are off by 0." in refusal(folder)
+
+
+def test_a_manifest_without_reference_rows_is_refused(folder: Path) -> None:
+    """The self-check cannot be left out."""
+    edit(folder, reference=[])
+
+    assert "is no manifest of a model" in refusal(folder)
+
+
+def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
+    """Reading and writing a manifest changes nothing in it."""
+    content = (trained / MANIFEST_NAME).read_bytes()
+    manifest = msgspec.json.decode(content, type=Manifest)
+
+    assert msgspec.json.format(msgspec.json.encode(manifest)) == content
