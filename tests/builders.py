@@ -1,7 +1,10 @@
 """Small builders of test data: one valid customer event, and that event with something changed."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 
 def customer(**changes: Any) -> dict[str, Any]:
@@ -42,3 +45,41 @@ def without(field: str) -> bytes:
     event = customer()
     del event[field]
     return json.dumps(event).encode()
+
+
+def message(
+    value: bytes | None = None,
+    *,
+    key: bytes | None = b"7590-VHVEG",
+    topic: str = "telco.raw.customers",
+    partition: int = 0,
+    offset: int = 0,
+    headers: list[tuple[str, str | bytes | None]] | None = None,
+    timestamp: tuple[int, int] = (TIMESTAMP_CREATE_TIME, 1_767_323_045_000),
+) -> Message:
+    """A record as a consumer hands it over."""
+    return Message(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        key=key,
+        value=value,
+        headers=headers,
+        timestamp=timestamp,
+    )
+
+
+def event_message(partition: int = 0, offset: int = 0, **changes: Any) -> Message:
+    """A record that holds a valid event, with `changes` made to it."""
+    event = customer(**changes)
+    key = event["customerID"].encode()
+    return message(json.dumps(event).encode(), key=key, partition=partition, offset=offset)
+
+
+def write_csv(path: Path, count: int, **changes: Any) -> Path:
+    """Write a file of `count` customers, told apart by their customerID: C0, C1, …."""
+    rows = [customer(customerID=f"C{number}", **changes) for number in range(count)]
+    columns = [name for name in customer() if name != "event_ts"]
+    lines = [",".join(columns), *(",".join(str(row[name]) for name in columns) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path

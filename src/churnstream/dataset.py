@@ -124,9 +124,6 @@ def _columns(names: list[str]) -> str:
     return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-# ---- formats ----
-
-
 class _Format(NamedTuple):
     """How to read a format: the names of all columns, and the rows of some as text."""
 
@@ -175,7 +172,7 @@ def _parquet_names(path: Path) -> list[str]:
 
 
 def _parquet_rows(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    # Without these two, pyarrow reads whole row groups ahead.
+    # pyarrow would otherwise read whole row groups ahead.
     with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BLOCK_BYTES) as file:
         for batch in file.iter_batches(_ROWS_READ_AT_ONCE, columns=columns, use_threads=False):
             texts = [_as_text(name, batch[name]) for name in columns]
@@ -204,9 +201,6 @@ def _format_of(path: Path) -> _Format:
     raise DataError(f"{path}: is of no known format; its name must end in {', '.join(_FORMATS)}")
 
 
-# ---- batches ----
-
-
 def _without_first(batches: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
     """Drop the first `count` rows.
 
@@ -233,8 +227,6 @@ def _resized(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[pa.Record
     if missing < size:
         yield pa.concat_batches(waiting)
 
-
-# ---- faults ----
 
 _ADVICE = {
     r"Row #(?P<row>\d+): Expected (?P<expected>\d+) columns, got (?P<got>\d+)": (

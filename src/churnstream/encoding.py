@@ -12,7 +12,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection, decode_event
+from churnstream.decoding import EventDecoder, decode_event
+from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection
 
 _NUMERIC = frozenset({"SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges"})
 _JSON_NUMBER = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
@@ -47,10 +48,12 @@ def encode_events(batch: pa.RecordBatch, event_ts: datetime) -> EncodedEvents:
     return EncodedEvents(keys=keys.to_pylist(), values=values.cast(pa.binary()).to_pylist())
 
 
-def decode_rows(batch: pa.RecordBatch, event_ts: datetime) -> list[CustomerEvent | Rejection]:
-    """What a consumer would make of the rows: `encode_events`, then `messages.decode_event`."""
+def decode_rows(
+    batch: pa.RecordBatch, event_ts: datetime, decode: EventDecoder = decode_event
+) -> list[CustomerEvent | Rejection]:
+    """What a consumer would make of the rows: `encode_events`, then `decode`."""
     keys, values = encode_events(batch, event_ts)
-    return [decode_event(value, key) for key, value in zip(keys, values, strict=True)]
+    return [decode(value, key) for key, value in zip(keys, values, strict=True)]
 
 
 def _members(name: str, column: pa.StringArray) -> pa.StringArray:
@@ -64,8 +67,10 @@ def _members(name: str, column: pa.StringArray) -> pa.StringArray:
     distinct = encoded.dictionary
     if name == "TotalCharges":
         distinct = _blank_to_null(distinct)  # how the data set says: no bill yet
-    members = _numbers if name in _NUMERIC else _quoted_one_by_one
-    return members(f',"{name}":', distinct).take(encoded.indices)
+    members = (_numbers if name in _NUMERIC else _quoted_one_by_one)(f',"{name}":', distinct)
+    if name == "Churn":
+        members = pc.if_else(_is_blank(distinct), "", members)  # a label that nobody knows yet
+    return members.take(encoded.indices)
 
 
 def _numbers(prefix: str, texts: pa.StringArray) -> pa.StringArray:
@@ -75,9 +80,12 @@ def _numbers(prefix: str, texts: pa.StringArray) -> pa.StringArray:
     return _mend(members, pc.match_substring_regex(stripped, _JSON_NUMBER), prefix, texts)
 
 
+def _is_blank(texts: pa.StringArray) -> pa.BooleanArray:
+    return pc.equal(pc.utf8_trim_whitespace(texts), "").fill_null(True)
+
+
 def _blank_to_null(texts: pa.StringArray) -> pa.StringArray:
-    is_blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
-    return pc.if_else(is_blank, pa.scalar(None, pa.string()), texts)
+    return pc.if_else(_is_blank(texts), pa.scalar(None, pa.string()), texts)
 
 
 def _quoted(prefix: str, texts: pa.StringArray) -> pa.StringArray:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import customer
+from churnstream.decoding import decode_event
 from churnstream.encoding import EncodedEvents, decode_rows, encode_events
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection, decode_event
+from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 NUMERIC = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
@@ -68,7 +69,7 @@ def is_json_number(text: str) -> bool:
 
 def meaning(name: str, text: str | None) -> str | int | float | None:
     """What an event must hold for a cell, told from the text alone."""
-    if text is None or (name == "TotalCharges" and not text.strip()):
+    if text is None or (name in ("TotalCharges", "Churn") and not text.strip()):
         return None
     if name in NUMERIC and is_json_number(text.strip()):
         number: int | float = json.loads(text)
@@ -87,6 +88,8 @@ def test_any_text_survives(rows: list[Row]) -> None:
     ]
     for cells, value in zip(rows, encoded.values, strict=True):
         expected = {name: meaning(name, text) for name, text in cells.items()}
+        if expected["Churn"] is None:  # a label that nobody knows yet is left out
+            del expected["Churn"]
         assert json.loads(value) == expected | {"event_ts": "2026-01-02T03:04:05.000678Z"}
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from churnstream.messages import CustomerEvent, Rejection
-from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, check, frame
+from churnstream.messages import CustomerEvent
+from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
 
 
 @pytest.fixture(scope="module")
@@ -54,41 +54,3 @@ def test_absurd_numbers_stay_finite_in_single_precision(customers: list[Customer
     event = replace(customers[0], tenure=2**63 - 1, MonthlyCharges=largest, TotalCharges=largest)
 
     assert np.isfinite(frame([event])[list(NUMERIC)].to_numpy(np.float32)).all()
-
-
-def test_known_customers_pass(customers: list[CustomerEvent], schema: FeatureSchema) -> None:
-    """Nothing is rejected among the events that the schema was learned from."""
-    assert check(customers, schema) == {}
-
-
-@pytest.mark.parametrize("field", CATEGORICAL)
-def test_an_unknown_category_is_rejected(
-    field: str, customers: list[CustomerEvent], schema: FeatureSchema
-) -> None:
-    """A category outside the schema rejects its event alone, by field, value and known values."""
-    events = customers[:5]
-    events[3] = replace(events[3], **{field: "Weekly"})
-    known = ", ".join(f'"{category}"' for category in schema.categories[field])
-
-    expected = f'"Weekly" is unknown to the model; it knows {known}'
-    assert check(events, schema) == {3: Rejection("unknown_category", field, expected)}
-
-
-def test_the_first_column_of_several_is_named(
-    customers: list[CustomerEvent], schema: FeatureSchema
-) -> None:
-    """An event with several unknown categories gets one rejection, for the first column."""
-    event = replace(customers[0], gender="?", Contract="?", PaymentMethod="?")
-
-    assert [rejection.field for rejection in check([event], schema).values()] == ["gender"]
-
-
-@pytest.mark.parametrize("value", ["", "two year", "Two year ", "\x00", "\ud800", "x" * 900_000])
-def test_hostile_categories_make_one_short_line(
-    value: str, customers: list[CustomerEvent], schema: FeatureSchema
-) -> None:
-    """Whatever the value, the rejection is one printable line of moderate length."""
-    detail = check([replace(customers[0], Contract=value)], schema)[0].detail
-
-    assert detail.isprintable()
-    assert len(detail) < 400

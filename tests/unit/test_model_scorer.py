@@ -8,12 +8,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
+from sklearn.linear_model import LogisticRegression
 
-from churnstream.messages import CustomerEvent, decode_event, encode
+from churnstream.decoding import decode_event
+from churnstream.messages import CustomerEvent, Rejection, encode
+from churnstream.model import additive
+from churnstream.model.additive import read_out
 from churnstream.model.features import frame
-from churnstream.model.manifest import load
+from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
+from churnstream.model.train import train
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +44,8 @@ def test_scores_are_probabilities_of_the_pipeline(
 
 
 def test_no_events_have_no_scores(model: Model) -> None:
-    """An empty batch is scored and checked like any other."""
+    """An empty batch is scored like any other."""
     assert model.score([]).shape == (0,)
-    assert model.check([]) == {}
 
 
 def test_a_batch_scores_as_its_events_one_by_one(
@@ -92,12 +98,80 @@ def test_absurd_numbers_are_scored(model: Model, customers: list[CustomerEvent])
 def test_a_customer_of_an_unknown_category_is_refused(
     model: Model, customers: list[CustomerEvent]
 ) -> None:
-    """The model checks events against the categories that it was trained on."""
-    events = [customers[0], replace(customers[1], Contract="Weekly")]
+    """The model's decoder knows the categories that it was trained on, and no others."""
+    event = replace(customers[1], Contract="Weekly")
 
-    assert {index: why.field for index, why in model.check(events).items()} == {1: "Contract"}
+    outcome = model.decode(encode(event), event.customerID.encode())
+
+    assert isinstance(outcome, Rejection)
+    assert outcome.field == "Contract"
 
 
 def test_a_model_names_itself(model: Model) -> None:
     """Version and threshold are those of the manifest."""
     assert (model.version, model.threshold) == (model.manifest.version, model.manifest.threshold)
+
+
+def test_the_terms_give_what_the_pipeline_gives(
+    model: Model, customers: list[CustomerEvent]
+) -> None:
+    """Looked-up terms and the pipeline agree to 1e-9 on every bundled customer."""
+    np.testing.assert_allclose(model.score(customers), model.ask(customers), rtol=0, atol=1e-9)
+
+
+AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**63 - 1) | st.integers(0, 100), AMOUNT, AMOUNT | st.none(), st.integers(0))
+def test_the_terms_agree_on_any_amounts(
+    model: Model,
+    customers: list[CustomerEvent],
+    tenure: int,
+    monthly: float,
+    total: float | None,
+    row: int,
+) -> None:
+    """Looked-up terms and the pipeline agree to 1e-9 on customers that nobody has."""
+    event = replace(
+        customers[row % len(customers)], tenure=tenure, MonthlyCharges=monthly, TotalCharges=total
+    )
+
+    np.testing.assert_allclose(model.score([event]), model.ask([event]), rtol=0, atol=1e-9)
+
+
+def test_the_terms_agree_at_every_knot(model: Model, customers: list[CustomerEvent]) -> None:
+    """Looked-up terms and the pipeline agree to 1e-9 at and next to each boundary of a curve."""
+    terms = read_out(model.pipeline)
+    assert terms is not None
+    events = [
+        replace(customers[0], **{name: float(value)})
+        for name, curve in terms.curves.items()
+        if name != "tenure"
+        for knot in np.expm1(curve.knots)
+        for value in (np.nextafter(knot, 0), knot, np.nextafter(knot, np.inf))
+        if value >= 0
+    ]
+
+    np.testing.assert_allclose(model.score(events), model.ask(events), rtol=0, atol=1e-9)
+
+
+def test_other_pipelines_are_asked(customers: list[CustomerEvent], tmp_path: Path) -> None:
+    """A classifier that is no sum of terms scores through its own predict_proba."""
+    fitted = train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    save(fitted, tmp_path)
+    model = load(tmp_path)
+
+    assert read_out(model.pipeline) is None
+    np.testing.assert_array_equal(model.score(customers[:50]), model.ask(customers[:50]))
+
+
+def test_any_number_of_combinations_fits(model: Model, customers: list[CustomerEvent]) -> None:
+    """The memory of combinations is emptied when it is full, and the scores stay the same."""
+    expected = model.score(customers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(additive, "_MOST_COMBINATIONS", 10)
+        terms = read_out(model.pipeline)
+        assert terms is not None
+        np.testing.assert_array_equal(terms.score(customers), expected)

@@ -181,6 +181,7 @@ def consume_batch(settings: Settings, admin: Admin, model: Model, stop: Stop) ->
     """Score a bounded window and sum it up."""
     from churnstream.analytics.summary import SummaryBuilder
     from churnstream.streaming.consumer import connect
+    from churnstream.streaming.kafka.client import places_of
     from churnstream.streaming.window import bounded
 
     own = settings.consumer
@@ -200,8 +201,8 @@ def consume_batch(settings: Settings, admin: Admin, model: Model, stop: Stop) ->
         nonlocal done, begin
         begin = begin or batch.scored_at
         says_yes = batch.probabilities >= model.threshold
-        builder.add(batch.events, batch.probabilities, says_yes, *batch.places(batch.sources))
-        builder.add_rejected(batch.rejections, *batch.places(batch.rejected))
+        builder.add(batch.events, batch.probabilities, says_yes, batch.partitions, batch.offsets)
+        builder.add_rejected(batch.rejections, *places_of(batch.rejected))
         done += len(batch)
         show(done)
 

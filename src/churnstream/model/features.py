@@ -1,7 +1,7 @@
 """From events to the columns that a model reads, and the categories that it knows.
 
 The schema is learned from the training events and travels with the model: a category outside it
-is a broken record (`check`), never a silent zero.
+is a broken record (see `churnstream.decoding`), never a silent zero.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection, quote
+from churnstream.messages import DATASET_COLUMNS, CustomerEvent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,27 +56,6 @@ def frame(events: Sequence[CustomerEvent]) -> "pd.DataFrame":
     return pd.DataFrame(columns, copy=False)
 
 
-def check(events: Sequence[CustomerEvent], schema: FeatureSchema) -> dict[int, Rejection]:
-    """Find the events that the model cannot score.
-
-    A column costs one pass that builds a set; only a column with an unknown category is
-    looked at row by row.
-
-    Returns:
-        By index of the event, its first unknown category in the order of the columns.
-    """
-    rejections: dict[int, Rejection] = {}
-    for name, known in schema.categories.items():
-        unknown = _distinct(events, name).difference(known)
-        if not unknown:
-            continue
-        for index, event in enumerate(events):
-            value = getattr(event, name)
-            if value in unknown:
-                rejections.setdefault(index, _unknown_category(name, value, known))
-    return rejections
-
-
 def _column(events: Sequence[CustomerEvent], name: str) -> "pd.Series[float] | pd.Series[str]":
     import numpy as np
     import pandas as pd
@@ -92,9 +71,3 @@ def _column(events: Sequence[CustomerEvent], name: str) -> "pd.Series[float] | p
 
 def _distinct(events: Sequence[CustomerEvent], name: str) -> set[str]:
     return set(map(attrgetter(name), events))
-
-
-def _unknown_category(name: str, value: str, known: Sequence[str]) -> Rejection:
-    choices = ", ".join(quote(category) for category in known)
-    detail = f"{quote(value)} is unknown to the model; it knows {choices}"
-    return Rejection("unknown_category", name, detail)

@@ -12,9 +12,10 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from churnstream.dataset import Dataset
+from churnstream.decoding import EventDecoder
 from churnstream.encoding import decode_rows
 from churnstream.errors import DataError
-from churnstream.messages import CustomerEvent, Rejection, decode_event
+from churnstream.messages import CustomerEvent, Rejection
 from churnstream.model.scorer import Model
 
 _ROWS = 10_000
@@ -49,9 +50,7 @@ def score_one_by_one(model: Model, texts: Iterable[bytes]) -> Iterator[Scored | 
         texts: One JSON object each.
     """
     for text in texts:
-        event = _decode(text)
-        if isinstance(event, CustomerEvent):
-            event = model.check([event]).get(0, event)
+        event = _decode(text, model.decode)
         if isinstance(event, Rejection):
             yield event
             continue
@@ -63,18 +62,18 @@ def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
     return "Yes" if probability >= model.threshold else "No"
 
 
-def _decode(text: bytes) -> CustomerEvent | Rejection:
+def _decode(text: bytes, decode: EventDecoder) -> CustomerEvent | Rejection:
     try:
         customer = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return decode_event(text, None)
+        return decode(text, None)
     if not isinstance(customer, dict):
-        return decode_event(text, None)
+        return decode(text, None)
     if "event_ts" not in customer:
         now = datetime.now(UTC).isoformat().encode()
         comma = b"," if customer else b""
         text = text.rstrip()[:-1] + comma + b'"event_ts":"' + now + b'"}'
-    return decode_event(text, str(customer.get("customerID")).encode())
+    return decode(text, str(customer.get("customerID")).encode())
 
 
 def score_file(
@@ -133,12 +132,8 @@ def _writer(target: Path, draft: Path, schema: pa.Schema) -> AbstractContextMana
 
 def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], int]:
     """The result columns of a batch, and how many of its rows were refused."""
-    rows = decode_rows(batch, datetime.now(UTC))
+    rows = decode_rows(batch, datetime.now(UTC), model.decode)
     good = [i for i, row in enumerate(rows) if isinstance(row, CustomerEvent)]
-    events = [rows[i] for i in good]
-    for i, why in model.check(events).items():  # type: ignore[arg-type]
-        rows[good[i]] = why
-    good = [i for i in good if isinstance(rows[i], CustomerEvent)]
     probabilities: list[float | None] = [None] * len(rows)
     for i, p in zip(good, model.score([rows[i] for i in good]), strict=True):  # type: ignore[misc]
         probabilities[i] = float(p)

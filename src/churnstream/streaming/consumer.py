@@ -86,13 +86,13 @@ class Consumer:
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         inside = self._window.admit(polled)
         batch = score_batch(
-            inside.records,
+            inside,
             self._scorer,
             group=self._group,
             now=datetime.now(UTC),
             most_letter_bytes=self._most_letter_bytes,
         )
-        places = _furthest(batch.offsets, inside.ends)
+        places = _furthest(batch.places, inside.ends)
         offsets = {p: o for p, o in places.items() if self._committed.get(p) != o}
         if offsets and not self._publish(batch, offsets):
             return False

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.config import Settings
-from churnstream.messages import CustomerEvent, Rejection, decode_event, decode_prediction
+from churnstream.decoding import decode_event
+from churnstream.messages import CustomerEvent, Rejection, decode_prediction
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message

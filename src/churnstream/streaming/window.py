@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from churnstream.errors import ConfigurationError
 from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.reader import Polled
 
 
@@ -34,9 +35,11 @@ class Window:
         if self._ends is None:
             return polled
         ends = self._ends
-        inside = [r for r in polled.records if _offset(r) < ends.get(_partition(r), 0)]
         caps = {p: min(end, ends[p]) for p, end in polled.ends.items() if p in ends}
-        return Polled(inside, caps)
+        if all(place <= ends.get(p, 0) for p, place in polled.places.items()):
+            return polled._replace(ends=caps)
+        inside = [r for r in polled.records if _is_before(r, ends)]
+        return Polled.of(inside, caps)
 
     def advance(self, polled: Polled, admitted: int) -> None:
         """Note how far reading came, once what was admitted is committed.
@@ -45,8 +48,7 @@ class Window:
             polled: All that was read, before `admit`.
             admitted: How many of its records were.
         """
-        for record in polled.records:
-            self._reached[_partition(record)] = _offset(record) + 1
+        self._reached.update(polled.places)
         self._reached.update(polled.ends)
         if self._left is not None:
             self._left -= admitted
@@ -65,12 +67,8 @@ class Window:
         return all(self._reached.get(p, 0) >= self._ends[p] for p in mine)
 
 
-def _partition(record: object) -> int:
-    return record.partition()  # type: ignore[attr-defined,no-any-return]
-
-
-def _offset(record: object) -> int:
-    return record.offset()  # type: ignore[attr-defined,no-any-return]
+def _is_before(record: Message, ends: Mapping[int, int]) -> bool:
+    return record.offset() < ends.get(record.partition(), 0)  # type: ignore[operator,arg-type]
 
 
 _OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")

@@ -1,7 +1,7 @@
 """Connection settings, and the client library's errors in our words."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -146,3 +146,10 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     elif code == KafkaError._INVALID_ARG:
         return ConfigurationError(f"{doing} failed: {text}; see kafka.client in the settings")
     return kind(f"{doing} failed: {text}{advice}")
+
+
+def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
+    """Partitions and offsets of records that were read, in their order."""
+    partitions: list[int] = [record.partition() for record in records]  # type: ignore[misc]
+    offsets: list[int] = [record.offset() for record in records]  # type: ignore[misc]
+    return partitions, offsets

@@ -1,7 +1,7 @@
 """A member of a consumer group that reads one topic."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer
@@ -38,11 +38,19 @@ class Polled(NamedTuple):
 
     Attributes:
         records: In offset order within each partition.
+        places: Last offset + 1 of each partition that has records.
         ends: Offset of each partition's end, for those that were read up to it.
     """
 
     records: list[Message]
+    places: dict[int, int]
     ends: dict[int, int]
+
+    @classmethod
+    def of(cls, records: list[Message], ends: dict[int, int]) -> Self:
+        """Take note of the places of records."""
+        places = {r.partition(): r.offset() + 1 for r in records}  # type: ignore[operator]
+        return cls(records, places, ends)  # type: ignore[arg-type]  # set on what was read
 
 
 class Reader:
@@ -109,7 +117,7 @@ class Reader:
         with translated(f"reading {self._topic}"):
             first = self._consumer.poll(timeout)
             if first is None:
-                return Polled([], {})
+                return Polled.of([], {})
             messages = (
                 [first, *self._consumer.consume(most - 1, timeout=0)] if most > 1 else [first]
             )
@@ -117,11 +125,11 @@ class Reader:
         if self._lost_while_polling:
             # These may belong to another member by now; read again what is still ours.
             self.rewind()
-            return Polled([], {})
+            return Polled.of([], {})
         records = [message for message in messages if message.error() is None]
         if len(records) == len(messages):
-            return Polled(records, {})
-        return Polled(records, self._sort_errors(messages))
+            return Polled.of(records, {})
+        return Polled.of(records, self._sort_errors(messages))
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
         ends: dict[int, int] = {}
@@ -141,7 +149,10 @@ class Reader:
     def _start_over(self, partition: int, error: KafkaError) -> None:
         """There is no place in this partition yet, or it is one that retention has removed."""
         offset = self._starts.pop(partition, OFFSET_BEGINNING)
-        log.warning("place_missing", partition=partition, reads_from=offset, because=error.str())
+        reads_from = "the beginning" if offset == OFFSET_BEGINNING else offset
+        # Having none is normal at first; one that retention has passed means that events are gone.
+        say = log.info if "No offset stored" in error.str() else log.warning
+        say("place_missing", partition=partition, reads_from=reads_from, because=error.str())
         self._move([TopicPartition(self._topic, partition, offset)])
 
     def _judge(self, error: KafkaError) -> None:
