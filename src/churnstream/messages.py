@@ -67,6 +67,22 @@ class CustomerEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Churn: Literal["Yes", "No"] | None = None
 
 
+class ReasonGiven(msgspec.Struct, frozen=True, gc=False):
+    """One part of the explanation of a prediction.
+
+    Attributes:
+        feature: The column.
+        value: What stands in it, as text.
+        effect: How far it moves the log-odds of churn, compared to the training population.
+        text: The same in words.
+    """
+
+    feature: str
+    value: str
+    effect: float
+    text: str
+
+
 class Prediction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The score of one event, traceable to it by its source partition and offset.
 
@@ -75,6 +91,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         prediction: "Yes" where the probability reaches the model's threshold.
         event_ts: The event's own time, UTC.
         processed_ts: When its batch was scored, UTC.
+        reasons: What raises the risk most, strongest first; only where they were asked for.
     """
 
     customerID: str
@@ -85,6 +102,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     model_version: str
     source_partition: Annotated[int, msgspec.Meta(ge=0)]
     source_offset: Annotated[int, msgspec.Meta(ge=0)]
+    reasons: list[ReasonGiven] | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
