@@ -79,7 +79,7 @@ def event_message(partition: int = 0, offset: int = 0, **changes: Any) -> Messag
 def write_csv(path: Path, count: int, **changes: Any) -> Path:
     """Write a file of `count` customers, told apart by their customerID: C0, C1, …."""
     rows = [customer(customerID=f"C{number}", **changes) for number in range(count)]
-    columns = [name for name in customer() if name != "event_ts"]
+    columns = [name for name in customer(**changes) if name != "event_ts"]
     lines = [",".join(columns), *(",".join(str(row[name]) for name in columns) for row in rows)]
     path.write_text("\n".join(lines) + "\n")
     return path

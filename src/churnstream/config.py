@@ -4,13 +4,14 @@ The only module that reads the environment. A setting `section.name` is `section
 `config.yaml` and `CHURNSTREAM_SECTION__NAME` in the environment.
 """
 
+import contextlib
 import difflib
 import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,7 +29,9 @@ PREFIX = "CHURNSTREAM_"
 class Section(BaseModel):
     """A group of settings: frozen, and a name that it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class KafkaSettings(Section):
@@ -116,7 +119,37 @@ class ModelSettings(Section):
     """The model that scores."""
 
     path: Path = Field(Path("models/telco-churn"), description="folder of the saved model")
-    seed: int = Field(42, description="training: split and boosting")
+    seed: int = Field(42, ge=0, lt=2**32, description="training: split and folds")
+    threshold: Literal["profit", "f1"] | float = Field(
+        "profit", description="training: what the threshold maximises, profit or f1; or a number"
+    )
+    offer_cost: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        description="training: cost of an offer; none: what offers to everybody would bring in",
+    )
+    offer_success_rate: float = Field(
+        0.3, ge=0, le=1, description="training: share of the churners whom an offer keeps"
+    )
+    months_kept: float = Field(
+        12.0, ge=0, le=1200, description="training: months of revenue from each who is kept"
+    )
+    tracking_uri: str | None = Field(
+        None,
+        min_length=1,
+        repr=False,  # it may hold a password
+        description="the MLflow server or store; if set, every training is logged there; "
+        "none: as MLFLOW_TRACKING_URI says, or the file mlflow.db",
+    )
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _is_a_rule_or_a_share(cls, value: object) -> object:
+        with contextlib.suppress(TypeError, ValueError):
+            if value in ("profit", "f1") or 0 <= float(value) <= 1:  # type: ignore[arg-type]
+                return value
+        raise ValueError("must be profit, f1 or a number from 0 to 1")
 
 
 class SummarySettings(Section):
@@ -153,6 +186,12 @@ class Settings(BaseSettings):
     summary: SummarySettings = SummarySettings()
     log: LogSettings = LogSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_sections(cls, sections: dict[str, Any]) -> dict[str, Any]:
+        """A section whose settings are all commented out is null in YAML."""
+        return {name: values for name, values in sections.items() if values is not None}
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -186,7 +225,7 @@ def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
         return bound(**(flags or {}))  # type: ignore[no-any-return]
     except ValidationError as error:
         raise ConfigurationError(_in_words(error)) from error
-    except (SettingsError, yaml.YAMLError, OSError, ValueError, TypeError) as error:
+    except (SettingsError, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
         where = source or "the environment"
         raise ConfigurationError(
             f"settings from {where} cannot be read: {' '.join(str(error).split())}"

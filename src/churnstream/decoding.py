@@ -1,5 +1,6 @@
 """From the bytes of a record to an event, or to the reason why it is none."""
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ import msgspec
 
 from churnstream.messages import CustomerEvent, Reason, Rejection, quote
 
-_FIELDS = len(CustomerEvent.__struct_fields__)
-_COLONS_IN_A_TIMESTAMP = 2
+# Of an event without label: one a field, and two in the timestamp.
+_COLONS = len(CustomerEvent.__struct_fields__) - 1 + 2
 
 
 class EventDecoder:
@@ -40,24 +41,18 @@ class EventDecoder:
         try:
             event = self._decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return self._with_categories(_explain(value, error), value)
+            return _explain(value, error, self._categories)
         if event.customerID.encode("utf-8", "surrogatepass") != key:
             return _key_rejection(key, event.customerID)
-        if _may_repeat_a_field(value, event) and (rejection := _check_every_field(value)):
-            return rejection
+        # Could a field stand twice, or one be hidden that is unknown? The decoder keeps the last of
+        # repeated fields and passes over unknown ones, both silently. There is one colon a field
+        # and the timestamp's two: only a record with another number of them gets a second parse.
+        colons = _COLONS if event.Churn is None else _COLONS + 1
+        if (value.count(b":") != colons or b"\\" in value) and (why := _check_every_field(value)):
+            return why
         if type(event.TotalCharges) is float and event.event_ts.tzinfo is UTC:
             return event
         return _normalise(event)
-
-    def _with_categories(self, rejection: Rejection, value: bytes) -> Rejection:
-        """Say what the model knows where that is what a field fails on."""
-        known = self._categories.get(rejection.field)
-        if rejection.reason != "unknown_category" or known is None:
-            return rejection
-        given = quote(str(msgspec.json.decode(value)[rejection.field]))
-        choices = ", ".join(map(quote, known))
-        detail = f"{given} is unknown to the model; it knows {choices}"
-        return Rejection(rejection.reason, rejection.field, detail)
 
 
 def _restricted(categories: Mapping[str, tuple[str, ...]]) -> type[CustomerEvent]:
@@ -78,16 +73,6 @@ def _restricted(categories: Mapping[str, tuple[str, ...]]) -> type[CustomerEvent
 
 
 decode_event = EventDecoder()
-
-
-def _may_repeat_a_field(value: bytes, event: CustomerEvent) -> bool:
-    """Whether `value` could hold a field twice: one colon a field, and the timestamp's two.
-
-    The decoder keeps the last of repeated fields and passes over unknown ones, both silently.
-    Counting colons costs a fraction of a second parse, which only the doubtful records get.
-    """
-    fields = _FIELDS if event.Churn is not None else _FIELDS - 1
-    return value.count(b":") != fields + _COLONS_IN_A_TIMESTAMP or b"\\" in value
 
 
 def _check_every_field(value: bytes) -> Rejection | None:
@@ -141,37 +126,53 @@ def _key_rejection(key: bytes | None, customer_id: str) -> Rejection:
 
 
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
-_AT_FIELD = re.compile(r"(?P<problem>.*) - at `\$\.(?P<field>\w+)`")
+_AT_FIELD = re.compile(r"(?P<problem>.*) - at `\$\.(?P<field>\w+)`", re.DOTALL)
+_CATEGORY = re.compile(r"Invalid enum value (?P<literal>.*)", re.DOTALL)
+_CLOSED_SETS = {"SeniorCitizen": "0, 1", "Churn": '"Yes", "No"'}
 _WORDS: dict[str, Reason] = {  # what a decoder's complaint about a field contains
     "got `": "wrong_type",
-    "Invalid enum value": "unknown_category",
     "out of range": "out_of_range",
     ">= 0": "out_of_range",
     "<= ": "out_of_range",
 }
 
 
-def _explain(value: bytes, error: Exception) -> Rejection:
+def _explain(
+    value: bytes, error: Exception, categories: Mapping[str, tuple[str, ...]] | None = None
+) -> Rejection:
     """Translate a decoder's complaint into a rejection that names the field."""
     if isinstance(error, RecursionError):
         return Rejection("not_json", "value", "is nested too deeply")
     if isinstance(error, UnicodeDecodeError):
         return Rejection("not_utf8", "value", f"is not UTF-8: {error.reason}")
     if isinstance(error, msgspec.ValidationError):
-        return _explain_field(str(error))
+        return _explain_field(str(error), categories or {})
     if field := _field_that_is_no_number(value):
         return Rejection("out_of_range", field, "is NaN or infinite, which JSON does not have")
     return Rejection("not_json", "value", f"is not JSON: {_plain(str(error))}")
 
 
-def _explain_field(text: str) -> Rejection:
-    if match := _MISSING.match(text):
+def _explain_field(text: str, categories: Mapping[str, tuple[str, ...]]) -> Rejection:
+    if match := _MISSING.fullmatch(text):
         return Rejection("missing_field", match["field"], "is missing")
-    if match := _AT_FIELD.match(text):
-        problem = match["problem"]
-        reason: Reason = next((_WORDS[word] for word in _WORDS if word in problem), "invalid_value")
-        return Rejection(reason, match["field"], _plain(problem))
-    return Rejection("not_an_object", "value", _plain(text))
+    match = _AT_FIELD.fullmatch(text)
+    if match is None:
+        return Rejection("not_an_object", "value", _plain(text))
+    problem, field = match["problem"], match["field"]
+    if category := _CATEGORY.fullmatch(problem):
+        detail = _unknown(category, field, categories)
+        return Rejection("unknown_category", field, detail)
+    reason: Reason = next((_WORDS[word] for word in _WORDS if word in problem), "invalid_value")
+    return Rejection(reason, field, _plain(problem))
+
+
+def _unknown(category: re.Match[str], field: str, categories: Mapping[str, Any]) -> str:
+    """Words for a value outside a closed set; the set is the model's or the record type's."""
+    given = ast.literal_eval(category["literal"])  # the decoder writes it as Python does
+    shown = quote(given) if isinstance(given, str) else str(given)
+    if known := categories.get(field):
+        return f"{shown} is unknown to the model; it knows {', '.join(map(quote, known))}"
+    return f"{shown} is none of {_CLOSED_SETS[field]}"
 
 
 def _plain(problem: str) -> str:

@@ -3,12 +3,12 @@
 Heavy imports stay inside the commands, so that `churnstream --help` answers at once.
 """
 
-import os
+import logging
 import sys
 
 import click
 
-from churnstream.cli import cluster, demo, flow, models, results
+from churnstream.cli import cluster, demo, flow, models, options, results
 from churnstream.errors import ChurnstreamError
 
 
@@ -50,22 +50,30 @@ def main() -> None:
     """Run the command line; every failure is one line on stderr and an exit code."""
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see: {context.command_path} --help" if context else ""
         _fail(error.format_message().rstrip(".") + hint, error.exit_code)
     except click.Abort:
         _fail("interrupted", 1)
-    except BrokenPipeError:
-        # The reader of our output has seen enough, as `head` has; that is no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except ChurnstreamError as error:
-        _fail(str(error), error.exit_code, error)
+        if _is_debugging():
+            raise
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        if _is_debugging():
+            raise
+        options.silence_stdout()
+        _fail(error.strerror or str(error), 1)
 
 
-def _fail(message: str, code: int, error: ChurnstreamError | None = None) -> None:
+def _is_debugging() -> bool:
+    return logging.getLogger("churnstream").isEnabledFor(logging.DEBUG)
+
+
+def _fail(message: str, code: int) -> None:
     click.echo(f"Error: {' '.join(message.split())}", err=True)
-    if error is not None and "debug" in sys.argv:
-        raise error
     sys.exit(code)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", default=9092, show_default=True, help="Port of 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=9092,
+    show_default=True,
+    help="Port of 127.0.0.1.",
+)
 @click.option("--create-topics/--no-create-topics", default=True, help="Create the topics too.")
 @options.with_settings
 def broker(settings: Settings, port: int, create_topics: bool) -> None:
@@ -91,9 +97,12 @@ def describe_topics(settings: Settings, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--max-lag", type=int, help="More lag than this is unhealthy [any].")
+@click.option(
+    "--max-lag", type=click.IntRange(min=0), help="More lag than this is unhealthy [any]."
+)
 @click.option(
     "--max-age",
+    type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
     help="While events wait, the newest outcome must be younger than so many seconds.",

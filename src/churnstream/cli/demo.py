@@ -44,6 +44,7 @@ def demo(settings: Settings, keep: bool) -> None:
     from churnstream.streaming.stop import Stop
     from churnstream.streaming.topics import create
 
+    dataset = open_dataset(settings.producer.dataset)
     # A plain SIGTERM would end us without stopping the broker.
     signal.signal(signal.SIGTERM, _interrupt)
     with embedded_broker() as address:
@@ -54,7 +55,6 @@ def demo(settings: Settings, keep: bool) -> None:
         admin = Admin(kafka)
         created = create(admin, settings)
         _say(f"topics created: {', '.join(created)}")
-        dataset = open_dataset(settings.producer.dataset)
         _train(settings)
         _produce(settings, dataset)
         _score(settings, admin)

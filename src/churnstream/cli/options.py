@@ -1,6 +1,9 @@
 """Flags that set settings, and the step from flags to `Settings`."""
 
+import contextlib
 import functools
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,9 +117,20 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))
         settings = load(config, flags)
         configure(settings.log.level, settings.log.format)
-        return function(settings, **values)
+        try:
+            return function(settings, **values)
+        except BrokenPipeError:
+            # The reader of our output has seen enough, as `head` has; that is no failure of ours.
+            silence_stdout()
+            sys.exit(0)
 
     return command
+
+
+def silence_stdout() -> None:
+    """Keep the end of the process from writing what could not be written before."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _property(text: str) -> tuple[str, str]:

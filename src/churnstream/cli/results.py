@@ -159,7 +159,13 @@ def _filter(values: dict[str, Any]) -> Filter:
 
 @dead_letters.command("list")
 @_filters
-@click.option("--limit", default=50, show_default=True, help="Show at most so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="Show at most so many.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines, with the record's value.")
 @options.kafka
 @options.with_settings
@@ -175,7 +181,8 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.replay import find
 
-    found = chain.from_iterable(find(settings, Admin(settings.kafka), _filter(values)))
+    wanted = _filter(values)
+    found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
     shown = [letter_row(*pair) for pair in islice(found, limit)]
     more = sum(1 for _ in found)
     if as_json:
@@ -234,8 +241,8 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.replay import Replay
 
-    job = Replay(settings, Admin(settings.kafka))
     wanted = _filter(values)
+    job = Replay(settings, Admin(settings.kafka))
     if dry_run:
         click.echo(f"{job.pending(wanted):,} dead letters would be sent back")
     else:

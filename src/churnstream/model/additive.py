@@ -5,9 +5,9 @@ amount. Read out of the fitted pipeline, the same sum needs no frame, no one-hot
 basis functions: a dictionary look-up for all categories together, and three cubic splines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from churnstream.messages import CustomerEvent
 from churnstream.model.features import CATEGORICAL
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 _FLAG = "SeniorCitizen"
 _MOST_COMBINATIONS = 1 << 16
@@ -52,21 +53,20 @@ class Curve:
         return terms
 
 
-class _Combinations(dict[tuple[Any, ...], float]):
-    """The sum of the category terms by combination of categories, computed when first met.
+class Combinations(dict[tuple[Any, ...], T]):
+    """Something that follows from a combination of categories, made when one is first met.
 
     Customers share a few thousand combinations; the bound is for those who do not.
     """
 
-    def __init__(self, tables: Sequence[Mapping[Any, float]]) -> None:
-        self._tables = tables
+    def __init__(self, make: Callable[[tuple[Any, ...]], T]) -> None:
+        self._make = make
 
-    def __missing__(self, combination: tuple[Any, ...]) -> float:
+    def __missing__(self, combination: tuple[Any, ...]) -> T:
         if len(self) >= _MOST_COMBINATIONS:
             self.clear()
-        pairs = zip(self._tables, combination, strict=True)
-        self[combination] = total = sum(table[category] for table, category in pairs)
-        return total
+        self[combination] = made = self._make(combination)
+        return made
 
 
 class Additive:
@@ -76,23 +76,36 @@ class Additive:
         base: Log-odds where every term is 0.
         tables: By field, the term of each category.
         curves: By field, the term of an amount.
+        combination: The categories of an event, in the order of `tables`.
     """
 
     def __init__(
         self, base: float, tables: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Curve]
     ) -> None:
         self.base, self.tables, self.curves = base, tables, curves
-        self._combination = attrgetter(*tables)
-        self._sums = _Combinations(list(tables.values()))
+        self.combination = attrgetter(*tables)
+        self._sums = Combinations(self._sum)
 
     def score(self, events: Sequence[CustomerEvent]) -> Array:
         """Probabilities of churn, (n,)."""
-        sums = list(map(self._sums.__getitem__, map(self._combination, events)))
-        log_odds = np.array(sums) + self.base
+        log_odds = np.array(list(map(self._sums.__getitem__, map(self.combination, events))))
+        log_odds += self.base
         for name, curve in self.curves.items():
             log_odds += curve(amounts(events, name))
         probabilities: Array = expit(log_odds)
         return probabilities
+
+    def terms(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
+        """What each feature adds to the log-odds, (n,) each; with the base they are the sum."""
+        categories = {
+            name: np.array([table[category] for category in map(attrgetter(name), events)])
+            for name, table in self.tables.items()
+        }
+        return categories | {n: curve(amounts(events, n)) for n, curve in self.curves.items()}
+
+    def _sum(self, combination: tuple[Any, ...]) -> float:
+        pairs = zip(self.tables.values(), combination, strict=True)
+        return sum(table[category] for table, category in pairs)
 
 
 def amounts(events: Sequence[CustomerEvent], name: str) -> Array:

@@ -1,6 +1,7 @@
 """How good a model's probabilities are: ranking, calibration, and decisions at a threshold."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -13,6 +14,21 @@ _BINS = 10
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of customers, and what became of them.
+
+    Attributes:
+        labels: (n,) 1 for customers who churned, 0 for the others.
+        charges: (n,) `MonthlyCharges`, in currency units.
+        probabilities: (n,) of churn, 0 to 1.
+    """
+
+    labels: Labels
+    charges: Array
+    probabilities: Array
 
 
 class Metrics(msgspec.Struct, frozen=True):
@@ -102,9 +118,17 @@ def calibration_error(labels: Labels, probabilities: Array) -> float:
     weighted by the bin's size [Naeini et al. 2015; equal-mass bins: Nguyen & O'Connor 2015].
     Sampling noise alone makes it grow as the rows become few: compare like with like.
     """
-    bins = np.array_split(np.argsort(probabilities, kind="stable"), min(_BINS, len(labels)))
-    gaps = [len(rows) * abs(np.mean(probabilities[rows]) - np.mean(labels[rows])) for rows in bins]
+    gaps = [
+        len(rows) * abs(np.mean(probabilities[rows]) - np.mean(labels[rows]))
+        for rows in bins(probabilities)
+    ]
     return float(np.sum(gaps) / len(labels))
+
+
+def bins(probabilities: Array) -> list[Labels]:
+    """Ten sets of rows of equal mass, from low to high probabilities."""
+    order = np.argsort(probabilities, kind="stable")
+    return np.array_split(order, min(_BINS, len(probabilities)))
 
 
 def lift_top_decile(labels: Labels, probabilities: Array) -> float:

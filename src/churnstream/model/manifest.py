@@ -25,10 +25,11 @@ from sklearn.pipeline import Pipeline
 from churnstream.errors import ModelError
 from churnstream.model.evaluate import Metrics, Spread
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
+from churnstream.model.profit import Decision
 from churnstream.model.scorer import Model
 from churnstream.model.train import Reference, TrainedModel
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST_NAME = "manifest.json"
 
 # What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
@@ -55,6 +56,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         seed: Of the split and of the folds.
         data_sha256: Of the training data: IDs, features and labels.
         rows: Number of training events, the test part included.
+        threshold: The probability at which a customer is called a churner.
+        decision: How the threshold was chosen, and what it is worth.
         test: Metrics on the held-out part.
         cross_validated: Metrics over the folds of the training part.
         out_of_fold: Metrics on the pooled predictions of those folds.
@@ -72,11 +75,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     data_sha256: str
     rows: int
     threshold: float
+    decision: Decision
     schema: FeatureSchema
     test: Metrics
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
     reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
+
+    @property
+    def pipeline_name(self) -> str:
+        """Of the file beside the manifest."""
+        return f"pipeline-{self.sha256[:16]}.skops"
 
 
 class _Format(msgspec.Struct):
@@ -98,7 +107,7 @@ def save(model: TrainedModel, folder: Path) -> Manifest:
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / _pipeline_name(manifest), pipeline)
+        _write(folder / manifest.pipeline_name, pipeline)
         _write(folder / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(manifest)))
         _remove_old_pipelines(folder)
     except OSError as error:
@@ -114,7 +123,7 @@ def load(folder: Path) -> Model:
     """
     manifest = _read_manifest(folder)
     _check_fits(manifest, folder)
-    path = folder / _pipeline_name(manifest)
+    path = folder / manifest.pipeline_name
     model = Model(pipeline=_read_pipeline(path, manifest.sha256), manifest=manifest)
     _check_reference(model, path)
     return model
@@ -134,16 +143,13 @@ def _describe(model: TrainedModel, sha256: str) -> Manifest:
         data_sha256=model.digest,
         rows=model.rows,
         threshold=model.threshold,
+        decision=model.decision,
         schema=model.schema,
         test=model.test,
         cross_validated=model.cross_validated,
         out_of_fold=model.out_of_fold,
         reference=model.reference,
     )
-
-
-def _pipeline_name(manifest: Manifest) -> str:
-    return f"pipeline-{manifest.sha256[:16]}.skops"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -94,10 +94,11 @@ def score_file(
         DataError: The target is of no known format or cannot be written.
     """
     schema = pa.schema([(name, pa.string()) for name in dataset.columns] + list(_RESULT))
+    writer_type = _writer_of(target)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     scored = refused = 0
     try:
-        with _writer(target, draft, schema) as writer:
+        with draft.open("wb") as file, writer_type(file, schema) as writer:
             for batch in dataset.batches(_ROWS):
                 results, errors = _score_rows(model, batch)
                 columns = [*batch.columns, *results]
@@ -121,12 +122,12 @@ _RESULT = (
 )
 
 
-def _writer(target: Path, draft: Path, schema: pa.Schema) -> AbstractContextManager[Any]:
+def _writer_of(target: Path) -> Callable[..., AbstractContextManager[Any]]:
     suffix = target.suffix.lower()
     if suffix == ".csv":
-        return csv.CSVWriter(draft, schema)  # type: ignore[no-any-return]
+        return csv.CSVWriter  # type: ignore[no-any-return]
     if suffix in (".parquet", ".pq"):
-        return parquet.ParquetWriter(draft, schema)  # type: ignore[no-any-return]
+        return parquet.ParquetWriter  # type: ignore[no-any-return]
     raise DataError(f"{target}: is of no known format; its name must end in .csv, .parquet or .pq")
 
 

@@ -1,4 +1,4 @@
-"""A loaded model: which events it can score, and their probabilities of churn."""
+"""A loaded model: which events it can score, their probabilities of churn, and the reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent
+from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model import features
 from churnstream.model.additive import Additive, read_out
+from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class Model:
     def _additive(self) -> Additive | None:
         return read_out(self.pipeline)
 
+    @cached_property
+    def explainer(self) -> Explainer | None:
+        """Knows the effect of every feature; None for a pipeline that is no sum of terms.
+
+        Exact values for trees exist as well (TreeSHAP) and are not built in.
+        """
+        means = self.manifest.background.mean_terms
+        return Explainer(self._additive, means) if self._additive and means else None
+
     def score(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
         """Probabilities of churn, (n,), in the order of the events.
 
@@ -69,3 +79,22 @@ class Model:
         with one_blas_thread():
             probabilities: npt.NDArray[np.float64] = self.pipeline.predict_proba(rows)
         return probabilities[:, 1]
+
+    def reasons(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: npt.NDArray[np.float64],
+        explained: Explained,
+    ) -> list[list[ReasonGiven] | None]:
+        """Why the events got their probabilities, in the order of the events.
+
+        None where reasons are not wanted, and everywhere where there is no `explainer`: none are
+        made up.
+
+        Args:
+            probabilities: From `score`, (n,).
+            explained: Which events get reasons.
+        """
+        if self.explainer is None:
+            return [None] * len(events)
+        return self.explainer.reasons(events, probabilities >= self.threshold, explained)

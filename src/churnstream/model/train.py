@@ -1,16 +1,10 @@
 """Train the churn model and measure it.
 
 The default is an additive logistic regression: smooth curves (cubic splines) for the numbers, one
-coefficient for each category. It was chosen by 3 x 5-fold cross-validation on the bundled
-customers (ROC AUC, average precision, calibration error of the pooled out-of-fold predictions):
-
-    additive splines            0.8512   0.673   0.006
-    boosted stumps, 600         0.8497   0.670   0.007
-    logistic regression         0.845    0.653   0.013
-
-Like stumps it is a sum of one term per raw feature, which is what exact reasons and scoring by
-table need. It fits in well under a second, and its saved form holds no trees, which compiled code
-would walk through without looking whether their indices are sound.
+coefficient for each category. docs/model.md has the figures by which it was chosen (see
+`churnstream.model.compare`). It is a sum of one term per raw feature, which is what exact reasons
+and scoring by table need; it fits in well under a second; and its saved form holds no trees, which
+compiled code would walk through without looking whether their indices are sound.
 """
 
 import hashlib
@@ -20,7 +14,6 @@ from operator import attrgetter
 
 import msgspec
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -39,12 +32,13 @@ from churnstream.model.evaluate import (
     Array,
     Labels,
     Metrics,
+    Predictions,
     Spread,
-    best_f1_threshold,
     evaluate,
     spread,
 )
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
+from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.threads import one_blas_thread
 
 _CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
@@ -69,67 +63,92 @@ class TrainedModel:
         pipeline: Takes `features.frame`, answers `predict_proba` (n, 2); column 1 is churn.
             Fitted on the training part only, so that `test` speaks of this very pipeline.
         threshold: The probability at which a customer is called a churner.
+        decision: How the threshold was chosen, and what it is worth.
         digest: SHA-256 of the training data: IDs, features and labels in their order.
         rows: Number of events, training and test part together.
         test: On the held-out fifth, which nothing else has seen.
         cross_validated: Over the folds of the training part.
         out_of_fold: On the pooled predictions of those folds: the calibration error needs more
             rows than a fold has.
-        reference: Some events of the test part without ID and label, for a later self-check.
+        predictions: Out of fold, on which the threshold was chosen.
+        held_out: The customers of the test part.
+        reference: Some of them without ID and label, for a later self-check.
     """
 
     pipeline: Pipeline
     schema: FeatureSchema
     threshold: float
+    decision: Decision
     seed: int
     digest: str
     rows: int
     test: Metrics
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
+    predictions: Predictions
+    held_out: tuple[CustomerEvent, ...]
     reference: tuple[Reference, ...]
 
 
 def train(
-    events: Sequence[CustomerEvent], *, seed: int = 42, estimator: BaseEstimator | None = None
+    events: Sequence[CustomerEvent],
+    *,
+    seed: int = 42,
+    estimator: BaseEstimator | None = None,
+    threshold: Rule = "profit",
+    offer: Offer = Offer(),  # noqa: B008  # frozen
 ) -> TrainedModel:
     """Fit a model on labelled events and measure it on some that it has not seen.
 
-    A stratified fifth is held out. The threshold is the one with the best F1 on the out-of-fold
-    predictions of a stratified 5-fold cross-validation of the rest.
+    A stratified fifth is held out. The threshold is chosen on the out-of-fold predictions of a
+    stratified 5-fold cross-validation of the rest.
 
     Args:
         events: All with their label `Churn`.
         seed: Of the split and of the folds.
         estimator: A scikit-learn classifier to put behind one-hot categories and plain numbers;
             None for the additive splines.
+        threshold: What the threshold maximises, or the threshold itself.
+        offer: By which the profit of a threshold counts.
 
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
     """
-    labels = _labels(events)
+    labels = labels_of(events)
     schema = FeatureSchema.of(events)
     pipeline = splines(schema) if estimator is None else behind_one_hot(estimator, schema)
     rows = frame(events)
+    charges = rows["MonthlyCharges"].to_numpy()
     fit_on, test_on = train_test_split(
         np.arange(len(events)), test_size=_TEST_SHARE, stratify=labels, random_state=seed
     )
+    cv = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     fit_rows, fit_labels = rows.iloc[fit_on], labels[fit_on]
     with one_blas_thread():
-        threshold, folds, pooled = _cross_validate(pipeline, fit_rows, fit_labels, seed)
+        predicted = cross_val_predict(
+            pipeline, fit_rows, fit_labels, cv=cv, method="predict_proba"
+        )[:, 1]
         pipeline.fit(fit_rows, fit_labels)
         tested = pipeline.predict_proba(rows.iloc[test_on])[:, 1]
+    out_of_fold = Predictions(fit_labels, charges[fit_on], predicted)
+    test = Predictions(labels[test_on], charges[test_on], tested)
+    chosen, decision = decide(threshold, offer, out_of_fold, test)
+    folds = [held for _, held in cv.split(fit_rows, fit_labels)]
+    held_out = tuple(events[index] for index in test_on)
     return TrainedModel(
         pipeline=pipeline,
         schema=schema,
-        threshold=threshold,
+        threshold=chosen,
+        decision=decision,
         seed=seed,
         digest=_digest(events),
         rows=len(events),
-        test=evaluate(labels[test_on], tested, threshold),
-        cross_validated=folds,
-        out_of_fold=pooled,
-        reference=_reference([events[index] for index in test_on], tested),
+        test=evaluate(test.labels, tested, chosen),
+        cross_validated=spread([evaluate(fit_labels[f], predicted[f], chosen) for f in folds]),
+        out_of_fold=evaluate(fit_labels, predicted, chosen),
+        predictions=out_of_fold,
+        held_out=held_out,
+        reference=_reference(held_out, tested),
     )
 
 
@@ -168,19 +187,12 @@ def _one_hot(schema: FeatureSchema) -> OneHotEncoder:
     return OneHotEncoder(categories=known, handle_unknown="error", sparse_output=False)
 
 
-def _cross_validate(
-    pipeline: Pipeline, rows: pd.DataFrame, labels: Labels, seed: int
-) -> tuple[float, dict[str, Spread], Metrics]:
-    """The threshold from the out-of-fold predictions, then their metrics by fold and pooled."""
-    cv = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    predicted = cross_val_predict(pipeline, rows, labels, cv=cv, method="predict_proba")[:, 1]
-    threshold = best_f1_threshold(labels, predicted)
-    held_out = [held for _, held in cv.split(rows, labels)]
-    folds = [evaluate(labels[held], predicted[held], threshold) for held in held_out]
-    return threshold, spread(folds), evaluate(labels, predicted, threshold)
+def labels_of(events: Sequence[CustomerEvent]) -> Labels:
+    """The label of each event, (n,): 1 for churn.
 
-
-def _labels(events: Sequence[CustomerEvent]) -> Labels:
+    Raises:
+        ModelError: Events without a label, or too few with one of the two labels.
+    """
     unlabelled = sum(event.Churn is None for event in events)
     if unlabelled:
         raise ModelError(

@@ -50,6 +50,7 @@ def broken_records(customer: Mapping[str, Any]) -> list[BrokenRecord]:
         BrokenRecord("null", key, b"null", "value: expected object, got null"),
         BrokenRecord("missing field", key, without, "Contract: is missing"),
         BrokenRecord("wrong type", key, changed(tenure="12"), "tenure: expected int, got str"),
+        BrokenRecord("no bill", key, changed(tenure=9, TotalCharges=" "), "TotalCharges: is blank"),
         BrokenRecord("unknown category", key, changed(Contract="Weekly"), "Contract: "),
         BrokenRecord("NaN", key, raw("MonthlyCharges", "NaN"), "MonthlyCharges: is NaN"),
         BrokenRecord("infinity", key, raw("TotalCharges", "-Infinity"), "TotalCharges: is NaN"),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -12,6 +12,8 @@ from churnstream.errors import CheckpointError
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
+
+_Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -71,10 +73,10 @@ class FileSink:
 
     def _read(self) -> dict[str, int]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, int])
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Rows])
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CheckpointError(
                 f"checkpoint file {self._path} cannot be read ({error}); repair or remove it, "
                 "or name another with --checkpoint-file"

@@ -1,15 +1,18 @@
 """The consumer: events in, predictions and dead letters out."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 
 from churnstream.config import Settings
-from churnstream.errors import AbortableError
+from churnstream.errors import AbortableError, BrokerUnreachableError
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.reader import Reader
+from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.scoring import Batch, Scorer, score_batch
 from churnstream.streaming.stop import Stop
@@ -21,8 +24,20 @@ _IDLE = 0.5  # seconds to wait for a record before looking at the stop flag agai
 _LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps failing
 
 
+class _UnderWay(NamedTuple):
+    """A batch that is being published."""
+
+    batch: Batch
+    done: Future[None]
+    undo: Callable[[], None]
+
+
 class Consumer:
     """Scores one topic for one consumer group, batch by batch.
+
+    While a batch is published, which is mostly waiting for the broker, the next one is polled and
+    scored. Never more than one is under way, and a batch is handed to publishing only when the one
+    before it is committed: the order of commits is the order of reading.
 
     Args:
         reader: Where events come from.
@@ -56,7 +71,12 @@ class Consumer:
         self._most_letter_bytes = most_letter_bytes
         self._check_topics = check_topics
         self._on_batch = on_batch
-        self._committed: dict[int, int] = {}
+        self._places: dict[int, int] = {}
+        self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._under_way: _UnderWay | None = None
+        self._failures = 0
+        self._stop = Stop()
+        reader.before_loss = self._wait
 
     def run(self, stop: Stop) -> None:
         """Work until the window is done or a stop is asked for, then leave the group.
@@ -64,24 +84,27 @@ class Consumer:
         Raises:
             BrokerError: The broker is beyond repair for this process.
         """
-        failures = 0
+        self._stop = stop
         try:
-            while not stop.requested() and not self._window.is_done(self._reader.assigned):
-                failures = 0 if self.step() else failures + 1
-                if failures:
-                    stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**failures))
+            while not self._is_finished():
+                self.step()
         finally:
+            self._publisher.shutdown()
             self._reader.close()
 
-    def step(self) -> bool:
+    def _is_finished(self) -> bool:
+        """A batch under way may yet be rolled back, so it is waited for before the answer."""
+        if self._stop.requested():
+            return self._settle() or True
+        return self._window.is_done(self._reader.assigned) and self._settle()
+
+    def step(self) -> None:
         """Give every record of one poll its outcome.
 
-        1. Poll a batch. 2. Decode and check, then score, outside of any transaction.
-        3. Publish predictions and dead letters, then the place: in one transaction, or in this
-        order. A record is either behind the committed place, or will be read again.
-
-        Returns:
-            Whether all went well; False if the batch was rolled back and will be read again.
+        1. Poll a batch. 2. Decode and check, then score, outside of any transaction. 3. See the
+        batch before it committed. 4. Publish predictions and dead letters, then the place: in one
+        transaction, or in this order. A record is either behind the committed place, or will be
+        read again.
         """
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         inside = self._window.admit(polled)
@@ -92,26 +115,58 @@ class Consumer:
             now=datetime.now(UTC),
             most_letter_bytes=self._most_letter_bytes,
         )
+        if not self._settle():
+            return  # reading went back, so this batch comes again
+        if polled.lost:
+            self._reader.rewind()
+        else:
+            self._publish(batch, inside, self._window.advance(polled, len(batch)))
+
+    def _publish(self, batch: Batch, inside: Polled, undo: Callable[[], None]) -> None:
         places = _furthest(batch.places, inside.ends)
-        offsets = {p: o for p, o in places.items() if self._committed.get(p) != o}
-        if offsets and not self._publish(batch, offsets):
+        offsets = {p: o for p, o in places.items() if self._places.get(p) != o}
+        if offsets:
+            self._places |= offsets
+            done = self._publisher.submit(
+                self._delivery.publish,
+                batch.predictions,
+                batch.dead_letters,
+                offsets,
+                self._reader.group_metadata(),
+            )
+            self._under_way = _UnderWay(batch, done, undo)
+
+    def _wait(self) -> None:
+        """Let the batch under way end, well or badly."""
+        if self._under_way is not None:
+            wait([self._under_way.done])
+
+    def _settle(self) -> bool:
+        """See the batch under way committed, or roll it back and return False."""
+        if self._under_way is None:
+            return True
+        ended, self._under_way = self._under_way, None
+        try:
+            ended.done.result()
+        except AbortableError as error:
+            log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
+            self._roll_back(ended)
             return False
-        self._window.advance(polled, len(batch))
-        if len(batch):
-            self._on_batch(batch)
+        self._failures = 0
+        if len(ended.batch):
+            self._on_batch(ended.batch)
         return True
 
-    def _publish(self, batch: Batch, offsets: Mapping[int, int]) -> bool:
-        try:
-            self._delivery.publish(batch.predictions, batch.dead_letters, offsets)
-        except AbortableError as error:
-            log.warning("batch_rolled_back", events=len(batch), error=str(error))
-            self._delivery.roll_back()
+    def _roll_back(self, failed: _UnderWay) -> None:
+        """Undo it, read again from the group's place, and give the cause time to pass."""
+        failed.undo()
+        self._places.clear()
+        self._delivery.roll_back()
+        with suppress(BrokerUnreachableError):
             self._check_topics()
-            self._reader.rewind()
-            return False
-        self._committed.update(offsets)
-        return True
+        self._reader.rewind()
+        self._failures += 1
+        self._stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**self._failures))
 
 
 def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:

@@ -16,13 +16,15 @@ class Delivery(Protocol):
         predictions: Sequence[Record],
         dead_letters: Sequence[FullRecord],
         offsets: Mapping[int, int],
+        membership: object,
     ) -> None:
-        """Make all of it visible, the place last.
+        """Make all of it visible, the place last. May run in a thread of its own.
 
         Args:
             predictions: For the output topic.
             dead_letters: For the dead-letter topic.
             offsets: Last processed offset + 1 by partition; not empty.
+            membership: `Reader.group_metadata` of the polling thread, taken just now.
 
         Raises:
             AbortableError: Nothing counts; `roll_back`, read again from the group's place.
@@ -46,6 +48,7 @@ class AtLeastOnce:
         predictions: Sequence[Record],
         dead_letters: Sequence[FullRecord],
         offsets: Mapping[int, int],
+        membership: object,
     ) -> None:
         """See `Delivery`."""
         _send(self._writer, self._topics, predictions, dead_letters)
@@ -70,11 +73,12 @@ class ExactlyOnce:
         predictions: Sequence[Record],
         dead_letters: Sequence[FullRecord],
         offsets: Mapping[int, int],
+        membership: object,
     ) -> None:
         """See `Delivery`."""
         self._writer.begin()
         _send(self._writer, self._topics, predictions, dead_letters)
-        self._writer.commit(self._reader.as_places(offsets), self._reader.group_metadata())
+        self._writer.commit(self._reader.as_places(offsets), membership)
 
     def roll_back(self) -> None:
         """Throw the transaction away."""

@@ -11,6 +11,7 @@ import structlog
 from churnstream.config import Settings
 from churnstream.dataset import Dataset
 from churnstream.encoding import EncodedEvents, encode_events
+from churnstream.errors import DataError
 from churnstream.streaming.checkpoint import FileSink, Sink, Source, TransactionSink
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.writer import Record, Writer
@@ -158,6 +159,8 @@ def _templates(dataset: Dataset, seed: int) -> list[_Template]:
     for key, value in zip(events.keys, events.values, strict=True):
         head, _, tail = value.rpartition(stamp)
         pool.append(_Template(key, head + b'"event_ts":"', b'"' + tail))
+    if not pool:
+        raise DataError(f"{dataset.path}: has no customers to draw from")
     return pool
 
 

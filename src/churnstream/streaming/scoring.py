@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from churnstream.messages import CustomerEvent, Prediction, Rejection, encode
 from churnstream.streaming.dead_letters import describe, to_record
-from churnstream.streaming.kafka.client import Message, places_of
+from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.reader import Polled
 from churnstream.streaming.kafka.writer import FullRecord, Record
 
@@ -83,15 +83,14 @@ def score_batch(
         now: The processing time, UTC.
         most_letter_bytes: The largest record that the dead-letter topic takes.
     """
-    good, events, rejected, rejections = _decode(polled.records, scorer)
-    keys: list[bytes | None] = [record.key() for record in good]
-    partitions, offsets = places_of(good)
+    good, events, rejected, rejections = _decode(polled, scorer)
+    keys = [record.key() for record in good.records]
     probabilities = scorer.score(events)
     version = scorer.version
     return Batch(
         events=events,
-        partitions=partitions,
-        offsets=offsets,
+        partitions=good.partitions,
+        offsets=good.offsets,
         probabilities=probabilities,
         predictions=[
             {
@@ -114,8 +113,8 @@ def score_batch(
                 events,
                 probabilities.tolist(),
                 (probabilities >= scorer.threshold).tolist(),
-                partitions,
-                offsets,
+                good.partitions,
+                good.offsets,
                 strict=True,
             )
         ],
@@ -135,17 +134,18 @@ def score_batch(
 
 
 def _decode(
-    records: list[Message], scorer: Scorer
-) -> tuple[list[Message], list[CustomerEvent], list[Message], list[Rejection]]:
+    polled: Polled, scorer: Scorer
+) -> tuple[Polled, list[CustomerEvent], list[Message], list[Rejection]]:
     """Good records with their events, and refused ones with the reasons."""
     decode = scorer.decode
-    decoded = [decode(record.value(), record.key()) for record in records]
+    decoded: list[Any] = [decode(record.value(), record.key()) for record in polled.records]
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
-    rejected, rejections = [records[i] for i in bad], [decoded[i] for i in bad]
-    for i in reversed(bad):
-        del decoded[i]
-    good = records
-    if bad:
-        refused = set(bad)
-        good = [record for i, record in enumerate(records) if i not in refused]
-    return good, decoded, rejected, rejections  # type: ignore[return-value]  # sorted out above
+    if not bad:
+        return polled, decoded, [], []
+    good = sorted(set(range(len(decoded))).difference(bad))
+    return (
+        Polled.of([polled.records[i] for i in good], polled.ends),
+        [decoded[i] for i in good],
+        [polled.records[i] for i in bad],
+        [decoded[i] for i in bad],
+    )

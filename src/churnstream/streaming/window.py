@@ -1,7 +1,7 @@
 """Which part of the topic a run may read: all of it for ever, or up to fixed places."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from churnstream.errors import ConfigurationError
@@ -41,21 +41,33 @@ class Window:
         inside = [r for r in polled.records if _is_before(r, ends)]
         return Polled.of(inside, caps)
 
-    def advance(self, polled: Polled, admitted: int) -> None:
-        """Note how far reading came, once what was admitted is committed.
+    def advance(self, polled: Polled, admitted: int) -> Callable[[], None]:
+        """Note how far reading came.
 
         Args:
             polled: All that was read, before `admit`.
             admitted: How many of its records were.
+
+        Returns:
+            How to forget it again, should the batch be rolled back.
         """
+        left, reached = self._left, dict(self._reached)
         self._reached.update(polled.places)
         self._reached.update(polled.ends)
         if self._left is not None:
             self._left -= admitted
 
+        def undo() -> None:
+            self._left, self._reached = left, reached
+
+        return undo
+
     def start_from(self, places: Mapping[int, int]) -> None:
         """Note where reading begins, so that what is finished already is not waited for."""
         self._reached.update(places)
+        if self._ends is not None:
+            # A group that has read further keeps its place: an end never moves it back.
+            self._ends |= {p: max(end, places.get(p, 0)) for p, end in self._ends.items()}
 
     def is_done(self, assigned: Collection[int]) -> bool:
         """Whether all that this process is assigned is read, or the number is reached."""

@@ -15,6 +15,7 @@ from churnstream.streaming.kafka.client import (
     Message,
     TopicPartition,
     client_config,
+    places_of,
     to_error,
     translated,
 )
@@ -38,19 +39,28 @@ class Polled(NamedTuple):
 
     Attributes:
         records: In offset order within each partition.
+        partitions: Of each record.
+        offsets: Of each record.
         places: Last offset + 1 of each partition that has records.
         ends: Offset of each partition's end, for those that were read up to it.
+        lost: Whether partitions were taken away meanwhile; then there are no records, and reading
+            must go back to the group's place in what is still ours (`Reader.rewind`).
     """
 
     records: list[Message]
+    partitions: list[int]
+    offsets: list[int]
     places: dict[int, int]
     ends: dict[int, int]
+    lost: bool = False
 
     @classmethod
     def of(cls, records: list[Message], ends: dict[int, int]) -> Self:
         """Take note of the places of records."""
-        places = {r.partition(): r.offset() + 1 for r in records}  # type: ignore[operator]
-        return cls(records, places, ends)  # type: ignore[arg-type]  # set on what was read
+        partitions, offsets = places_of(records)
+        last = dict(zip(partitions, offsets, strict=True))
+        places = {p: offset + 1 for p, offset in last.items()}
+        return cls(records, partitions, offsets, places, ends)
 
 
 class Reader:
@@ -61,6 +71,10 @@ class Reader:
             beginning of the topic.
         protocol: "classic", or "consumer" for KIP-848.
         give_up: Asked while waiting for the broker; True ends the wait.
+
+    Attributes:
+        assigned: The partitions that are ours now.
+        before_loss: Called before partitions are given up; ends what is under way with them.
     """
 
     def __init__(
@@ -75,6 +89,7 @@ class Reader:
         give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.assigned: set[int] = set()
+        self.before_loss: Callable[[], None] = lambda: None
         self._give_up = give_up
         self._connection = Connection()
         self._topic = topic
@@ -116,16 +131,14 @@ class Reader:
         self._lost_while_polling = False
         with translated(f"reading {self._topic}"):
             first = self._consumer.poll(timeout)
-            if first is None:
-                return Polled.of([], {})
-            messages = (
-                [first, *self._consumer.consume(most - 1, timeout=0)] if most > 1 else [first]
-            )
-        self._connection.on_progress()
+            messages = [] if first is None else [first]
+            if first is not None and most > 1:
+                messages += self._consumer.consume(most - 1, timeout=0)
         if self._lost_while_polling:
-            # These may belong to another member by now; read again what is still ours.
-            self.rewind()
-            return Polled.of([], {})
+            # What was read may belong to another member by now.
+            return Polled.of([], {})._replace(lost=True)
+        if messages:
+            self._connection.on_progress()
         records = [message for message in messages if message.error() is None]
         if len(records) == len(messages):
             return Polled.of(records, {})
@@ -227,7 +240,6 @@ class Reader:
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # Every batch is committed before the next poll, so nothing of ours is under way here.
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
@@ -238,6 +250,7 @@ class Reader:
         log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
+        self.before_loss()
         self._lost_while_polling = True
         self.assigned -= {place.partition for place in partitions}
 

@@ -100,11 +100,13 @@ class Writer:
         pending = list(records)
         while pending:
             with translated(f"sending to {topic}"):
-                self._producer.produce_batch(topic, pending)  # type: ignore[arg-type]
+                taken = self._producer.produce_batch(topic, pending)  # type: ignore[arg-type]
+            self._producer.poll(0)
+            if taken == len(pending):
+                return
             pending = self._unsent(topic, pending)
-            if pending:
-                self._raise_if_given_up(f"sending to {topic}")
-            self._producer.poll(0.1 if pending else 0)
+            self._producer.poll(0.1)
+            self._raise_if_given_up(f"sending to {topic}")
 
     def _unsent(self, topic: str, records: list[Record]) -> list[Record]:
         """Those for which the buffer had no room; the client notes it in the record itself."""

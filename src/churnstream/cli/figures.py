@@ -1,0 +1,61 @@
+"""What `train` shows: how good a model is, and what its threshold is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from churnstream.model.manifest import Manifest
+    from churnstream.model.profit import Decision, Point
+
+
+def show_model(manifest: Manifest, folder: Path) -> None:
+    """Show how good a model is, what each threshold is worth, and where the model went."""
+    rows = (
+        (name, f"{getattr(manifest.test, name):.4f}", f"{spread.mean:.4f} ± {spread.std:.4f}")
+        for name, spread in manifest.cross_validated.items()
+    )
+    table(("metric", "test", "cross-validated"), rows)
+    click.echo()
+    decision = manifest.decision
+    points = sorted([*decision.curve[::10], decision.out_of_fold], key=lambda p: p.threshold)
+    table(
+        ("threshold", "offers", "profit per customer"),
+        (
+            (f"{p.threshold:.3f}", f"{p.offered:.1%}", f"{p.profit:,.2f}{_mark(p, decision)}")
+            for p in points
+        ),
+    )
+    offer = decision.offer
+    neutral = " (cost-neutral: see docs/model.md)" if decision.cost_neutral else ""
+    click.echo(
+        f"an offer costs {offer.cost:,.2f}{neutral}, keeps {offer.success_rate:.0%} of the "
+        f"churners, each for {offer.months_kept:g} months"
+    )
+    click.echo(
+        f"model {manifest.version} saved in {folder}, threshold "
+        f"{manifest.threshold:.3f} ({decision.rule}), "
+        f"profit per held-out customer {decision.test.profit:,.2f}"
+    )
+
+
+def _mark(point: Point, decision: Decision) -> str:
+    return " ←" if point is decision.out_of_fold else "  "
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Show a table: the first column to the left, the others to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(header[0], box=None, header_style="bold", pad_edge=False)
+    for name in header[1:]:
+        shown.add_column(name, justify="right")
+    for row in rows:
+        shown.add_row(*row)
+    Console().print(shown)

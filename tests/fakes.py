@@ -1,0 +1,290 @@
+# ruff: noqa: D102  # each method does what the method that it stands in for says
+"""Hand-written stand-ins for the parts that speak to a broker, for tests without one.
+
+Each keeps what it was asked to do, so that a test can compare it with what it expects. Parts that
+share a `journal` note their calls in one list, which then holds the order of all of them.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from confluent_kafka import Message, TopicPartition
+from numpy.typing import NDArray
+
+from churnstream.decoding import EventDecoder
+from churnstream.messages import CustomerEvent, Rejection
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.reader import Polled, Reader
+from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
+from churnstream.streaming.stop import Stop
+
+Journal = list[tuple[Any, ...]]
+
+
+class FakeScorer:
+    """Churn is as probable as the customer's months in percent; knows three contracts."""
+
+    version = "v1"
+    threshold = 0.5
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+        self._decode = EventDecoder({"Contract": ("Month-to-month", "One year", "Two year")})
+
+    @property
+    def decode(self) -> Callable[[bytes | None, bytes | None], CustomerEvent | Rejection]:
+        return self._decode
+
+    def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
+        self.calls.append(len(events))
+        return np.array([event.tenure / 100 for event in events], dtype=np.float64)
+
+
+class FakeReader(Reader):
+    """A member of a group, over partitions that are lists of records.
+
+    The end of a partition is told once, and again after it has grown; as with a real topic it may
+    lie behind the last record, where a transaction left its marker.
+
+    Attributes:
+        committed: The group's place, by partition.
+        commits: Every commit, in order.
+        asked: How many records each poll asked for.
+        arrivals: By number of the poll, from 0, records that arrive just before it.
+        losses: Numbers of the polls during which partitions are taken away.
+    """
+
+    def __init__(
+        self,
+        partitions: Mapping[int, Sequence[Message]],
+        *,
+        committed: Mapping[int, int] | None = None,
+        markers: int = 0,
+        arrivals: Mapping[int, Sequence[Message]] | None = None,
+        losses: Collection[int] = (),
+        journal: Journal | None = None,
+    ) -> None:
+        self.before_loss = lambda: None
+        self.arrivals, self.losses = dict(arrivals or {}), losses
+        self.partitions = {p: list(records) for p, records in partitions.items()}
+        self.assigned = set(partitions)
+        self.committed = dict(committed or {})
+        self.commits: list[dict[int, int]] = []
+        self.asked: list[int] = []
+        self.rewinds = 0
+        self.closed = False
+        self.journal: Journal = [] if journal is None else journal
+        self._markers = markers
+        self._place = {p: self.committed.get(p, 0) for p in self.partitions}
+        self._told: dict[int, int] = {}
+
+    def poll(self, most: int, timeout: float) -> Polled:
+        number = len(self.asked)
+        self.asked.append(most)
+        for record in self.arrivals.get(number, ()):
+            self.partitions[record.partition() or 0].append(record)
+        if number in self.losses:
+            self.before_loss()
+            self.journal.append(("loss",))
+            return Polled.of([], {})._replace(lost=True)
+        records: list[Message] = []
+        ends: dict[int, int] = {}
+        for p, log in self.partitions.items():
+            waiting = [r for r in log if (r.offset() or 0) >= self._place[p]]
+            taken = waiting[: most - len(records)]
+            records += taken
+            if taken:
+                self._place[p] = (taken[-1].offset() or 0) + 1
+            end = max([self._place[p], *((r.offset() or 0) + 1 + self._markers for r in log)])
+            if taken == waiting and self._told.get(p) != end:
+                ends[p] = self._told[p] = end
+        return Polled.of(records, ends)
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        self.journal.append(("commit", dict(offsets)))
+        self.commits.append(dict(offsets))
+        self.committed.update(offsets)
+
+    def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition("telco.raw.customers", p, o) for p, o in offsets.items()]
+
+    def group_metadata(self) -> object:
+        self.journal.append(("group_metadata",))
+        return "metadata"
+
+    def rewind(self) -> None:
+        self.rewinds += 1
+        self.journal.append(("rewind",))
+        self._place = {p: self.committed.get(p, 0) for p in self.partitions}
+        self._told = {}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeAdmin(Admin):
+    """Answers questions about one topic from its attributes.
+
+    Attributes:
+        asked_moments: Of every question for the offsets at a timestamp.
+    """
+
+    def __init__(
+        self,
+        ends: Mapping[int, int],
+        *,
+        begins: Mapping[int, int] | None = None,
+        committed: Mapping[int, int] | None = None,
+        at: Mapping[int, int] | None = None,
+        embedded: bool = True,
+    ) -> None:
+        self.embedded = embedded
+        self.asked_moments: list[datetime] = []
+        self._ends, self._at = dict(ends), dict(at or {})
+        self._begins = dict(begins or dict.fromkeys(ends, 0))
+        self._committed = dict(committed or {})
+
+    def partitions(self, topic: str) -> list[int]:
+        return sorted(self._ends)
+
+    def beginnings(self, topic: str) -> dict[int, int]:
+        return dict(self._begins)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        return dict(self._ends)
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        return dict(self._committed)
+
+    def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
+        self.asked_moments.append(moment)
+        return dict(self._at)
+
+
+class Published(NamedTuple):
+    """What one call of `Delivery.publish` was given."""
+
+    predictions: list[Record]
+    dead_letters: list[FullRecord]
+    offsets: dict[int, int]
+
+
+class FakeDelivery:
+    """Delivers to a list, and moves the place of the reader's group; fails when told to.
+
+    Attributes:
+        published: What was published with success.
+        attempts: How often it was tried.
+        faults: Raised by the next publishes, one each; None lets one succeed.
+    """
+
+    def __init__(self, reader: FakeReader, faults: Iterable[Exception | None] = ()) -> None:
+        self.published: list[Published] = []
+        self.attempts = 0
+        self.faults = list(faults)
+        self._reader = reader
+
+    def publish(
+        self,
+        predictions: Sequence[Record],
+        dead_letters: Sequence[FullRecord],
+        offsets: Mapping[int, int],
+        membership: object,
+    ) -> None:
+        self.attempts += 1
+        if self.faults and (fault := self.faults.pop(0)):
+            raise fault
+        self.published.append(Published(list(predictions), list(dead_letters), dict(offsets)))
+        self._reader.commit(offsets)
+
+    def roll_back(self) -> None:
+        self._reader.journal.append(("roll_back",))
+
+
+class FakeWriter(Writer):
+    """Sends to its journal.
+
+    Attributes:
+        sent: Records by topic, in order.
+    """
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal: Journal = [] if journal is None else journal
+        self.sent: dict[str, list[Record]] = {}
+
+    def _send(self, topic: str, records: Sequence[Record]) -> None:
+        self.sent.setdefault(topic, []).extend(records)
+        self.journal.append(("send", topic, len(records)))
+
+    def send(self, topic: str, records: Sequence[Record]) -> None:
+        self._send(topic, records)
+
+    def send_full(self, topic: str, record: FullRecord) -> None:
+        self._send(topic, [record])
+
+    def flush(self) -> None:
+        self.journal.append(("flush",))
+
+    def poll(self) -> None:
+        self.journal.append(("poll",))
+
+    def init_transactions(self) -> None:
+        self.journal.append(("init_transactions",))
+
+    def begin(self) -> None:
+        self.journal.append(("begin",))
+
+    def commit(
+        self, places: list[TopicPartition] | None = None, group_metadata: object = None
+    ) -> None:
+        offsets = {place.partition: place.offset for place in places or []}
+        self.journal.append(("commit_transaction", offsets, group_metadata))
+
+    def abort(self) -> None:
+        self.journal.append(("abort",))
+
+
+class FakeSink:
+    """Keeps rows and places in memory.
+
+    Attributes:
+        keys: Of every row that was published, in order.
+        places: The place after each publish.
+        resumed: What `start` was asked.
+    """
+
+    def __init__(self, place: int = 0) -> None:
+        self.keys: list[bytes | None] = []
+        self.places: list[int] = []
+        self.resumed: bool | None = None
+        self._place = place
+
+    def start(self, *, resume: bool) -> int:
+        self.resumed = resume
+        return self._place if resume else 0
+
+    def publish(self, records: Sequence[Record], rows: int) -> None:
+        self.keys += [record["key"] for record in records]
+        self.places.append(rows)
+
+
+class FakeStop(Stop):
+    """Asks for a stop once it was asked `after` times; waits no time.
+
+    Attributes:
+        waits: Seconds of each wait.
+    """
+
+    def __init__(self, after: float = float("inf")) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._left = after
+
+    def requested(self) -> bool:
+        self._left -= 1
+        return self._left < 0 or super().requested()
+
+    def wait(self, seconds: float = float("inf")) -> None:
+        self.waits.append(seconds)

@@ -1,0 +1,304 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from churnstream.config import PREFIX, Settings, load, variable
+from churnstream.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def _empty_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder without config.yaml, and an environment that sets nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def config_file(text: str, name: str = "settings.yaml") -> Path:
+    """A YAML file in the working folder."""
+    path = Path(name)
+    path.write_text(text)
+    return path
+
+
+def fault(file: Path | None = None, flags: dict[str, Any] | None = None) -> str:
+    """What is wrong with these settings, in one line."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, flags)
+    text = str(caught.value)
+    assert text
+    assert "\n" not in text
+    return text
+
+
+# ---- which source wins ----
+
+
+def test_without_any_source_the_defaults_count() -> None:
+    """No file, no variable and no flag is a complete configuration."""
+    assert load().model_dump() == Settings.model_construct().model_dump()
+
+
+def test_a_later_source_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defaults lose to the file, the file to the environment, the environment to flags."""
+    file = config_file("consumer: {group: file, batch_size: 2, max_messages: 2, instance: file}")
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER__BATCH_SIZE", "3")
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER__MAX_MESSAGES", "3")
+
+    own = load(file, {"consumer": {"max_messages": 4}}).consumer
+
+    assert own.mode == "streaming"
+    assert (own.group, own.instance) == ("file", "file")
+    assert own.batch_size == 3
+    assert own.max_messages == 4
+
+
+def test_the_working_folders_file_is_read_by_itself() -> None:
+    """`config.yaml` counts where no other file is named."""
+    config_file("consumer: {group: here}", "config.yaml")
+
+    assert load().consumer.group == "here"
+
+
+def test_a_named_file_takes_the_place_of_the_working_folders() -> None:
+    """With --config, `config.yaml` does not count."""
+    config_file("consumer: {group: here, instance: here}", "config.yaml")
+
+    own = load(config_file("consumer: {group: named}")).consumer
+
+    assert (own.group, own.instance) == ("named", "0")
+
+
+def test_loading_leaves_no_trace() -> None:
+    """Settings of one file do not leak into the next load."""
+    load(config_file("consumer: {group: first}"))
+
+    assert load().consumer.group == "churnstream"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "{}", "consumer: {}"])
+def test_a_file_may_set_nothing(text: str) -> None:
+    """An empty file leaves everything at its default."""
+    assert load(config_file(text)).model_dump() == load().model_dump()
+
+
+def test_a_section_whose_settings_are_all_commented_out_is_empty() -> None:
+    """A bare `consumer:` is what remains when somebody comments out all below it."""
+    assert load(config_file("consumer:\n#  group: mine\n")).consumer.group == "churnstream"
+
+
+def test_names_of_variables_ignore_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable in lower case is the same setting."""
+    monkeypatch.setenv("churnstream_consumer__group", "lower")
+
+    assert load().consumer.group == "lower"
+
+
+def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each setting has a variable, which takes the setting's default as text."""
+    defaults = Settings.model_construct().model_dump(mode="json")
+    for section, values in defaults.items():
+        for name, value in values.items():
+            if value is not None:
+                text = value if isinstance(value, str) else json.dumps(value)
+                monkeypatch.setenv(variable(section, name), text)
+
+    assert load().model_dump(mode="json") == defaults
+
+
+def test_a_section_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A section's variable takes JSON, below the variables of single settings."""
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER", '{"group": "section", "instance": "section"}')
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER__GROUP", "single")
+
+    own = load().consumer
+
+    assert (own.group, own.instance) == ("single", "section")
+
+
+def test_properties_of_the_client_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each source adds librdkafka properties to those of the others."""
+    file = config_file("kafka: {client: {security.protocol: SSL, linger.ms: 1}}")
+    monkeypatch.setenv("CHURNSTREAM_KAFKA__CLIENT", '{"linger.ms": 2, "acks": "all"}')
+
+    client = load(file, {"kafka": {"client": {"acks": "1"}}}).kafka.client
+
+    assert client == {"security.protocol": "SSL", "linger.ms": 2, "acks": "1"}
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("kafka", "brokers", ""),
+        ("kafka", "startup_timeout", 0),
+        ("topics", "partitions", 0),
+        ("topics", "replication_factor", 0),
+        ("producer", "mode", "sometimes"),
+        ("producer", "events_per_sec", 0),
+        ("producer", "events_per_sec", "nan"),
+        ("producer", "max_events", 0),
+        ("producer", "duration", -1),
+        ("producer", "batch_size", 0),
+        ("producer", "batch_size", "many"),
+        ("producer", "resume", "perhaps"),
+        ("consumer", "mode", "sometimes"),
+        ("consumer", "group", ""),
+        ("consumer", "instance", ""),
+        ("consumer", "delivery", "at-most-once"),
+        ("consumer", "group_protocol", "modern"),
+        ("consumer", "batch_size", 0),
+        ("consumer", "max_messages", -1),
+        ("summary", "top_k", -1),
+        ("log", "level", "loud"),
+        ("log", "format", "xml"),
+    ],
+)
+def test_a_value_out_of_range_is_named(section: str, name: str, value: Any) -> None:
+    """The refusal names the setting and what it may be."""
+    text = fault(flags={section: {name: value}})
+
+    assert text.startswith(f"setting {section}.{name}: ")
+
+
+@pytest.mark.parametrize("rate", ["inf", "1e400"])
+def test_an_infinite_rate_is_refused(rate: str) -> None:
+    """No number of events a second is without end."""
+    assert "producer.events_per_sec" in fault(flags={"producer": {"events_per_sec": rate}})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_training_cannot_take_is_refused(seed: int) -> None:
+    """Random generators take 32 bits."""
+    assert "model.seed" in fault(flags={"model": {"seed": seed}})
+
+
+@pytest.mark.parametrize(
+    "pair", [("input", "output"), ("input", "deadletter"), ("input", "checkpoint")]
+)
+def test_the_four_topics_are_distinct(pair: tuple[str, str]) -> None:
+    """A topic that is its own output would be read for ever."""
+    text = fault(flags={"topics": dict.fromkeys(pair, "same")})
+
+    assert text == "setting topics: input, output, deadletter and checkpoint must be four topics"
+
+
+def test_several_faults_are_counted() -> None:
+    """The first fault is named, the rest are counted."""
+    text = fault(flags={"consumer": {"batch_size": 0, "group": "", "instance": ""}})
+
+    assert text.startswith("setting consumer.")
+    assert text.endswith(" (and 2 more)")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("consumer: {gruop: x}", "consumer.gruop"), ("consumers: {group: x}", "consumers")],
+)
+def test_a_setting_that_does_not_exist_is_refused(text: str, name: str) -> None:
+    """A misspelt name in the file is no setting."""
+    assert f"setting {name}: there is no such setting" in fault(config_file(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CHURNSTREAM_CONSUMER__GRUOP", "CHURNSTREAM_CONSUMER__GROUP"),
+        ("CHURNSTREAM_CONSUMER_GROUP", "CHURNSTREAM_CONSUMER__GROUP"),
+        ("CHURNSTREAM_KAFKA__BROKER", "CHURNSTREAM_KAFKA__BROKERS"),
+    ],
+)
+def test_a_misspelt_variable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    """A variable that is no setting is named, with the one that was meant."""
+    monkeypatch.setenv(name, "x")
+
+    assert fault() == f"unknown environment variable {name}; did you mean {meant}?"
+
+
+def test_a_file_that_does_not_exist_is_refused() -> None:
+    """A named file must be there."""
+    assert "no configuration file at nowhere.yaml" in fault(Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "consumer: [",
+        "- consumer",
+        "consumer",
+        "5: 5",
+        "consumer: {5: 5}",
+        "consumer: 5",
+        "a: b: c",
+        "\x00",
+        "consumer: !!python/object/apply:os.getcwd []",
+        "kafka: {client: [1]}",
+        "kafka: {client: {5: 5}}",
+    ],
+)
+def test_a_file_of_another_form_is_refused(text: str) -> None:
+    """YAML that is broken, or holds anything but sections of settings, is one clear line."""
+    assert len(fault(config_file(text))) < 300
+
+
+def test_a_file_that_is_no_text_is_refused() -> None:
+    """Bytes that are not UTF-8 are no configuration, and the refusal names the file."""
+    path = Path("settings.yaml")
+    path.write_bytes(b"consumer: \xff")
+
+    assert "settings.yaml" in fault(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "5"])
+def test_a_section_in_the_environment_must_be_an_object(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Anything else is refused."""
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER", text)
+
+    assert "consumer" in fault().lower()
+
+
+# ---- what settings promise ----
+
+
+def test_settings_are_frozen() -> None:
+    """Neither a setting nor a section can be changed."""
+    settings = load()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.consumer.group = "other"  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.consumer = settings.consumer  # type: ignore[misc]
+
+
+def test_secrets_do_not_show() -> None:
+    """Printing the settings, or a refusal of them, shows no property of the client."""
+    secret = {"sasl.password": "geheim", "ssl.key.password": "geheim"}
+
+    assert "geheim" not in repr(load(flags={"kafka": {"client": secret}}))
+    assert "geheim" not in str(load(flags={"kafka": {"client": secret}}))
+    assert "geheim" not in fault(flags={"kafka": {"client": {"sasl.password": ["geheim"]}}})
+    assert "geheim" not in fault(flags={"kafka": {"client": "geheim", "brokers": ""}})
+
+
+def test_secrets_of_a_broken_file_do_not_show() -> None:
+    """A refusal of a file that cannot be parsed does not quote its lines."""
+    text = "kafka:\n  client:\n    sasl.password: geheim: broken\n"
+
+    assert "geheim" not in fault(config_file(text))
+
+
+def test_secrets_of_a_broken_variable_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal of JSON in the environment does not quote it."""
+    monkeypatch.setenv("CHURNSTREAM_KAFKA__CLIENT", '{"sasl.password": "geheim"')
+
+    assert "geheim" not in fault()

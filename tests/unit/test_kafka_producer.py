@@ -1,0 +1,604 @@
+import errno
+import hashlib
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from builders import write_csv
+from churnstream.config import KafkaSettings
+from churnstream.dataset import Dataset, open_dataset
+from churnstream.decoding import decode_event
+from churnstream.errors import BrokerError, CheckpointError, DataError
+from churnstream.messages import CustomerEvent
+from churnstream.streaming import producer
+from churnstream.streaming.checkpoint import FileSink, Source, TransactionSink
+from churnstream.streaming.kafka.writer import Record
+from churnstream.streaming.producer import BatchResult, produce_batch, produce_streaming
+from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
+
+TOPIC = "telco.raw.customers"
+SOURCE = Source("digest", TOPIC)
+ROWS: list[Record] = [{"key": b"C0", "value": b"{}"}, {"key": b"C1", "value": b"{}"}]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """Ten customers, C0 to C9."""
+    return open_dataset(write_csv(tmp_path / "customers.csv", 10))
+
+
+def keys(numbers: range) -> list[bytes | None]:
+    """The keys of these customers."""
+    return [f"C{number}".encode() for number in numbers]
+
+
+def run(dataset: Dataset, sink: FakeSink | FileSink, **changes: Any) -> BatchResult:
+    """Produce the file in batches of four, from where the last run stopped."""
+    options: dict[str, Any] = {"batch_size": 4, "resume": True, "stop": FakeStop()} | changes
+    return produce_batch(dataset, sink, **options)
+
+
+# ---- produce_batch: the whole file in order ----
+
+
+def test_the_whole_file_is_sent_in_order(dataset: Dataset) -> None:
+    """Each row is sent once, and each batch ends with its place."""
+    sink = FakeSink()
+
+    assert run(dataset, sink) == BatchResult(resumed_at=0, sent=10, finished=True)
+    assert sink.keys == keys(range(10))
+    assert sink.places == [4, 8, 10]
+
+
+def test_rows_become_events_of_now(dataset: Dataset) -> None:
+    """What is sent decodes, under its key, with the time of sending."""
+    sent: list[Record] = []
+    sink = FakeSink()
+    sink.publish = lambda records, rows: sent.extend(records)  # type: ignore[method-assign]
+    before = datetime.now(UTC)
+
+    run(dataset, sink)
+
+    events = [decode_event(record["value"], record["key"]) for record in sent]
+    assert all(
+        isinstance(event, CustomerEvent) and before <= event.event_ts <= datetime.now(UTC)
+        for event in events
+    )
+
+
+def test_a_run_goes_on_where_the_last_one_stopped(dataset: Dataset) -> None:
+    """Rows that were sent before are passed over, whatever the batch size was then."""
+    sink = FakeSink(place=7)
+
+    assert run(dataset, sink) == BatchResult(resumed_at=7, sent=3, finished=True)
+    assert sink.resumed is True
+    assert sink.keys == keys(range(7, 10))
+    assert sink.places == [10]
+
+
+def test_a_finished_run_sends_nothing_again(dataset: Dataset) -> None:
+    """A run that is started once more finds nothing left."""
+    sink = FakeSink(place=10)
+
+    assert run(dataset, sink) == BatchResult(resumed_at=10, sent=0, finished=True)
+    assert sink.places == []
+
+
+def test_starting_over_sends_everything(dataset: Dataset) -> None:
+    """Without resuming the place of earlier runs does not count."""
+    sink = FakeSink(place=7)
+
+    assert run(dataset, sink, resume=False) == BatchResult(0, 10, finished=True)
+    assert sink.keys == keys(range(10))
+
+
+def test_a_stop_ends_between_two_batches(dataset: Dataset) -> None:
+    """A run that is stopped has sent whole batches, and says that there is more."""
+    sink = FakeSink()
+
+    assert run(dataset, sink, stop=FakeStop(after=2)) == BatchResult(0, 8, finished=False)
+    assert sink.places == [4, 8]
+
+
+def test_progress_counts_rows_of_earlier_runs(dataset: Dataset) -> None:
+    """Whoever watches sees how far the file is, not this run."""
+    told: list[int] = []
+
+    run(dataset, FakeSink(place=3), on_rows=told.append)
+
+    assert told == [7, 10]
+
+
+def test_a_file_without_rows_is_sent_at_once(tmp_path: Path) -> None:
+    """A header alone is a file of no customers."""
+    empty = open_dataset(write_csv(tmp_path / "empty.csv", 0))
+
+    assert run(empty, FakeSink()) == BatchResult(0, 0, finished=True)
+
+
+@settings(deadline=None)
+@given(
+    stops=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 3)), max_size=4),
+    last=st.integers(1, 12),
+)
+def test_stopped_runs_in_a_row_send_every_row_once(
+    stops: list[tuple[int, int]], last: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Wherever runs are stopped and whatever their batch sizes, nothing is lost or repeated."""
+    folder = tmp_path_factory.mktemp("resume")
+    dataset = open_dataset(write_csv(folder / "customers.csv", 10))
+    writer = FakeWriter()
+
+    for size, batches in [*stops, (last, 20)]:
+        sink = FileSink(writer, SOURCE, folder / "place.json")
+        run(dataset, sink, batch_size=size, stop=FakeStop(after=batches))
+
+    assert [record["key"] for record in writer.sent[TOPIC]] == keys(range(10))
+
+
+# ---- FileSink: the place in a file ----
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where a checkpoint file may be, in a folder that does not exist yet."""
+    return tmp_path / "new" / "place.json"
+
+
+def sink_at(place: Path, source: Source = SOURCE, journal: Journal | None = None) -> FileSink:
+    """A new process with the same checkpoint file."""
+    return FileSink(FakeWriter(journal), source, place)
+
+
+def test_a_place_is_found_again(place: Path) -> None:
+    """A new process reads what the last one wrote; the folder is made where it is missing."""
+    sink_at(place).publish(ROWS, 2)
+
+    assert sink_at(place).start(resume=True) == 2
+
+
+def test_without_a_file_the_place_is_the_beginning(place: Path) -> None:
+    """A first run starts at row 0, and writes nothing yet."""
+    assert sink_at(place).start(resume=True) == 0
+    assert not place.exists()
+
+
+def test_starting_over_does_not_read_the_place(place: Path) -> None:
+    """`--no-resume` begins at row 0."""
+    sink_at(place).publish(ROWS, 2)
+
+    assert sink_at(place).start(resume=False) == 0
+
+
+def test_the_place_is_written_when_the_broker_has_the_rows(place: Path) -> None:
+    """Rows are sent and confirmed first: a crash in between repeats them and loses none."""
+    journal: Journal = []
+    sink = sink_at(place, journal=journal)
+    writer = sink._writer
+    writer.flush = lambda: journal.append(("flush", place.exists()))  # type: ignore[method-assign]
+
+    sink.publish(ROWS, 2)
+
+    assert journal == [("send", TOPIC, 2), ("flush", False)]
+    assert place.exists()
+
+
+def test_rows_that_were_not_confirmed_do_not_move_the_place(place: Path) -> None:
+    """A broker that refuses rows leaves the place where it was."""
+    sink_at(place).publish(ROWS, 2)
+    sink = sink_at(place)
+    sink.start(resume=True)
+
+    def refuse() -> None:
+        raise BrokerError("no")
+
+    sink._writer.flush = refuse  # type: ignore[method-assign]
+    with pytest.raises(BrokerError):
+        sink.publish(ROWS, 4)
+
+    assert sink_at(place).start(resume=True) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [Source("other content", TOPIC), Source("digest", "another.topic")]
+)
+def test_another_source_has_a_place_of_its_own(place: Path, other: Source) -> None:
+    """Other content or another topic never resumes from this one's place, nor moves it."""
+    for source, rows in ((SOURCE, 2), (other, 5)):
+        sink = sink_at(place, source)
+        assert sink.start(resume=True) == 0
+        sink.publish(ROWS, rows)
+
+    assert sink_at(place).start(resume=True) == 2
+    assert sink_at(place, other).start(resume=True) == 5
+
+
+def test_starting_over_keeps_the_places_of_others(place: Path) -> None:
+    """`--no-resume` concerns its own file alone."""
+    other = Source("other content", TOPIC)
+    sink_at(place, other).publish(ROWS, 5)
+    sink = sink_at(place)
+    sink.start(resume=False)
+    sink.publish(ROWS, 2)
+
+    assert sink_at(place, other).start(resume=True) == 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b'{"k": "many"}',
+        b'{"k": 1.5}',
+        b'{"k": -1}',
+        b'{"\xff": 1}',
+        b"\xff",
+    ],
+)
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_file_that_holds_no_places_is_refused(place: Path, content: bytes, resume: bool) -> None:
+    """A damaged file is named with what to do, and is not overwritten."""
+    place.parent.mkdir()
+    place.write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=r"place\.json cannot be read .*--checkpoint-file"):
+        sink_at(place).start(resume=resume)
+    assert place.read_bytes() == content
+
+
+def test_a_folder_is_no_checkpoint_file(place: Path) -> None:
+    """A path that is a folder is refused, like any other that cannot be read."""
+    place.mkdir(parents=True)
+
+    with pytest.raises(CheckpointError, match="Is a directory"):
+        sink_at(place).start(resume=True)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on, nothing reaches the disk any more."""
+
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return lambda: monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_a_full_disk_leaves_the_old_place(place: Path, full_disk: Callable[[], None]) -> None:
+    """A place that cannot be kept is a clear fault, and the last one is still there."""
+    sink = sink_at(place)
+    sink.publish(ROWS, 2)
+    full_disk()
+
+    with pytest.raises(CheckpointError, match=r"place\.json cannot be written .*No space left"):
+        sink.publish(ROWS, 4)
+    assert sink_at(place).start(resume=True) == 2
+
+
+def test_a_full_disk_ends_the_run(
+    dataset: Dataset, place: Path, full_disk: Callable[[], None]
+) -> None:
+    """No further batch is sent once the place cannot be kept."""
+    sink, writer = sink_at(place), FakeWriter()
+    sink._writer = writer
+    full_disk()
+
+    with pytest.raises(CheckpointError):
+        run(dataset, sink)
+    assert [record["key"] for record in writer.sent[TOPIC]] == keys(range(4))
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_fault(tmp_path: Path) -> None:
+    """A file where the folder should be makes no traceback."""
+    (tmp_path / "new").write_text("a file")
+
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        sink_at(tmp_path / "new" / "place.json").publish(ROWS, 2)
+
+
+def test_the_file_is_replaced_in_one_step(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new place is on the disk as a whole before it takes the old one's name."""
+    sink = sink_at(place)
+    sink.publish(ROWS, 2)
+    steps: list[str] = []
+
+    def note(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any) -> Any:
+            steps.append(f"{name} with {json.loads(place.read_bytes())[SOURCE.key]} in place")
+            return step(*args)
+
+        return noted
+
+    monkeypatch.setattr(os, "fsync", note("fsync", os.fsync))
+    monkeypatch.setattr(Path, "replace", note("replace", Path.replace))
+    sink.publish(ROWS, 4)
+
+    assert steps == ["fsync with 2 in place", "replace with 2 in place"]
+    assert json.loads(place.read_bytes()) == {SOURCE.key: 4}
+    assert [path.name for path in place.parent.iterdir()] == ["place.json"]
+
+
+# ---- what a place belongs to ----
+
+
+def test_a_source_is_its_content_and_its_topic(tmp_path: Path) -> None:
+    """The same rows under another name are the same source; one changed byte makes another."""
+    first = open_dataset(write_csv(tmp_path / "a.csv", 3))
+    copy = open_dataset(write_csv(tmp_path / "b.csv", 3))
+    changed = open_dataset(write_csv(tmp_path / "c.csv", 3, gender="Male"))
+
+    assert Source(first.digest(), TOPIC) == Source(copy.digest(), TOPIC)
+    assert Source(first.digest(), TOPIC).key == f"{first.digest()}:{TOPIC}"
+    assert first.digest() == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
+    assert len({Source(d.digest(), t).key for d in (first, changed) for t in ("t", "u")}) == 4
+
+
+# ---- TransactionSink: the place in a topic ----
+
+
+def test_rows_and_place_are_one_transaction() -> None:
+    """Rows and the place behind them become visible together."""
+    writer = FakeWriter()
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+
+    sink.publish(ROWS, 2)
+
+    assert writer.journal == [
+        ("begin",),
+        ("send", TOPIC, 2),
+        ("send", "places", 1),
+        ("commit_transaction", {}, None),
+    ]
+    assert writer.sent["places"] == [{"key": SOURCE.key.encode(), "value": b"2"}]
+
+
+def test_starting_over_fences_the_predecessor_too() -> None:
+    """What a predecessor has open is ended before anything is sent."""
+    writer = FakeWriter()
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+
+    assert sink.start(resume=False) == 0
+    assert writer.journal == [("init_transactions",)]
+
+
+# ---- streaming: the rate ----
+
+
+class FakeTime:
+    """A clock that stands still but for sleeping, and for stalls that a test wants.
+
+    Attributes:
+        stalls: By number of the sleep, seconds that it takes longer.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self.stalls: dict[int, float] = {}
+
+    def monotonic(self) -> float:
+        """What time it is."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        assert seconds > 0
+        self.now += seconds + self.stalls.get(len(self.slept), 0.0)
+        self.slept.append(seconds)
+
+
+class Burst(NamedTuple):
+    """So many events were due so many seconds after the start."""
+
+    at: float
+    due: int
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """The producer's clock."""
+    fake = FakeTime()
+    monkeypatch.setattr(producer, "time", fake)
+    return fake
+
+
+def bursts(
+    clock: FakeTime, rate: float, duration: float | None, stop: FakeStop | None = None
+) -> Iterator[Burst]:
+    """When how many events are due."""
+    begin = clock.now
+    for due in producer._schedule(rate, duration, stop or FakeStop()):
+        yield Burst(clock.now - begin, due)
+
+
+@pytest.mark.parametrize("rate", [0.5, 3, 10, 1_000, 20_000])
+def test_the_rate_is_held_over_a_minute(clock: FakeTime, rate: float) -> None:
+    """60 seconds hold 60 times the rate, within 2 per cent."""
+    sent = sum(burst.due for burst in bursts(clock, rate, 60))
+
+    assert sent == pytest.approx(60 * rate, rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [10, 1_000, 20_000])
+def test_the_rate_is_held_over_a_second(clock: FakeTime, rate: float) -> None:
+    """A short run holds its rate, too."""
+    sent = sum(burst.due for burst in bursts(clock, rate, 1))
+
+    assert sent == pytest.approx(rate, rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.5, 10, 1_000])
+def test_no_event_is_early(clock: FakeTime, rate: float) -> None:
+    """The nth event is not sent before its time."""
+    sent = 0
+    for burst in bursts(clock, rate, 10):
+        sent += burst.due
+        assert (sent - 1) / rate <= burst.at + 1e-9
+
+
+def test_events_are_spread_evenly(clock: FakeTime) -> None:
+    """10 a second is one each tenth of a second, not ten at once."""
+    found = list(bursts(clock, 10, 2))
+
+    assert [burst.due for burst in found] == [1] * 20
+    assert [burst.at for burst in found] == pytest.approx([n / 10 for n in range(20)], abs=0.011)
+
+
+def test_high_rates_are_sent_in_bursts(clock: FakeTime) -> None:
+    """A hundred sleeps a second are enough for any rate."""
+    found = list(bursts(clock, 20_000, 1))
+
+    assert len(found) <= 101
+    assert max(burst.due for burst in found) <= 250
+
+
+def test_a_slow_rate_looks_at_the_stop_flag_often(clock: FakeTime) -> None:
+    """Between two events that are seconds apart, a stop is noticed."""
+    list(bursts(clock, 0.1, 20))
+
+    assert max(clock.slept) <= 0.2
+
+
+def test_a_short_stall_is_caught_up(clock: FakeTime) -> None:
+    """Events that are late by less than a second are sent at once."""
+    clock.stalls = {50: 0.7}
+
+    assert sum(burst.due for burst in bursts(clock, 100, 10)) == pytest.approx(1000, rel=0.02)
+
+
+def test_a_long_stall_is_let_go_and_said(clock: FakeTime) -> None:
+    """After a stall the rate is held again, without a flood of what was missed."""
+    clock.stalls = {50: 30.0}
+
+    with capture_logs() as logs:
+        found = list(bursts(clock, 100, 60))
+
+    assert max(burst.due for burst in found) <= 100
+    assert sum(burst.due for burst in found) == pytest.approx(3000, rel=0.02)
+    assert [log["event"] for log in logs] == ["producer_behind"]
+    assert logs[0]["skipped"] == pytest.approx(3000, rel=0.02)
+
+
+def test_a_rate_that_cannot_be_held_is_said(clock: FakeTime) -> None:
+    """Where every burst takes too long, events are skipped rather than piled up."""
+    clock.stalls = dict.fromkeys(range(1000), 2.0)
+
+    with capture_logs() as logs:
+        found = list(bursts(clock, 100, 20))
+
+    assert max(burst.due for burst in found) <= 100
+    assert {log["event"] for log in logs} == {"producer_behind"}
+
+
+def test_a_stop_ends_the_schedule(clock: FakeTime) -> None:
+    """Without a duration events are due until a stop is asked for."""
+    assert len(list(bursts(clock, 10, None, FakeStop(after=7)))) <= 7
+
+
+# ---- streaming: the events ----
+
+
+def stream(dataset: Dataset, writer: FakeWriter, **changes: Any) -> int:
+    """Send random customers without end, but for what `changes` says."""
+    options: dict[str, Any] = {
+        "rate": 100.0,
+        "seed": 1,
+        "max_events": None,
+        "duration": None,
+        "stop": FakeStop(),
+    }
+    return produce_streaming(dataset, writer, TOPIC, **options | changes)
+
+
+def test_no_more_events_are_sent_than_were_asked_for(dataset: Dataset, clock: FakeTime) -> None:
+    """The number is met exactly, also in the midst of a burst."""
+    writer = FakeWriter()
+
+    assert stream(dataset, writer, rate=5_000.0, max_events=123) == 123
+    assert len(writer.sent[TOPIC]) == 123
+    assert writer.journal[-1] == ("flush",)
+
+
+def test_progress_is_told_at_every_burst(dataset: Dataset, clock: FakeTime) -> None:
+    """Whoever watches sees the number of events sent so far."""
+    told: list[int] = []
+
+    stream(dataset, FakeWriter(), rate=2.0, max_events=3, on_rows=told.append)
+
+    assert told == [1, 2, 3]
+
+
+def test_events_are_random_customers_of_now(dataset: Dataset, clock: FakeTime) -> None:
+    """Each event decodes under its key, and has the time of its sending."""
+    writer, before = FakeWriter(), datetime.now(UTC)
+
+    stream(dataset, writer, max_events=50)
+
+    events = [decode_event(record["value"], record["key"]) for record in writer.sent[TOPIC]]
+    stamps = [event.event_ts for event in events if isinstance(event, CustomerEvent)]
+    assert len(stamps) == 50
+    assert stamps == sorted(stamps)
+    assert before <= stamps[0] <= stamps[-1] <= datetime.now(UTC)
+
+
+def test_customers_are_drawn_with_replacement(dataset: Dataset, clock: FakeTime) -> None:
+    """More events than customers can be sent, and every customer has its turn."""
+    writer = FakeWriter()
+
+    stream(dataset, writer, max_events=1_000, rate=10_000.0)
+
+    drawn = Counter(record["key"] for record in writer.sent[TOPIC])
+    assert len(drawn) == 10
+    assert max(drawn.values()) < 2 * min(drawn.values())
+
+
+def test_a_seed_makes_the_choice_repeatable(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same seed draws the same customers in the same order; another one others."""
+
+    def drawn(seed: int | None) -> list[bytes | None]:
+        monkeypatch.setattr(producer, "time", FakeTime())
+        writer = FakeWriter()
+        stream(dataset, writer, seed=seed, max_events=30)
+        return [record["key"] for record in writer.sent[TOPIC]]
+
+    assert drawn(7) == drawn(7)
+    assert drawn(7) != drawn(8)
+    random.seed(1)
+    first = drawn(None)
+    random.seed(1)
+    assert drawn(None) != first
+
+
+def test_a_file_without_rows_has_no_customers_to_draw(tmp_path: Path, clock: FakeTime) -> None:
+    """A header alone cannot be streamed, and the fault names the file."""
+    empty = open_dataset(write_csv(tmp_path / "empty.csv", 0))
+
+    with pytest.raises(DataError, match=r"empty\.csv"):
+        stream(empty, FakeWriter(), max_events=1)
+
+
+def test_labels_travel_along(tmp_path: Path, clock: FakeTime) -> None:
+    """The time stands before the label in an event, and both arrive."""
+    labelled = open_dataset(write_csv(tmp_path / "labelled.csv", 3, Churn="Yes"))
+    writer = FakeWriter()
+
+    stream(labelled, writer, max_events=5)
+
+    values = [json.loads(record["value"] or b"") for record in writer.sent[TOPIC]]
+    assert {value["Churn"] for value in values} == {"Yes"}
+    assert all(value["event_ts"].endswith("Z") for value in values)
