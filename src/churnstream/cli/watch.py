@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from churnstream.streaming.kafka.admin import Admin
 
 _TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
+_COLUMNS = (
+    "scored",
+    "judged",
+    "left",
+    "ROC\nAUC",
+    "avg.\nprec.",
+    "Brier",
+    "calib.\nerror",
+    "profit",
+)
 
 
 @click.command()
@@ -180,15 +190,15 @@ def _print_evaluation(found: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(found.every, box=None, header_style="bold", pad_edge=False)
-    titles = ("predictions", "judged", "left", "ROC AUC", "precision", "Brier", "calib.", "profit")
-    for title in titles:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(found.every, no_wrap=True)
+    for title in _COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for period in found.periods:
         table.add_row(f"{period.start:{_TITLES[found.every]}}", *_cells(period))
     table.add_section()
     for source, figures in found.by_source.items():
-        table.add_row(f"label in {source}", *_cells(figures))
+        table.add_row(f"by {source}", *_cells(figures))
     table.add_row("total", *_cells(found.total), style="bold")
     Console().print(table, highlight=False)
     if found.given_up:

@@ -128,10 +128,10 @@ def _reason(feature: str, value: str, effect: float) -> ReasonGiven:
     return ReasonGiven(feature, value, effect, phrase + direction)
 
 
-_ANY = ""  # stands for every value without a phrase of its own
+_ANY = None  # stands for every value without a phrase of its own
 
 
-def _online(service: str) -> dict[str, str]:
+def _online(service: str) -> dict[str | None, str]:
     """Phrases for a service that needs the internet."""
     return {
         "Yes": service.capitalize(),
@@ -140,7 +140,7 @@ def _online(service: str) -> dict[str, str]:
     }
 
 
-_PHRASES: dict[str, dict[str, str]] = {
+_PHRASES: dict[str, dict[str | None, str]] = {
     "gender": {"Female": "Being female", "Male": "Being male"},
     "SeniorCitizen": {"1": "Being a senior citizen", "0": "Not being a senior citizen"},
     "Partner": {"Yes": "Having a partner", "No": "Having no partner"},

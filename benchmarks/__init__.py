@@ -1,0 +1,12 @@
+"""Everything side by side: one machine, one broker, one run.
+
+__main__     the command line: which parts, which broker, full or quick
+brokers      the broker to measure on
+events       events of a given size, and topics full of them
+processes    starts a measured process and takes its report
+rounds       runs contestants in turn, again and again: A B C A B C …
+parts/       what is measured, a module a part
+workers/     what runs in a process of its own, and reports on itself
+peers/       other people's ways to do the same, in an environment of their own
+report       results.json → docs/performance.md and its charts
+"""

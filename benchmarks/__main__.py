@@ -1,0 +1,94 @@
+"""Runs the benchmark: `PYTHONPATH=kafka python -m benchmarks [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import brokers
+from benchmarks.bench import Bench
+from benchmarks.parts import producer, throughput
+from benchmarks.rounds import say
+from churnstream.config import ModelSettings, Settings
+
+PARTS = {"throughput": throughput.run, "producer": producer.run}
+_LIBRARIES = ("confluent-kafka", "msgspec", "numpy", "scikit-learn", "pandas", "pyarrow")
+
+
+def main() -> None:
+    """Measure what was asked for and write it to one JSON file."""
+    options = _arguments().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmark: ended by SIGTERM"))
+    with (
+        tempfile.TemporaryDirectory(prefix="churnstream-bench-") as folder,
+        brokers.running(options.broker) as broker,
+    ):
+        bench = Bench(
+            broker=broker,
+            folder=Path(folder),
+            model=_train(Path(folder) / "model"),
+            peers=options.peers,
+            repeats=options.repeats or (3 if options.quick else 5),
+            events=options.events or (200_000 if options.quick else 600_000),
+            quick=options.quick,
+        )
+        found = {}
+        for name in options.only or PARTS:
+            say(f"== {name}")
+            found[name] = PARTS[name](bench)
+    result = {"about": about(bench), **found}
+    options.output.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--broker", choices=brokers.KINDS, default="kafka")
+    parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts [all]")
+    parser.add_argument("--repeats", type=int, help="rounds [5, or 3]")
+    parser.add_argument("--events", type=int, help="events of a fast run [600000, or 200000]")
+    parser.add_argument("--peers", help="the Python of the peers' environment [leave them out]")
+    default = Path(__file__).with_name("results.json")
+    parser.add_argument("--output", type=Path, default=default, help="the results, as JSON")
+    return parser
+
+
+def _train(folder: Path) -> Path:
+    from churnstream.cli.models import train_and_save
+
+    train_and_save(Settings(model=ModelSettings(path=folder)))
+    return folder
+
+
+def about(bench: Bench) -> dict[str, object]:
+    """What the numbers depend on."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "broker": bench.broker.name,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "rounds": bench.repeats,
+        "events": bench.events,
+    }
+
+
+def _processor() -> str:
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()

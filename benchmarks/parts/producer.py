@@ -1,0 +1,64 @@
+"""The producer's batch mode against ready-made bytes, and the rate that streaming mode holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from benchmarks.bench import Bench
+from benchmarks.events import create_topic, delete_topics
+from benchmarks.processes import Report, Task, measure
+from benchmarks.rounds import Line, Run, rounds
+from churnstream.dataset import open_dataset
+
+_OURS = "benchmarks.workers.producer"
+_BYTES = "benchmarks.workers.ready_made"
+_BATCH = 1000  # the default of `produce --mode batch`
+
+
+def run(bench: Bench) -> list[Line]:
+    """Sends to a new topic each time."""
+    file = customers(bench.folder / "customers.parquet", bench.stock)
+    flow = partial(_one, bench, file)
+    contestants: dict[str, Run] = {
+        "ready-made bytes, flush per batch": partial(flow, _BYTES, "flush"),
+        "ready-made bytes, no pause": partial(flow, _BYTES, "stream"),
+    }
+    if bench.broker.kind == "kafka":
+        contestants["ready-made bytes, transaction per batch"] = partial(
+            flow, _BYTES, "transaction"
+        )
+    contestants["churnstream, batch mode"] = partial(flow, _OURS, "batch")
+    contestants["churnstream, streaming mode, no limit"] = partial(flow, _OURS, "streaming")
+    return rounds(contestants, bench.repeats)
+
+
+def customers(path: Path, count: int) -> Path:
+    """A file with the bundled customers over and over."""
+    rows = pa.Table.from_batches(open_dataset(None).batches(10_000))
+    times = count // rows.num_rows + 1
+    parquet.write_table(pa.concat_tables([rows] * times).slice(0, count), path)
+    return path
+
+
+def _one(bench: Bench, file: Path, module: str, variant: str) -> Report:
+    topic = create_topic(bench.broker, "in")
+    checkpoints = create_topic(bench.broker, "places", 1)
+    task = Task(
+        broker=bench.broker.address,
+        input=topic,
+        output=checkpoints,
+        dataset=str(file),
+        variant=variant,
+        batch_size=_BATCH,
+        warmup=bench.warmup,
+        events=bench.events,
+        rate=10_000_000.0 if variant == "streaming" else 0.0,
+    )
+    try:
+        return measure(module, task)
+    finally:
+        delete_topics(bench.broker, [topic, checkpoints])

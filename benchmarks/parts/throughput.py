@@ -1,0 +1,44 @@
+"""Events a second and CPU time an event: the pass-through, churnstream, and its peers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.bench import Bench
+from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
+from benchmarks.processes import Report, measure
+from benchmarks.rounds import Line, Run, rounds, say
+
+PASS = "benchmarks.workers.passthrough"
+OURS = "benchmarks.workers.ours"
+
+
+def run(bench: Bench) -> list[Line]:
+    """Everything on the same topic of 540-byte events in 3 partitions."""
+    topic = create_topic(bench.broker, "in")
+    say(f"filling a topic with {bench.stock:,} events")
+    fill(bench.broker, topic, of_size(SIZE), bench.stock)
+    try:
+        return rounds(_contestants(bench, topic), bench.repeats)
+    finally:
+        delete_topics(bench.broker, [topic])
+
+
+def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
+    flow = partial(one, bench, topic)
+    found: dict[str, Run] = {
+        "pass-through, at least once": partial(flow, PASS, delivery="at-least-once"),
+        "churnstream, at least once": partial(flow, OURS, delivery="at-least-once"),
+    }
+    if bench.broker.kind == "kafka":
+        found |= {
+            "pass-through, transactions": partial(flow, PASS, delivery="exactly-once"),
+            "churnstream, exactly once": partial(flow, OURS, delivery="exactly-once"),
+        }
+    return found
+
+
+def one(bench: Bench, topic: str, module: str, **more: object) -> Report:
+    """One process on a topic, with new topics for its output."""
+    with bench.task(topic, **more) as task:
+        return measure(module, task)

@@ -1,0 +1,57 @@
+"""Churnstream's own consumer, wired as `churnstream consume` wires it."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workers.meter import Meter, task, wait_for_go
+from churnstream.config import ConsumerSettings, KafkaSettings, Settings, TopicSettings
+from churnstream.model.manifest import load
+from churnstream.observe.logs import configure
+from churnstream.streaming.consumer import connect
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.scoring import Batch
+from churnstream.streaming.stop import Stop
+from churnstream.streaming.window import Window
+
+
+def settings(asked: dict[str, Any]) -> Settings:
+    """What the command line would make of the flags."""
+    return Settings(
+        kafka=KafkaSettings(brokers=asked["broker"], client=asked["client"]),
+        topics=TopicSettings(
+            input=asked["input"], output=asked["output"], deadletter=asked["deadletter"]
+        ),
+        consumer=ConsumerSettings(
+            group=asked["group"],
+            instance=asked["instance"],
+            delivery=asked["delivery"],
+            batch_size=asked["batch_size"],
+        ),
+    )
+
+
+def main() -> None:
+    """Score as many events as asked for."""
+    asked = task()
+    configure("warning", "console")
+    own = settings(asked)
+    admin = Admin(own.kafka)
+    model = load(Path(asked["model"]))
+    stop = Stop()
+    stop.listen()
+    meter = Meter(asked["warmup"], asked["events"], asked["sample_every"])
+    rejected = 0
+
+    def count(batch: Batch) -> None:
+        nonlocal rejected
+        rejected += len(batch.rejected)
+        if meter.add(len(batch)):
+            stop.request()
+
+    wait_for_go()
+    connect(own, admin, model, window=Window(), starts={}, stop=stop, on_batch=count).run(stop)
+    meter.report(rejected=rejected)
+
+
+if __name__ == "__main__":
+    main()

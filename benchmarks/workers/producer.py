@@ -1,0 +1,83 @@
+"""Churnstream's producer: batch mode, or streaming mode as fast as it can."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workers.meter import Meter, task, wait_for_go
+from churnstream.config import KafkaSettings, ProducerSettings, Settings, TopicSettings
+from churnstream.dataset import open_dataset
+from churnstream.observe.logs import configure
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.writer import Writer
+from churnstream.streaming.producer import batch_sink, produce_batch, produce_streaming
+from churnstream.streaming.stop import Stop
+
+
+def batch(own: Settings, meter: Meter) -> None:
+    """Send a file."""
+    stop, sent = Stop(), 0
+
+    def count(rows: int) -> None:
+        nonlocal sent
+        if meter.add(rows - sent):
+            stop.request()
+        sent = rows
+
+    dataset = open_dataset(own.producer.dataset)
+    sink = batch_sink(own, Admin(own.kafka), dataset, stop)
+    size = own.producer.batch_size
+    produce_batch(dataset, sink, batch_size=size, resume=False, stop=stop, on_rows=count)
+
+
+def streaming(own: Settings, meter: Meter) -> None:
+    """Send random customers at a rate."""
+    stop, sent = Stop(), 0
+
+    def count(rows: int) -> None:
+        nonlocal sent
+        if meter.add(rows - sent):
+            stop.request()
+        sent = rows
+
+    produce_streaming(
+        open_dataset(own.producer.dataset),
+        Writer(own.kafka),
+        own.topics.input,
+        rate=own.producer.events_per_sec,
+        seed=1,
+        max_events=None,
+        duration=own.producer.duration,
+        stop=stop,
+        on_rows=count,
+    )
+
+
+def settings(asked: dict[str, Any]) -> Settings:
+    """What the command line would make of the flags."""
+    folder = Path(asked["dataset"]).parent
+    return Settings(
+        kafka=KafkaSettings(brokers=asked["broker"], client=asked["client"]),
+        topics=TopicSettings(input=asked["input"], checkpoint=asked["output"]),
+        producer=ProducerSettings(
+            dataset=asked["dataset"],
+            batch_size=asked["batch_size"],
+            events_per_sec=asked["rate"] or 1.0,
+            duration=60,
+            checkpoint_file=folder / "checkpoint.json",
+        ),
+    )
+
+
+def main() -> None:
+    """Send as many events as asked for."""
+    asked = task()
+    configure("error", "console")
+    own = settings(asked)
+    meter = Meter(asked["warmup"], asked["events"])
+    wait_for_go()
+    (streaming if asked["variant"] == "streaming" else batch)(own, meter)
+    meter.report()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The commands that look after the flow: topics, health, dead letters, and the demo."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import customer, event_json
+from churnstream.streaming.broken import broken_records
+from integration.flow import (
+    Flow,
+    NewFlow,
+    Ran,
+    Sent,
+    churnstream,
+    headers_of,
+    raw_headers,
+    source_of,
+    value_of,
+    write_customers,
+)
+
+KEY = customer()["customerID"].encode()
+
+
+def test_topics_create(flow: Flow) -> None:
+    """Creating the topics again changes nothing and says so; a new one is created."""
+    names = flow.settings.topics
+    again = flow.run("topics create")
+    assert again.code == 0
+    topics = (names.input, names.output, names.deadletter, names.checkpoint)
+    assert again.out.splitlines() == [f"{name}: is there already" for name in topics]
+    new = flow.run("topics create", "--output-topic", f"{names.output}.new")
+    assert new.out.splitlines()[1] == f"{names.output}.new: created"
+    assert new.err == ""
+
+
+def test_topics_describe(flow: Flow) -> None:
+    """Describing shows partitions, offsets and lag, as a table and as JSON."""
+    flow.send([Sent(event_json(), KEY, 2)] * 5)
+    rows = json.loads(flow.run("topics describe --json").out)
+    assert [row["lag"] for row in rows if row["topic"] == flow.settings.topics.input] == [0, 0, 5]
+    assert [row["end"] for row in rows if row["topic"] == flow.settings.topics.input] == [0, 0, 5]
+    assert len(rows) == 3 + 3 + 1 + 1
+    table = flow.run("topics describe").out
+    assert table.splitlines()[0].split() == [
+        "topic",
+        "partition",
+        "begin",
+        "end",
+        "committed",
+        "lag",
+    ]
+    assert table.splitlines()[3].split() == [flow.settings.topics.input, "2", "0", "5", "5"]
+
+
+def test_health(flow: Flow) -> None:
+    """Health is bad while events wait for a consumer, and good when all have their outcome."""
+    flow.send([Sent(event_json(), KEY)] * 3)
+    waiting = flow.run("health")
+    state = json.loads(waiting.out)
+    assert (waiting.code, state["healthy"], state["lag"]) == (1, False, 3)
+    assert state["problems"] == ["3 events wait and there was no outcome yet; is a consumer up?"]
+
+    flow.consume()
+    well = flow.run("health", "--max-lag", 0)
+    state = json.loads(well.out)
+    assert (well.code, state["healthy"], state["lag"], state["problems"]) == (0, True, 0, [])
+    assert 0 <= state["last_outcome_age"] < 60
+
+    flow.send([Sent(event_json(), KEY)])
+    assert flow.run("health").code == 0
+    behind = flow.run("health", "--max-lag", 0)
+    (problem,) = json.loads(behind.out)["problems"]
+    assert behind.code == 1
+    assert problem.endswith("lags 1 events behind, more than 0")
+
+
+@pytest.fixture(scope="module")
+def refused(new_flow: NewFlow) -> Flow:
+    """A flow with a dead letter of each broken kind."""
+    flow: Flow = new_flow("refused")
+    flow.send([Sent(record.value, record.key) for record in broken_records(customer())])
+    flow.consume()
+    return flow
+
+
+def listed(flow: Flow, *flags: object) -> list[dict[str, Any]]:
+    """What `dead-letters list --json` shows."""
+    ran = flow.run("dead-letters list --json", *flags)
+    assert ran.code == 0
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def test_dead_letters_list(refused: Flow) -> None:
+    """The list shows every dead letter with what is wrong, where it was, and its value."""
+    rows = listed(refused)
+    expected = {(r.expected, r.value) for r in broken_records(customer())}
+    assert len(rows) == len(expected)
+    for row, letter in zip(rows, refused.letters(), strict=True):
+        place = source_of(letter)
+        assert row["source"] == f"{refused.settings.topics.input}/{place[0]}@{place[1]}"
+        assert row["attempt"] == 1
+        value = letter.value()
+        assert row["value"] == (None if value is None else value.decode(errors="replace"))
+    table = refused.run("dead-letters list").out
+    assert table.splitlines()[0].split() == ["offset", "tries", "source", "what", "is", "wrong"]
+    assert "Contract: is missing" in table
+
+
+def test_dead_letters_filters(refused: Flow) -> None:
+    """Reason, time and offset narrow the list; a limit cuts it and says how many it left out."""
+    rows = listed(refused)
+    wanted = [row for row in rows if row["reason"] in ("empty", "missing_field")]
+    assert listed(refused, "--reason", "empty", "--reason", "missing_field") == wanted
+    assert listed(refused, "--offset", 3, "--offset", 5) == [rows[3], rows[5]]
+    moment = rows[0]["failed_at"][:19]
+    assert listed(refused, "--since", moment) == rows
+    assert listed(refused, "--until", moment) == []
+    cut = refused.run("dead-letters list", "--limit", 4)
+    assert cut.err == f"{len(rows) - 4} more; see --limit\n"
+    assert refused.run("dead-letters list", "--until", moment).err == "no dead letters\n"
+
+
+def test_unknown_reason(refused: Flow) -> None:
+    """A reason that does not exist is wrong use, and the message lists those that do."""
+    ran = refused.run("dead-letters list", "--reason", "bad_luck")
+    assert ran.code == 2
+    assert "'bad_luck' is none of duplicate_field, empty, " in ran.error
+
+
+def test_replay(flow: Flow) -> None:
+    """A replayed record that fails again is refused a second time, without piled-up headers."""
+    headers = [("trace", b"1"), ("none", None)]
+    flow.send([Sent(b"broken", KEY, 1, headers, 1_234_567_890_123), Sent(b"", KEY, 1, headers)])
+    flow.consume()
+
+    def replay(*flags: str) -> Ran:
+        return flow.run("dead-letters replay", "--reason", "not_json", *flags)
+
+    assert replay("--dry-run").out == "1 dead letters would be sent back\n"
+    assert replay().out == "1 dead letters sent back\n"
+    assert replay().out == "0 dead letters sent back\n"
+    assert len(flow.events()) == 3
+    assert flow.consume().messages_read == 1
+
+    first, _, again = flow.letters()
+    assert again.value() == b"broken"
+    assert again.key() == KEY
+    assert again.timestamp() == first.timestamp()
+    names = [name for name, _ in raw_headers(again)]
+    assert names == [name for name, _ in raw_headers(first)]
+    assert raw_headers(again)[:2] == headers
+    assert headers_of(first)["churnstream.attempt"] == "1"
+    assert headers_of(again)["churnstream.attempt"] == "2"
+    assert source_of(again) != source_of(first)
+    assert replay("--dry-run").out == "1 dead letters would be sent back\n"
+
+
+def test_replay_of_others(flow: Flow) -> None:
+    """A replay of one reason leaves the others for a later one, and is not fooled by strangers."""
+    values = [b"broken", b"", event_json()]
+    flow.send([Sent(value) for value in values])
+    flow.consume()
+    flow.send([Sent(b"a stranger")], flow.settings.topics.deadletter)
+    assert flow.run("dead-letters replay", "--reason", "empty").out == "1 dead letters sent back\n"
+    assert Counter(map(value_of, flow.events())) == Counter([*values, b""])
+    assert flow.run("dead-letters replay").out == "2 dead letters sent back\n"
+    assert Counter(map(value_of, flow.events())) == Counter(values * 2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "produce",
+        "produce --mode batch",
+        "consume",
+        "consume --mode batch",
+        "report",
+        "topics describe",
+        "dead-letters list",
+    ],
+)
+def test_topic_missing(flow: Flow, command: str) -> None:
+    """A topic that does not exist gets one line that says how to create it, and exit code 1."""
+    ran = flow.run(command, "--topic", "none", "--deadletter-topic", "none.letters")
+    assert ran.code == 1
+    assert ran.error.startswith("no topic none")
+    assert ran.error.endswith("; run: churnstream topics create")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "produce",
+        "produce --mode batch",
+        "consume",
+        "consume --mode batch",
+        "report",
+        "topics create",
+        "topics describe",
+        "dead-letters list",
+        "dead-letters replay",
+    ],
+)
+def test_no_broker(
+    flow: Flow, free_address: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A broker that does not answer gets one line that says where it was sought, and code 1."""
+    monkeypatch.setenv("CHURNSTREAM_KAFKA__STARTUP_TIMEOUT", "0.2")
+    ran = flow.run(command, "--broker", free_address)
+    assert ran.code == 1
+    assert ran.error.startswith(f"no broker answered at {free_address} within 0.2 s; ")
+
+
+def test_health_without_broker(
+    flow: Flow, free_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a broker health still answers in JSON, and is bad."""
+    monkeypatch.setenv("CHURNSTREAM_KAFKA__STARTUP_TIMEOUT", "0.2")
+    ran = flow.run("health", "--broker", free_address)
+    assert ran.code == 1
+    (problem,) = json.loads(ran.out)["problems"]
+    assert problem.startswith(f"no broker answered at {free_address}")
+
+
+def test_model_missing(flow: Flow, tmp_path: Path) -> None:
+    """A consumer without a model says how to get one."""
+    ran = flow.run("consume", "--model", tmp_path)
+    assert ran.code == 1
+    assert ran.error == f"no model in {tmp_path}; run: churnstream train"
+
+
+def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo scores every customer of its file, sets the broken records aside, and says so."""
+    monkeypatch.chdir(tmp_path)
+    write_customers(tmp_path / "some.csv", 700)
+    ran = churnstream("demo", "--dataset", "some.csv")
+    assert ran.code == 0, ran.err
+    broken = len(broken_records(customer()))
+    summary = json.loads((tmp_path / "reports/summary.json").read_bytes())
+    assert (summary["scored"], summary["dead_lettered"]) == (700, broken)
+    assert summary["messages_read"] == 700 + broken
+    letters = (tmp_path / "reports/dead-letters.jsonl").read_text().splitlines()
+    assert len(letters) == broken
+    assert "dead letters are in telco.deadletter" in ran.out.splitlines()[-1]

@@ -1,0 +1,113 @@
+"""What the topics hold after a scenario, held against what was put in."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chaos.crew import Crew
+from chaos.flow import Flow
+from chaos.records import CustomersFile
+from chaos.watch import Event, Place, longest_outage
+
+
+class Sent(NamedTuple):
+    """What was put in.
+
+    Attributes:
+        file: Each row of it once.
+        streamed: How many events a streaming producer says it has sent.
+        broken: Where broken records were put between them.
+    """
+
+    file: CustomersFile | None = None
+    streamed: int = 0
+    broken: Sequence[Place] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scenario did, and what was found afterwards.
+
+    Attributes:
+        events: Records in the input topic.
+        kills: Processes and brokers that were killed, stopped, paused or fenced.
+        lost: Events without an outcome, and what was sent but is not there.
+        duplicated: Events with more than one outcome, and what was sent once but is there twice.
+        orphaned: Outcomes of events that do not exist.
+        in_flight: Events that still wait, which none should at the end.
+        letters_expected: Broken records that were sent.
+        letters_found: Dead letters.
+        outage: See `watch.longest_outage`.
+        problems: What else should not have happened.
+        remark: What was seen that is no problem.
+    """
+
+    events: int
+    kills: int
+    lost: int
+    duplicated: int
+    orphaned: int
+    in_flight: int
+    letters_expected: int
+    letters_found: int
+    outage: float
+    problems: list[str] = field(default_factory=list)
+    remark: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every event has exactly one outcome, and nothing else went wrong."""
+        return not (
+            self.lost + self.duplicated + self.orphaned + self.in_flight
+            or self.letters_found != self.letters_expected
+            or self.problems
+        )
+
+
+def judge(flow: Flow, crew: Crew, kills: int, sent: Sent, remark: str = "") -> Outcome:
+    """Count, with the product's own audit and without it."""
+    verdict, events, refused = flow.audit(), flow.events(), flow.refused()
+    missing, repeated = _rows_missing_and_repeated(events, sent)
+    broken = [*sent.broken, *_places_of_broken_rows(events, sent.file)]
+    problems = [*crew.problems, *_out_of_order(events, sent.file)]
+    if Counter(refused) != Counter(broken):
+        problems.append("the dead letters are not those of the broken records, each once")
+    return Outcome(
+        events=verdict.events,
+        kills=kills,
+        lost=verdict.lost + missing,
+        duplicated=verdict.duplicated + repeated,
+        orphaned=verdict.orphaned,
+        in_flight=verdict.in_flight,
+        letters_expected=len(broken),
+        letters_found=len(refused),
+        outage=longest_outage(events, flow.answers()),
+        problems=problems,
+        remark=remark,
+    )
+
+
+def _rows_missing_and_repeated(events: Sequence[Event], sent: Sent) -> tuple[int, int]:
+    """How many of the events that were sent are not there, and how many are there too often."""
+    rows = set(sent.file.keys) if sent.file else set()
+    there = [event.key for event in events if event.key in rows]
+    others = sent.streamed + len(sent.broken) - (len(events) - len(there))
+    missing, repeated = len(rows) - len(set(there)), len(there) - len(set(there))
+    return missing + max(others, 0), repeated + max(-others, 0)
+
+
+def _places_of_broken_rows(events: Sequence[Event], file: CustomersFile | None) -> list[Place]:
+    return [event.place for event in events if file and event.key in file.broken]
+
+
+def _out_of_order(events: Sequence[Event], file: CustomersFile | None) -> list[str]:
+    """Partitions whose rows do not stand in the order of the file."""
+    row_of = {key: row for row, key in enumerate(file.keys)} if file else {}
+    rows: defaultdict[int, list[int]] = defaultdict(list)
+    for event in events:
+        if event.key in row_of:
+            rows[event.place.partition].append(row_of[event.key])
+    return [f"partition {p} is not in the file's order" for p in rows if rows[p] != sorted(rows[p])]

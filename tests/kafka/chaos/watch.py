@@ -1,0 +1,199 @@
+"""What Kafka itself says, asked without any code of the product."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+_TIMEOUT = 30
+_TRANSACTIONS = "__transaction_state"
+
+
+class Place(NamedTuple):
+    """Where a record stands in its topic."""
+
+    partition: int
+    offset: int
+
+
+class Event(NamedTuple):
+    """A record of the input topic; its timestamp is in milliseconds since 1970."""
+
+    place: Place
+    timestamp: int
+    key: bytes | None
+
+
+class Answer(NamedTuple):
+    """A prediction: the place of its event, and its own timestamp."""
+
+    place: Place
+    timestamp: int
+
+
+class Watch:
+    """Questions to a cluster.
+
+    Args:
+        servers: What clients connect to.
+    """
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+
+    @property
+    def admin(self) -> AdminClient:
+        """A new client for each question: one that saw brokers die was seen to crash.
+
+        Keep it in a variable until it has answered.
+        """
+        return AdminClient({"bootstrap.servers": self._servers, "log_level": 0})
+
+    def partitions(self, topic: str) -> list[int]:
+        """The topic's partitions."""
+        return sorted(self.admin.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The end of each partition for readers of what is committed."""
+        asked = {
+            TopicPartition(topic, p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            for p in self.partitions(topic)
+        }
+        admin = self.admin
+        answers = admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
+        )
+        return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+    def length(self, topic: str) -> int:
+        """How many places all partitions have, transaction markers included."""
+        return sum(self.ends(topic).values())
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """The group's place in each partition, 0 where it has none."""
+        places = [TopicPartition(topic, p) for p in self.partitions(topic)]
+        asked = ConsumerGroupTopicPartitions(group, places)
+        admin = self.admin
+        answers = admin.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT)
+        found = answers[group].result().topic_partitions
+        return {place.partition: max(place.offset, 0) for place in found}
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many places the group has still to read, transaction markers included."""
+        places = self.committed(group, topic)
+        return sum(max(end - places.get(p, 0), 0) for p, end in self.ends(topic).items())
+
+    def owners(self, group: str) -> list[int]:
+        """How many partitions each member of the group has."""
+        admin = self.admin
+        answers = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT)
+        members = answers[group].result().members
+        return sorted(len(member.assignment.topic_partitions) for member in members)
+
+    def read(self, topic: str) -> Iterator[Message]:
+        """Every committed record that the topic has now."""
+        config = {
+            "bootstrap.servers": self._servers,
+            "log_level": 0,
+            "group.id": "chaos-watch",  # required by the client, never joined
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+        }
+        reader = Consumer(config)
+        waiting = set(self.partitions(topic))
+        reader.assign([TopicPartition(topic, p, 0) for p in waiting])
+        try:
+            while waiting:
+                for message in reader.consume(10_000, timeout=1):
+                    error = message.error()
+                    if error is None:
+                        yield message
+                    elif error.code() == error._PARTITION_EOF:
+                        waiting.discard(message.partition() or 0)
+                    else:
+                        raise KafkaException(error)
+        finally:
+            reader.close()
+
+    def leader(self, topic: str, partition: int) -> int:
+        """The broker that leads a partition."""
+        topics = self.admin.list_topics(topic, timeout=_TIMEOUT).topics
+        leader: int = topics[topic].partitions[partition].leader
+        return leader
+
+    def coordinator(self, transactional_id: str) -> int:
+        """The broker that coordinates the transactions of an identity."""
+        count = len(self.partitions(_TRANSACTIONS))
+        return self.leader(_TRANSACTIONS, abs(_java_hash(transactional_id)) % count)
+
+    def is_whole(self) -> bool:
+        """Whether every replica of every partition is in sync."""
+        topics = self.admin.list_topics(timeout=_TIMEOUT).topics.values()
+        partitions = [p for topic in topics for p in topic.partitions.values()]
+        return all(p.leader >= 0 and set(p.isrs) == set(p.replicas) for p in partitions)
+
+
+def until(met: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for something to come true; brokers that cannot answer now are asked again.
+
+    Raises:
+        TimeoutError: It did not.
+    """
+    deadline = time.monotonic() + seconds
+    while not _is(met):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:g} s still not: {what}")
+        time.sleep(0.2)
+
+
+def _is(met: Callable[[], bool]) -> bool:
+    try:
+        return met()
+    except KafkaException:
+        return False
+
+
+def longest_outage(events: Sequence[Event], answers: Sequence[Answer]) -> float:
+    """The longest time, in seconds, that events of a partition waited and none was predicted.
+
+    Between one prediction and the next nothing happened for their partition; that counts from the
+    moment on which an event was there that got its prediction later. Predictions carry the time at
+    which they were sent: how long their transaction took to commit is not in it.
+    """
+    arrived = {event.place: event.timestamp for event in events}
+    known: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for place, made in answers:
+        if place in arrived:
+            known[place.partition].append((made, arrived[place]))
+    return max(map(_longest_wait, known.values()), default=0.0)
+
+
+def _longest_wait(times: list[tuple[int, int]]) -> float:
+    """The same for one partition, given when predictions were made and their events came."""
+    made, came = np.array(sorted(times)).T
+    oldest_waiting = np.minimum.accumulate(came[::-1])[::-1]
+    before = np.concatenate((oldest_waiting[:1], made[:-1]))
+    return float((made - np.maximum(before, oldest_waiting)).max()) / 1000
+
+
+def _java_hash(text: str) -> int:
+    """The hash of a string as Java has it, by which Kafka picks the coordinator."""
+    value = 0
+    for char in text:
+        value = (31 * value + ord(char)) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value

@@ -1,0 +1,150 @@
+"""What the documents tell people to type exists, and what they link to is there."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from churnstream import config
+from churnstream.cli import cli
+from churnstream.config import Settings
+from churnstream.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "kafka" / "README.md"])
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+_BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ANY_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`((?:churnstream|make) [^`]+)`")
+_COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_SHELL = ";|&<>()\n"
+
+
+def commands(text: str) -> list[list[str]]:
+    """Each simple command of a piece of shell, as words, without comments."""
+    text = _COMMENT.sub("", text.replace("\\\n", " "))
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=_SHELL)
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    found: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= set(_SHELL):
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [words for words in found if words]
+
+
+def typed(page: Path) -> list[list[str]]:
+    """The `churnstream` and `make` commands of a page: those in shell blocks and inline ones."""
+    text = page.read_text()
+    pieces = [*_BLOCK.findall(text), *_SPAN.findall(_ANY_BLOCK.sub("", text))]
+    found = [words for piece in pieces for words in commands(piece)]
+    ours = [words[words.index("churnstream") :] for words in found if "churnstream" in words]
+    return ours + [words for words in found if words[0] == "make"]
+
+
+def each_typed(program: str) -> list[Any]:
+    """The commands of all pages, as parameters of a test."""
+    return [
+        pytest.param(words[1:], id=f"{page.name}: {shlex.join(words)[:60]}")
+        for page in PAGES
+        for words in typed(page)
+        if words[0] == program
+    ]
+
+
+class _Understood(Exception):  # noqa: N818  # no fault
+    """The command line was parsed and its settings are valid: do not run it."""
+
+
+@pytest.fixture
+def parse_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands end once they have read their settings, in a folder with the files they name."""
+    load = config.load
+
+    def load_and_end(*args: Any) -> Settings:
+        load(*args)
+        raise _Understood
+
+    monkeypatch.setattr(config, "load", load_and_end)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("parse_only")
+@pytest.mark.parametrize("args", each_typed("churnstream"))
+def test_documented_command_is_understood(args: list[str]) -> None:
+    """The command exists, takes these flags, and their values are valid."""
+    if "--config" in args:
+        Path(args[args.index("--config") + 1]).touch()
+    if "--help" in args or "--version" in args:
+        assert cli.main(args, standalone_mode=False) == 0
+        return
+    with pytest.raises(_Understood):
+        cli.main(args, standalone_mode=False)
+
+
+@pytest.mark.usefixtures("parse_only")
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("consume --no-such-flag", click.UsageError),
+        ("no-such-command", click.UsageError),
+        ("consume --mode bath", ConfigurationError),
+    ],
+)
+def test_wrong_command_is_not_understood(line: str, error: type[Exception]) -> None:
+    """The test above would notice a command, a flag or a value that does not exist."""
+    with pytest.raises(error):
+        cli.main(line.split(), standalone_mode=False)
+
+
+@pytest.mark.parametrize("words", each_typed("make"))
+def test_documented_target_exists(words: list[str]) -> None:
+    """The Makefile has the target, and the variables that are set for it."""
+    for word in words:
+        name, equals, _ = word.partition("=")
+        assert re.search(rf"^{name}\b.*(\?=|:)", MAKEFILE, re.MULTILINE), word
+        assert equals or word.islower(), word
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every command that does something."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("command", list(leaves(cli)), ids=" ".join)
+def test_readme_shows_every_command(command: tuple[str, ...]) -> None:
+    """The README has an example of each command, in its table and in words that can be typed."""
+    readme = ROOT / "README.md"
+    assert f"| `{' '.join(command)}` |" in readme.read_text()
+    shown = [tuple(words[1:]) for words in typed(readme) if words[0] == "churnstream"]
+    assert any(words[: len(command)] == command for words in shown)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as the usual hosts of repositories make them."""
+    headings = _HEADING.findall(_ANY_BLOCK.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page names a file of the repository and a heading in it."""
+    for link in _LINK.findall(_ANY_BLOCK.sub("", page.read_text())):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link

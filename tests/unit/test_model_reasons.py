@@ -1,0 +1,304 @@
+"""Reasons are exact Shapley values, and their words say what they are."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from churnstream.errors import ModelError
+from churnstream.messages import CustomerEvent, ReasonGiven
+from churnstream.model.additive import Array, read_out
+from churnstream.model.background import SCORE, Background, background
+from churnstream.model.features import FEATURES, FeatureSchema, frame
+from churnstream.model.manifest import load
+from churnstream.model.reasons import Explained, Explainer
+from churnstream.model.scorer import Model
+from churnstream.model.train import behind_one_hot
+
+ANY_CUSTOMER = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline(trained: Path) -> Pipeline:
+    """The default pipeline."""
+    return load(trained).pipeline
+
+
+@pytest.fixture(scope="module")
+def model(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
+    """The default model, with the bundled customers as its background."""
+    return with_background(pipeline, customers)
+
+
+@pytest.fixture(scope="module")
+def explainer(model: Model) -> Explainer:
+    """The model's."""
+    assert model.explainer is not None
+    return model.explainer
+
+
+def with_background(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
+    """A model that says "Yes" from 0.3 on, compared to these customers."""
+    probabilities = pipeline.predict_proba(frame(customers))[:, 1]
+    known = background(pipeline, customers, probabilities)
+    return Model(pipeline, cast(Any, SimpleNamespace(threshold=0.3, background=known)))
+
+
+def log_odds(model: Model, events: list[CustomerEvent]) -> Array:
+    """What the pipeline itself says."""
+    answer: Array = model.pipeline.decision_function(frame(events))
+    return answer
+
+
+AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
+
+
+@st.composite
+def anybody(draw: st.DrawFn, customers: list[CustomerEvent]) -> CustomerEvent:
+    """A customer of any known categories and any amounts."""
+    known = FeatureSchema.of(customers).categories
+    texts = {name: draw(st.sampled_from(values)) for name, values in known.items()}
+    return replace(
+        customers[0],
+        SeniorCitizen=draw(st.sampled_from((0, 1))),
+        tenure=draw(st.integers(0, 2**63 - 1) | st.integers(0, 100)),
+        MonthlyCharges=draw(AMOUNT),
+        TotalCharges=draw(AMOUNT | st.none()),
+        **texts,
+    )
+
+
+def test_effects_and_base_give_the_log_odds(
+    model: Model, explainer: Explainer, customers: list[CustomerEvent]
+) -> None:
+    """For every bundled customer the effects and the base add up to what the pipeline says."""
+    effects = explainer.effects(customers)
+
+    assert set(effects) == set(FEATURES)
+    total = explainer.base + sum(effects.values())
+    np.testing.assert_allclose(total, log_odds(model, customers), rtol=0, atol=1e-9)
+
+
+@ANY_CUSTOMER
+@given(st.data())
+def test_effects_and_base_give_the_log_odds_of_anybody(
+    model: Model, explainer: Explainer, customers: list[CustomerEvent], data: st.DataObject
+) -> None:
+    """Also for customers that nobody has, the effects and the base add up."""
+    event = data.draw(anybody(customers))
+
+    total = explainer.base + sum(effect[0] for effect in explainer.effects([event]).values())
+    assert total == pytest.approx(log_odds(model, [event])[0], rel=0, abs=1e-9)
+
+
+def test_the_effects_of_the_training_customers_average_to_nothing(
+    explainer: Explainer, customers: list[CustomerEvent]
+) -> None:
+    """An effect compares to the training customers, so over them its mean is 0."""
+    for effect in explainer.effects(customers).values():
+        assert effect.mean() == pytest.approx(0, abs=1e-9)
+
+
+@ANY_CUSTOMER
+@given(st.data())
+def test_effects_are_shapley_values(
+    pipeline: Pipeline, customers: list[CustomerEvent], data: st.DataObject
+) -> None:
+    """Whatever is known already, to learn a feature moves the expected log-odds by its effect.
+
+    So its average over all orders, the Shapley value by definition, is that effect.
+    """
+    others = customers[:50]
+    model = with_background(pipeline, others)
+    assert model.explainer is not None
+    event = data.draw(anybody(customers))
+    feature = data.draw(st.sampled_from(FEATURES))
+    known = data.draw(st.sets(st.sampled_from(FEATURES)).map(lambda names: names - {feature}))
+
+    def population(names: set[str]) -> list[CustomerEvent]:
+        values = {name: getattr(event, name) for name in names}
+        return [replace(other, **values) for other in others]
+
+    expected = log_odds(model, population(known) + population(known | {feature}))
+    moved = expected[len(others) :].mean() - expected[: len(others)].mean()
+    effect = model.explainer.effects([event])[feature][0]
+    assert moved == pytest.approx(effect, rel=0, abs=1e-9)
+
+
+def strongest(explainer: Explainer, event: CustomerEvent, sign: int) -> list[tuple[str, float]]:
+    """The three strongest effects in one direction, found the slow way."""
+    effects = {name: float(effect[0]) for name, effect in explainer.effects([event]).items()}
+    ranked = sorted(effects.items(), key=lambda pair: -sign * pair[1])[:3]
+    return [(name, round(effect, 4)) for name, effect in ranked]
+
+
+def test_yes_is_explained_by_what_raises_the_risk_and_no_by_what_lowers_it(
+    model: Model, explainer: Explainer, customers: list[CustomerEvent]
+) -> None:
+    """Three reasons for each prediction, strongest first, from all features."""
+    some = customers[::50]
+    scores = model.score(some)
+
+    for event, score, reasons in zip(some, scores, model.reasons(some, scores, "all"), strict=True):
+        assert reasons is not None
+        expected = strongest(explainer, event, 1 if score >= 0.3 else -1)
+        assert [effect for _, effect in expected] == [reason.effect for reason in reasons]
+        assert {name for name, _ in expected} == {reason.feature for reason in reasons}
+
+
+@pytest.mark.parametrize("explained", ["all", "top", "none"])
+def test_who_gets_reasons(
+    model: Model, customers: list[CustomerEvent], explained: Explained
+) -> None:
+    """Everybody, those at or above the threshold, or nobody."""
+    scores = model.score(customers)
+    wanted = {"all": scores >= 0, "top": scores >= 0.3, "none": scores < 0}[explained]
+
+    reasons = model.reasons(customers, scores, explained)
+
+    assert [given is not None for given in reasons] == wanted.tolist()
+
+
+def test_the_threshold_itself_is_explained(model: Model, customers: list[CustomerEvent]) -> None:
+    """A probability equal to the threshold is a "Yes" and has its reasons."""
+    (reasons,) = model.reasons(customers[:1], np.array([0.3]), "top")
+
+    assert reasons is not None
+
+
+def test_a_batch_has_the_reasons_of_its_events(
+    model: Model, customers: list[CustomerEvent]
+) -> None:
+    """The boundaries of batches change no reason; an empty batch has none."""
+    some = customers[::70]
+    scores = model.score(some)
+
+    alone = [model.reasons([e], s[None], "all")[0] for e, s in zip(some, scores, strict=True)]
+    assert model.reasons(some, scores, "all") == alone
+    assert model.reasons([], np.empty(0), "all") == []
+
+
+def test_reasons_in_words(model: Model, customers: list[CustomerEvent]) -> None:
+    """A new customer on a monthly contract reads why, in a sentence each."""
+    event = next(event for event in customers if event.customerID == "7590-VHVEG")
+
+    (reasons,) = model.reasons([event], np.array([0.7]), "top")
+
+    assert reasons is not None
+    assert [(reason.feature, reason.value, reason.text) for reason in reasons] == [
+        ("tenure", "1", "A tenure of 1 month raises the risk"),
+        ("TotalCharges", "29.85", "A total of 29.85 charged so far raises the risk"),
+        ("Contract", "Month-to-month", "Month-to-month contract raises the risk"),
+    ]
+
+
+def test_every_known_value_has_words(explainer: Explainer, customers: list[CustomerEvent]) -> None:
+    """No phrase is left to chance: each names the feature's value in English, in one line."""
+    for sign in (1, -1):
+        texts = [reason.text for reason in every_reason(customers, sign)]
+        assert len(texts) == len(set(texts))
+        for text in texts:
+            assert text.endswith(" raises the risk" if sign > 0 else " lowers the risk")
+            assert not re.search("[a-z][A-Z]", text), "a column's name"
+
+
+def every_reason(customers: list[CustomerEvent], sign: int) -> list[ReasonGiven]:
+    """A reason of each known value of each category."""
+    from churnstream.model.reasons import _reason
+
+    known = FeatureSchema.of(customers).categories | {"SeniorCitizen": ("0", "1")}
+    return [_reason(name, value, 0.5 * sign) for name in known for value in known[name]]
+
+
+def test_unknown_values_have_words_too(customers: list[CustomerEvent]) -> None:
+    """A category that only somebody else's data has is named as it stands."""
+    from churnstream.model.reasons import _reason
+
+    assert _reason("Contract", "Weekly", 0.1).text == "Weekly contract raises the risk"
+    assert _reason("Partner", "Maybe", -0.1).text == "Partner Maybe lowers the risk"
+    assert _reason("tenure", "0", 0.1).text == "Being a new customer raises the risk"
+
+
+def test_absurd_amounts_stay_readable(model: Model, customers: list[CustomerEvent]) -> None:
+    """The largest numbers that an event can hold are written in a few characters."""
+    event = replace(customers[0], tenure=2**63 - 1, MonthlyCharges=sys.float_info.max)
+
+    for reasons in model.reasons([event] * 2, np.array([0.1, 0.9]), "all"):
+        assert reasons is not None
+        assert all(len(reason.text) < 80 for reason in reasons)
+
+
+def test_other_pipelines_have_no_reasons(customers: list[CustomerEvent]) -> None:
+    """For a model that is no sum of terms none are made up."""
+    some = customers[:500]
+    schema = FeatureSchema.of(some)
+    pipeline = behind_one_hot(LogisticRegression(solver="newton-cholesky"), schema)
+    pipeline.fit(frame(some), [event.Churn == "Yes" for event in some])
+    model = with_background(pipeline, some)
+
+    assert model.explainer is None
+    assert model.reasons(some[:2], np.array([0.1, 0.9]), "all") == [None, None]
+
+
+def test_means_of_other_features_are_refused(pipeline: Pipeline) -> None:
+    """A manifest that lacks a mean term is an error, not a crash in the middle of a stream."""
+    terms = read_out(pipeline)
+    assert terms is not None
+
+    with pytest.raises(ModelError, match="are not those of its features"):
+        Explainer(terms, {"tenure": 0.1})
+
+
+def test_the_background_survives_the_manifest(model: Model, customers: list[CustomerEvent]) -> None:
+    """Written as JSON and read again, it is the same to the last digit."""
+    known = model.manifest.background
+
+    assert msgspec.json.decode(msgspec.json.encode(known), type=Background) == known
+
+
+def test_the_background_counts_its_own_customers_as_they_are(
+    model: Model, customers: list[CustomerEvent]
+) -> None:
+    """The training customers fall into the bins in the numbers that are stored."""
+    known = model.manifest.background
+
+    counted = known.count(customers, model.score(customers))
+
+    assert known.rows == len(customers)
+    assert counted == {name: bins.counts for name, bins in known.bins.items()}
+    assert set(counted) == {*FEATURES, SCORE}
+
+
+def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) -> None:
+    """Amounts are cut at their deciles, the upper edge included."""
+    bins = model.manifest.background.bins["MonthlyCharges"]
+
+    assert bins.edges is not None
+    assert len(bins.edges) == 9
+    assert all(0.09 < count / len(customers) < 0.11 for count in bins.counts.values())
+    low = bins.edges[0]
+    assert bins.counts[f"to {low:g}"] == sum(e.MonthlyCharges <= low for e in customers)
+
+
+def test_one_value_alone_has_bins(pipeline: Pipeline, customers: list[CustomerEvent]) -> None:
+    """Where all training customers have one amount, others can still fall beside it."""
+    same = [replace(event, tenure=5) for event in customers[:20]]
+    known = background(pipeline, same, np.full(20, 0.5))
+
+    counted = known.count([replace(same[0], tenure=9)], np.array([0.2]))
+
+    assert known.bins["tenure"].counts == {"to 5": 20, "over 5": 0}
+    assert counted["tenure"] == {"to 5": 0, "over 5": 1}
+    assert counted[SCORE] == {"to 0.5": 1, "over 0.5": 0}
