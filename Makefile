@@ -50,7 +50,7 @@ test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start a
 	$(BIN)/pytest tests/kafka
 
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
-	PYTHONPATH=tests/kafka:kafka $(BIN)/python -m chaos
+	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

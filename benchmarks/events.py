@@ -11,10 +11,10 @@ import msgspec
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.brokers import Broker
 from churnstream.dataset import open_dataset
 from churnstream.encoding import EncodedEvents, encode_events
 from churnstream.messages import DATASET_COLUMNS
-from benchmarks.brokers import Broker
 
 SIZE = 540  # bytes of an event where nothing else is said
 
@@ -69,7 +69,9 @@ def _padded(events: EncodedEvents, size: int) -> EncodedEvents:
 
 
 def _smallest(events: EncodedEvents) -> EncodedEvents:
-    rows = sorted((msgspec.json.decode(value) for value in events.values), key=lambda r: len(str(r)))
+    rows = sorted(
+        (msgspec.json.decode(value) for value in events.values), key=lambda r: len(str(r))
+    )
     names = (*DATASET_COLUMNS, "event_ts")
     small = []
     for number, row in enumerate(rows[:100]):
@@ -109,9 +111,16 @@ def _admin(broker: Broker) -> AdminClient:
 def fill(broker: Broker, topic: str, events: EncodedEvents, count: int) -> None:
     """Send `count` records, the events over and over."""
     # Such batches as a busy producer sends, never more than the broker takes.
-    producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 20, "acks": "all",
-                         "partitioner": "murmur2_random", "delivery.report.only.error": True,
-                         "queue.buffering.max.kbytes": 128 * 1024})
+    producer = Producer(
+        {
+            "bootstrap.servers": broker.address,
+            "linger.ms": 20,
+            "acks": "all",
+            "partitioner": "murmur2_random",
+            "delivery.report.only.error": True,
+            "queue.buffering.max.kbytes": 128 * 1024,
+        }
+    )
     left = _records(events, count)
     while chunk := list(islice(left, _CHUNK)):
         while chunk:

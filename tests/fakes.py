@@ -14,7 +14,7 @@ from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
 from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent, Rejection
+from churnstream.messages import CustomerEvent, ReasonGiven, Rejection
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
@@ -40,6 +40,11 @@ class FakeScorer:
     def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
         self.calls.append(len(events))
         return np.array([event.tenure / 100 for event in events], dtype=np.float64)
+
+    def reasons(
+        self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64], explained: str
+    ) -> list[list[ReasonGiven] | None]:
+        return [None] * len(events)
 
 
 class FakeReader(Reader):

@@ -30,14 +30,18 @@ def send(producer: Producer, topic: str, messages: list[Message]) -> None:
     producer.poll(0)
 
 
-def at_least_once(consumer: Consumer, producer: Producer, topic: str, messages: list[Message]) -> None:
+def at_least_once(
+    consumer: Consumer, producer: Producer, topic: str, messages: list[Message]
+) -> None:
     """Records first, then the place."""
     send(producer, topic, messages)
     producer.flush()
     consumer.commit(asynchronous=False)
 
 
-def exactly_once(consumer: Consumer, producer: Producer, topic: str, messages: list[Message]) -> None:
+def exactly_once(
+    consumer: Consumer, producer: Producer, topic: str, messages: list[Message]
+) -> None:
     """Records and place in one transaction."""
     producer.begin_transaction()
     send(producer, topic, messages)

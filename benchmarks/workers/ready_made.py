@@ -5,7 +5,6 @@ cadences: `stream` never waits, `flush` waits for the broker after every batch, 
 makes every batch a transaction.
 """
 
-
 from collections.abc import Iterator
 from itertools import cycle, islice
 from typing import Any

@@ -106,6 +106,9 @@ class ConsumerSettings(Section):
         "classic", description="consumer: the new protocol of KIP-848, for brokers from 4.0"
     )
     batch_size: int = Field(5000, ge=1, description="most events scored and committed at once")
+    reasons: Literal["top", "all", "none"] = Field(
+        "top", description="explain predictions from the threshold on, all, or none"
+    )
     max_messages: int | None = Field(None, ge=1, description="batch: stop after so many records")
     start: str | None = Field(
         None, description="batch: window start, a timestamp or PARTITION:OFFSET,…"

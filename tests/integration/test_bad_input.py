@@ -136,8 +136,10 @@ def fields() -> Iterator[Bad]:
         says = f'{field}: "Maybe" is unknown to the model; it knows'
         yield Bad(f"unknown {field}", event_json(**{field: "Maybe"}), "unknown_category", says)
     value = event_json(SeniorCitizen=2)
-    yield Bad("unknown SeniorCitizen", value, "unknown_category", "SeniorCitizen: invalid")
-    yield Bad("unknown Churn", event_json(Churn="Maybe"), "unknown_category", "Churn: invalid")
+    yield Bad("unknown SeniorCitizen", value, "unknown_category", "SeniorCitizen: 2 is none of")
+    yield Bad(
+        "unknown Churn", event_json(Churn="Maybe"), "unknown_category", 'Churn: "Maybe" is none of'
+    )
 
 
 def _wrong(field: str, value: Any, null: str | None, kind: str) -> Iterator[Bad]:

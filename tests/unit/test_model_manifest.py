@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
 from churnstream.model.features import frame
-from churnstream.model.manifest import MANIFEST_NAME, Manifest, load, save
+from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
 
 
@@ -179,7 +179,15 @@ def test_a_missing_pipeline_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b'{"format":1}', b'{"format":"1"}', b"\xff", b'{"a":' + b"[" * 99_999],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"format":%d}' % FORMAT,
+        b'{"format":"1"}',
+        b"\xff",
+        b'{"a":' + b"[" * 99_999,
+    ],
     ids=["empty", "no field", "array", "one field", "wrong type", "not UTF-8", "deeply nested"],
 )
 def test_a_damaged_manifest_is_refused(content: bytes, folder: Path) -> None:
@@ -191,9 +199,10 @@ def test_a_damaged_manifest_is_refused(content: bytes, folder: Path) -> None:
 
 def test_another_format_is_refused_with_both_numbers(folder: Path) -> None:
     """A manifest of a later churnstream is recognised before its other fields are read."""
-    (folder / MANIFEST_NAME).write_bytes(b'{"format":2,"unheard":"of"}')
+    (folder / MANIFEST_NAME).write_bytes(b'{"format":%d,"unheard":"of"}' % (FORMAT + 1))
 
-    assert "has format 2, this churnstream reads format 1; train again" in refusal(folder)
+    expected = f"has format {FORMAT + 1}, this churnstream reads format {FORMAT}; train again"
+    assert expected in refusal(folder)
 
 
 @pytest.mark.parametrize("theirs", ["0.24.2", "99.0.0"])

@@ -192,7 +192,7 @@ def test_a_batch_has_the_reasons_of_its_events(
 
 def test_reasons_in_words(model: Model, customers: list[CustomerEvent]) -> None:
     """A new customer on a monthly contract reads why, in a sentence each."""
-    event = next(event for event in customers if event.customerID == "7590-VHVEG")
+    event = next(event for event in customers if event.customerID == "5305-NLSSU")
 
     (reasons,) = model.reasons([event], np.array([0.7]), "top")
 

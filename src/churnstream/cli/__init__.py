@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from churnstream.cli import cluster, demo, flow, models, options, results
+from churnstream.cli import cluster, demo, flow, models, options, results, watch
 from churnstream.errors import ChurnstreamError
 
 
@@ -40,6 +40,8 @@ for command in (
     flow.consume,
     results.report,
     results.audit,
+    watch.drift,
+    watch.evaluate,
     results.dead_letters,
     cluster.health,
 ):

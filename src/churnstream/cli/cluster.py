@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535),
+    type=click.IntRange(0, 65535),
     default=9092,
     show_default=True,
-    help="Port of 127.0.0.1.",
+    help="Port of 127.0.0.1; 0 for a free one.",
 )
 @click.option("--create-topics/--no-create-topics", default=True, help="Create the topics too.")
 @options.with_settings

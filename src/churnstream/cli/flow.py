@@ -116,6 +116,7 @@ def _batch_line(result: BatchResult, name: str, topic: str) -> str:
 @options.setting(
     "consumer.delivery", "--delivery", help="exactly-once or at-least-once [exactly-once]."
 )
+@options.setting("consumer.reasons", "--reasons", help="Explain top, all or none [top].")
 @options.setting("consumer.instance", "--instance", help="This process within the group [0].")
 @options.setting(
     "consumer.batch_size", "--batch-size", type=int, help="Most events committed at once [5000]."

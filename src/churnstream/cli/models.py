@@ -40,7 +40,7 @@ _COMPARISON = Path("reports/model")
     "model.offer_cost",
     "--offer-cost",
     type=float,
-    help="Cost of an offer [what offers to everybody would bring in].",
+    help="Cost of an offer; by default what offers to everybody would bring in.",
 )
 @options.setting(
     "model.offer_success_rate",

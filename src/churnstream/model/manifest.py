@@ -23,6 +23,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 
 from churnstream.errors import ModelError
+from churnstream.model.background import Background
 from churnstream.model.evaluate import Metrics, Spread
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
 from churnstream.model.profit import Decision
@@ -62,6 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         cross_validated: Metrics over the folds of the training part.
         out_of_fold: Metrics on the pooled predictions of those folds.
         reference: Rows that a loaded model must score as this one did.
+        background: The customers it was fitted on in figures, for reasons and drift.
     """
 
     format: int
@@ -81,6 +83,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
     reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
+    background: Background
 
     @property
     def pipeline_name(self) -> str:
@@ -149,6 +152,7 @@ def _describe(model: TrainedModel, sha256: str) -> Manifest:
         cross_validated=model.cross_validated,
         out_of_fold=model.out_of_fold,
         reference=model.reference,
+        background=model.background,
     )
 
 

@@ -28,6 +28,7 @@ from sklearn.preprocessing import (
 
 from churnstream.errors import ModelError
 from churnstream.messages import DATASET_COLUMNS, CustomerEvent
+from churnstream.model.background import Background, background
 from churnstream.model.evaluate import (
     Array,
     Labels,
@@ -73,6 +74,7 @@ class TrainedModel:
         predictions: Out of fold, on which the threshold was chosen.
         held_out: The customers of the test part.
         reference: Some of them without ID and label, for a later self-check.
+        background: The customers of the training part in figures, for reasons and drift.
     """
 
     pipeline: Pipeline
@@ -88,6 +90,7 @@ class TrainedModel:
     predictions: Predictions
     held_out: tuple[CustomerEvent, ...]
     reference: tuple[Reference, ...]
+    background: Background
 
 
 def train(
@@ -149,6 +152,7 @@ def train(
         predictions=out_of_fold,
         held_out=held_out,
         reference=_reference(held_out, tested),
+        background=background(pipeline, [events[index] for index in fit_on], predicted),
     )
 
 

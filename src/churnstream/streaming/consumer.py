@@ -14,7 +14,7 @@ from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
-from churnstream.streaming.scoring import Batch, Scorer, score_batch
+from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window
 
@@ -45,6 +45,7 @@ class Consumer:
         scorer: The model.
         window: How far to read.
         most_letter_bytes: The largest record that the dead-letter topic takes.
+        explained: Which predictions get reasons.
         check_topics: Raises TopicMissingError if a topic of the flow is gone.
         on_batch: Told of every batch once it is committed.
     """
@@ -59,6 +60,7 @@ class Consumer:
         group: str,
         batch_size: int,
         most_letter_bytes: int,
+        explained: Explained = "top",
         check_topics: Callable[[], None] = lambda: None,
         on_batch: Callable[[Batch], None] = lambda _: None,
     ) -> None:
@@ -69,6 +71,7 @@ class Consumer:
         self._group = group
         self._batch_size = batch_size
         self._most_letter_bytes = most_letter_bytes
+        self._explained = explained
         self._check_topics = check_topics
         self._on_batch = on_batch
         self._places: dict[int, int] = {}
@@ -114,6 +117,7 @@ class Consumer:
             group=self._group,
             now=datetime.now(UTC),
             most_letter_bytes=self._most_letter_bytes,
+            explained=self._explained,
         )
         if not self._settle():
             return  # reading went back, so this batch comes again
@@ -226,6 +230,7 @@ def connect(
         group=own.group,
         batch_size=own.batch_size,
         most_letter_bytes=min(admin.largest_record(topics.deadletter), MOST_BYTES),
+        explained=own.reasons,
         check_topics=check_topics,
         on_batch=on_batch,
     )

@@ -62,7 +62,11 @@ class History:
             yield _join(batch, tables)
 
     def rejected(self) -> Iterator[tuple[Rejection, int, int]]:
-        """Rejections with the partition and offset of the refused record."""
+        """Rejections with the partition and offset of the refused record, each record once.
+
+        Where there are no transactions, a crash may have written a dead letter twice.
+        """
+        seen: set[tuple[int, int]] = set()
         topic = self._settings.topics.deadletter
         begins, ends = self._admin.beginnings(topic), self._admin.ends(topic)
         for batch in Scan(self._settings.kafka, topic, begins, ends):
@@ -71,8 +75,10 @@ class History:
                     letter = parse(record)
                 except msgspec.ValidationError:
                     continue  # not ours
-                ours = letter.topic == self._settings.topics.input
-                if ours and self._inside(letter.partition, letter.offset):
+                place = letter.partition, letter.offset
+                ours = letter.topic == self._settings.topics.input and place not in seen
+                if ours and self._inside(*place):
+                    seen.add(place)
                     field, _, detail = letter.message.partition(": ")
                     why = Rejection(letter.reason, field, detail)
                     yield why, letter.partition, letter.offset

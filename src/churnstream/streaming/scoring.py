@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.messages import CustomerEvent, Prediction, Rejection, encode
+from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, Rejection, encode
 from churnstream.streaming.dead_letters import describe, to_record
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.reader import Polled
 from churnstream.streaming.kafka.writer import FullRecord, Record
+
+Explained = Literal["top", "all", "none"]
 
 
 class Scorer(Protocol):
@@ -35,6 +37,15 @@ class Scorer(Protocol):
 
     def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
         """Churn probabilities, shape (n,), in the order of the events."""
+        ...
+
+    def reasons(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: NDArray[np.float64],
+        explained: Explained,
+    ) -> list[list[ReasonGiven] | None]:
+        """For each event why it got its probability; None where that is not wanted or known."""
         ...
 
 
@@ -73,6 +84,7 @@ def score_batch(
     group: str,
     now: datetime,
     most_letter_bytes: int,
+    explained: Explained = "top",
 ) -> Batch:
     """Decode, check and score.
 
@@ -82,6 +94,7 @@ def score_batch(
         group: The consumer group, for the dead letters' headers.
         now: The processing time, UTC.
         most_letter_bytes: The largest record that the dead-letter topic takes.
+        explained: Which predictions get reasons.
     """
     good, events, rejected, rejections = _decode(polled, scorer)
     keys = [record.key() for record in good.records]
@@ -105,16 +118,18 @@ def score_batch(
                         version,
                         partition,
                         offset,
+                        why,
                     )
                 ),
             }
-            for key, event, probability, says_yes, partition, offset in zip(
+            for key, event, probability, says_yes, partition, offset, why in zip(
                 keys,
                 events,
                 probabilities.tolist(),
                 (probabilities >= scorer.threshold).tolist(),
                 good.partitions,
                 good.offsets,
+                scorer.reasons(events, probabilities, explained),
                 strict=True,
             )
         ],

@@ -107,10 +107,22 @@ class Admin:
 
     def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
         """By partition, the first offset whose record is not older than `moment`, else the end."""
+        if self.embedded:
+            return self._look_for(topic, moment)
         at = OffsetSpec.for_timestamp(int(moment.timestamp() * 1000))
         found = self._list_offsets(topic, at)
         ends = self.ends(topic)
         return {p: offset if offset >= 0 else ends[p] for p, offset in found.items()}
+
+    def _look_for(self, topic: str, moment: datetime) -> dict[int, int]:
+        """The embedded broker does not look offsets up by time: read until they are found."""
+        found: dict[int, int] = {}
+        scan = Scan(self._settings, topic, self.beginnings(topic))
+        for batch in scan:
+            for record in batch:
+                if record.timestamp()[1] >= moment.timestamp() * 1000:
+                    found.setdefault(record.partition() or 0, record.offset() or 0)
+        return scan.reached | found
 
     def _list_offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         request = {TopicPartition(topic, p): spec for p in self.partitions(topic)}
