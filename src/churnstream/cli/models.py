@@ -162,10 +162,11 @@ def _offer(settings: Settings) -> Offer:
 
 def _compare(settings: Settings, report: Path | None, mlflow: bool, as_json: bool) -> None:
     from churnstream.model import compare, plots
+    from churnstream.model.candidates import CANDIDATES
 
     if report:
         plots.require()  # before the long work, not after
-    total = len(compare.CANDIDATES) * compare.FOLDS * compare.REPEATS
+    total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
     with progress("fits", total) as show:
         comparison, predictions = compare.compare(
             _customers(settings), seed=settings.model.seed, on_fold=show

@@ -86,7 +86,8 @@ def compare(
     labels, rows, schema = labels_of(events), frame(events), FeatureSchema.of(events)
     splits = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
     folds = list(splits.split(rows, labels))[:first_folds]
-    results, predictions = [], {}
+    results: list[Result] = []
+    predictions: dict[str, Predictions] = {}
     for name, make in candidates.items():
         done = []
         for fold in _run(make(schema), events, rows, labels, folds):
@@ -127,7 +128,7 @@ def _scorer(pipeline: Pipeline) -> Callable[[Sequence[CustomerEvent]], Array]:
     """Scores as `churnstream.model.scorer.Model` does."""
     if terms := read_out(pipeline):
         return terms.score
-    return lambda events: pipeline.predict_proba(frame(events))[:, 1]  # type: ignore[no-any-return]
+    return lambda events: pipeline.predict_proba(frame(events))[:, 1]
 
 
 def _result(name: str, folds: Sequence[_Fold], labels: Labels) -> Result:
