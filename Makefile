@@ -24,7 +24,7 @@ demo: $(INSTALLED)  ## the whole flow in one go: broker, train, produce, score, 
 
 test: $(INSTALLED)  ## unit and integration tests on the embedded broker
 	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 lint: $(INSTALLED)  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .

@@ -87,9 +87,8 @@ def test_prediction_is_traceable(flow: Flow, model_folder: Path) -> None:
     """A prediction names its model, and the place where the event it speaks of is found."""
     model = load(model_folder)
     events = {place_of(record): record for record in flow.events()}
-    for record, made in zip(
-        flow.read(flow.settings.topics.output), flow.predictions(), strict=True
-    ):
+    for record in flow.read(flow.settings.topics.output):
+        made = decode_prediction(value_of(record))
         source = events[made.source_partition, made.source_offset]
         event = json.loads(value_of(source))
         assert made.customerID == event["customerID"]

@@ -115,7 +115,7 @@ def amounts(events: Sequence[CustomerEvent], name: str) -> Array:
 
 
 def read_out(pipeline: Pipeline) -> Additive | None:
-    """The pipeline as a sum of terms; None if it is not of the form that `train.splines` makes."""
+    """The pipeline as a sum of terms; None if it is not one that `train.splines` made."""
     if [type(step) for _, step in pipeline.steps] != [
         ColumnTransformer,
         StandardScaler,
@@ -129,12 +129,11 @@ def read_out(pipeline: Pipeline) -> Additive | None:
     weights = classifier.coef_[0] / scaler.scale_
     base = float(classifier.intercept_[0] - weights @ scaler.mean_)
     slices = columns.output_indices_
-    return Additive(
-        base,
-        _tables(parts["categories"].categories_, weights[slices["categories"]])
-        | {_FLAG: {0: 0.0, 1: float(weights[slices["flag"]][0])}},
-        _curves(columns, weights[slices["curves"]]),
-    )
+    curves = _curves(columns, weights[slices["curves"]])
+    if curves is None:
+        return None
+    tables = _tables(parts["categories"].categories_, weights[slices["categories"]])
+    return Additive(base, tables | {_FLAG: {0: 0.0, 1: float(weights[slices["flag"]][0])}}, curves)
 
 
 def _tables(categories: Sequence[NDArray[Any]], weights: Array) -> dict[str, dict[Any, float]]:
@@ -147,8 +146,11 @@ def _tables(categories: Sequence[NDArray[Any]], weights: Array) -> dict[str, dic
     return tables
 
 
-def _curves(columns: ColumnTransformer, weights: Array) -> dict[str, Curve]:
+def _curves(columns: ColumnTransformer, weights: Array) -> dict[str, Curve] | None:
+    """A curve by column; None if a column was constant in training, and has no curve."""
     names = next(names for part, _, names in columns.transformers_ if part == "curves")
     splines = columns.named_transformers_["curves"].steps[-1][1].bsplines_
+    if any(spline.t[spline.k] == spline.t[-spline.k - 1] for spline in splines):
+        return None
     each = np.split(weights, len(splines))
     return {n: Curve(s, w) for n, s, w in zip(names, splines, each, strict=True)}
