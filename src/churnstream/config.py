@@ -138,13 +138,6 @@ class ModelSettings(Section):
     months_kept: float = Field(
         12.0, ge=0, le=1200, description="training: months of revenue from each who is kept"
     )
-    tracking_uri: str | None = Field(
-        None,
-        min_length=1,
-        repr=False,  # it may hold a password
-        description="the MLflow server or store; if set, every training is logged there; "
-        "none: as MLFLOW_TRACKING_URI says, or the file mlflow.db",
-    )
 
     @field_validator("threshold", mode="before")
     @classmethod

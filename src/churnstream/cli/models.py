@@ -11,7 +11,7 @@ import click
 
 from churnstream.cli import figures, options
 from churnstream.cli.progress import progress
-from churnstream.errors import ConfigurationError, DataError
+from churnstream.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from churnstream.messages import CustomerEvent
     from churnstream.model.manifest import Manifest
     from churnstream.model.profit import Offer
-    from churnstream.model.tracking import Promote
-    from churnstream.model.train import TrainedModel
-
-_COMPARISON = Path("reports/model")
 
 
 @click.command()
@@ -54,80 +50,31 @@ _COMPARISON = Path("reports/model")
     type=float,
     help="Months of revenue from each who is kept [12].",
 )
-@click.option("--compare", "comparing", is_flag=True, help="Compare kinds of models; save none.")
-@click.option(
-    "--report",
-    type=options.ANY_PATH,
-    help="With --compare: page for the figures; pictures and JSON in the folder of its name.",
-)
-@click.option("--mlflow", is_flag=True, help="Log to MLflow; always, if model.tracking_uri is set.")
-@click.option(
-    "--promote",
-    type=click.Choice(["always", "better", "never"]),
-    default="better",
-    show_default=True,
-    help="With MLflow: when the new model becomes the champion; better: if it is not worse.",
-)
-@click.option("--json", "as_json", is_flag=True, help="The manifest, or the comparison, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
 @options.with_settings
-def train(
-    settings: Settings,
-    comparing: bool,
-    report: Path | None,
-    mlflow: bool,
-    promote: Promote,
-    as_json: bool,
-) -> None:
+def train(settings: Settings, as_json: bool) -> None:
     """Train on labelled customers, measure, and save the model.
 
     \b
     Examples: churnstream train --dataset customers.csv --model models/mine
               churnstream train --offer-cost 60 --offer-success-rate 0.25 --months-kept 12
-              churnstream train --compare --report docs/model.md
     """
-    mlflow = mlflow or settings.model.tracking_uri is not None
-    if mlflow:
-        from churnstream.model.registry import require
-
-        require()
-    if comparing:
-        _compare(settings, report, mlflow, as_json)
-        return
-    if report:
-        raise ConfigurationError("--report goes with --compare")
-    trained, manifest = _train(settings)
+    manifest = train_and_save(settings)
     if as_json:
         options.echo_json(manifest)
     else:
         figures.show_model(manifest, settings.model.path)
-    if mlflow:
-        _register(settings, trained, manifest, promote)
 
 
 def train_and_save(settings: Settings) -> Manifest:
     """Train on the settings' data set and save where the settings say."""
-    return _train(settings)[1]
-
-
-def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
     from churnstream.model.manifest import save
     from churnstream.model.train import train as fit
 
     customers, own = _customers(settings), settings.model
     with progress("training"):
         trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=_offer(settings))
-        return trained, save(trained, own.path)
-
-
-def _register(
-    settings: Settings, trained: TrainedModel, manifest: Manifest, promote: Promote
-) -> None:
-    from churnstream.model.tracking import NAME, register
-
-    own = settings.model
-    done = register(trained, manifest, own.path, promote=promote, tracking_uri=own.tracking_uri)
-    verdict = "now the champion" if done.promoted else "not the champion"
-    click.echo(f"{NAME} version {done.version}: {verdict}; {done.reason}", err=True)
+        return save(trained, own.path)
 
 
 def _customers(settings: Settings) -> list[CustomerEvent]:
@@ -158,33 +105,6 @@ def _offer(settings: Settings) -> Offer:
 
     own = settings.model
     return Offer(own.offer_cost, own.offer_success_rate, own.months_kept)
-
-
-def _compare(settings: Settings, report: Path | None, mlflow: bool, as_json: bool) -> None:
-    from churnstream.model import compare, plots
-    from churnstream.model.candidates import CANDIDATES
-
-    if report:
-        plots.require()  # before the long work, not after
-    total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
-    with progress("fits", total) as show:
-        comparison, predictions = compare.compare(
-            _customers(settings), seed=settings.model.seed, on_fold=show
-        )
-    if as_json:
-        options.echo_json(comparison)
-    else:
-        figures.table(compare.HEADER, compare.table(comparison))
-    folder = report.with_suffix("") if report else _COMPARISON
-    files = [compare.save(comparison, folder)]
-    if report:
-        files += plots.draw(predictions, _offer(settings), folder)
-        compare.write_page(report, comparison)
-    click.echo(f"figures are in {report or files[0]}", err=as_json)
-    if mlflow:
-        from churnstream.model.tracking import log_comparison
-
-        log_comparison(comparison, files, settings.model.tracking_uri)
 
 
 @click.command()
