@@ -23,6 +23,7 @@ from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
 
 _EXAMPLES = 10
+_NOWHERE = -1
 
 
 class _Source(msgspec.Struct):
@@ -46,6 +47,7 @@ class PartitionAudit(msgspec.Struct, frozen=True):
         duplicated: Events with more than one outcome.
         orphaned: Places with an outcome where there is no event.
         in_flight: Events behind the group's place, still without an outcome.
+        partition: -1 for outcomes that name a partition which the topic does not have.
         examples: Offsets of the first few lost, duplicated and orphaned.
     """
 
@@ -81,11 +83,18 @@ class Audit(msgspec.Struct, frozen=True):
 
 
 class _Ledger:
-    """What is known of each offset of one partition, 9 bytes an offset."""
+    """What is known of each offset of one partition, 9 bytes an offset.
 
-    def __init__(self, start: int, end: int) -> None:
+    Args:
+        start: First offset of the window.
+        end: Its end.
+        last: The end of the partition, which may lie behind the window.
+    """
+
+    def __init__(self, start: int, end: int, last: int) -> None:
         size = max(end - start, 0)
-        self._start = start
+        self._start, self._last = start, last
+        self.beyond: list[int] = []  # offsets of outcomes behind the end of the topic
         self.is_event = np.zeros(size, dtype=bool)
         self.predictions = np.zeros(size, dtype=np.uint32)
         self.dead_letters = np.zeros(size, dtype=np.uint32)
@@ -95,6 +104,11 @@ class _Ledger:
         rows = np.array(offsets, dtype=np.int64) - self._start
         return rows[(rows >= 0) & (rows < len(self.is_event))]
 
+    def count(self, counts: NDArray[np.uint32], offsets: Sequence[int]) -> None:
+        """Note outcomes; those outside the window are left out, those of no event kept apart."""
+        np.add.at(counts, self.rows(offsets), 1)
+        self.beyond += [offset for offset in offsets if offset >= self._last]
+
     def judge(self, partition: int, place: int) -> PartitionAudit:
         """The verdict, given the group's place."""
         outcomes = self.predictions + self.dead_letters
@@ -103,7 +117,7 @@ class _Ledger:
         found = {
             "lost": offsets[missing & (offsets < place)],
             "duplicated": offsets[self.is_event & (outcomes > 1)],
-            "orphaned": offsets[~self.is_event & (outcomes > 0)],
+            "orphaned": np.append(offsets[~self.is_event & (outcomes > 0)], self.beyond),
         }
         return PartitionAudit(
             partition=partition,
@@ -111,7 +125,9 @@ class _Ledger:
             predictions=int(self.predictions.sum()),
             dead_letters=int(self.dead_letters.sum()),
             in_flight=int((missing & (offsets >= place)).sum()),
-            examples={kind: which[:_EXAMPLES].tolist() for kind, which in found.items()},
+            examples={
+                kind: which[:_EXAMPLES].astype(int).tolist() for kind, which in found.items()
+            },
             **{kind: len(which) for kind, which in found.items()},
         )
 
@@ -139,7 +155,8 @@ def audit(
     starts = {p: max(begin, (starts or {}).get(p, 0)) for p, begin in begins.items()}
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}
 
-    ledgers = {p: _Ledger(starts[p], ends[p]) for p in ends}
+    ledgers = {p: _Ledger(starts[p], ends[p], last[p]) for p in ends}
+    nowhere = _Ledger(0, 0, 0)  # outcomes that name a partition which the topic does not have
     foreign = 0
     for batch in Scan(kafka, topics.input, starts, ends):
         for p, offsets in _by_partition(map(_place, batch)).items():
@@ -148,15 +165,16 @@ def audit(
         sources = [_predicted(record) for record in batch]
         foreign += sources.count(None)
         for p, offsets in _by_partition(sources).items():
-            if p in ledgers:
-                np.add.at(ledgers[p].predictions, ledgers[p].rows(offsets), 1)
+            ledger = ledgers.get(p, nowhere)
+            ledger.count(ledger.predictions, offsets)
     for batch in Scan(kafka, topics.deadletter, admin.beginnings(topics.deadletter), letter_ends):
         sources = [_refused(record, topics.input) for record in batch]
         foreign += sources.count(None)
         for p, offsets in _by_partition(sources).items():
-            if p in ledgers:
-                np.add.at(ledgers[p].dead_letters, ledgers[p].rows(offsets), 1)
-    return _sum_up([ledgers[p].judge(p, places.get(p, 0)) for p in sorted(ledgers)], foreign)
+            ledger = ledgers.get(p, nowhere)
+            ledger.count(ledger.dead_letters, offsets)
+    rows = [ledgers[p].judge(p, places.get(p, 0)) for p in sorted(ledgers)]
+    return _sum_up([*rows, nowhere.judge(_NOWHERE, 0)] if nowhere.beyond else rows, foreign)
 
 
 def _place(record: Message) -> tuple[int, int]:
