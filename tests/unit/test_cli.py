@@ -605,7 +605,7 @@ def test_batch_predict_keeps_every_row(
     assert {row["Contract"] for row in found} == {"Month-to-month", "Weekly"}
 
 
-@pytest.mark.parametrize("target", ["scored.txt", "nowhere/scored.csv", "."])
+@pytest.mark.parametrize("target", ["scored.txt", "nowhere/x.csv", "customers.csv/x.csv", "."])
 def test_batch_predict_names_a_target_that_it_cannot_write(
     run: Run, trained: Path, rows: Path, target: str
 ) -> None:

@@ -381,6 +381,14 @@ def test_a_repeated_field_is_found_in_disguise(members: bytes) -> None:
     assert rejection(event_json()[:-1] + b", " + members + b"}").reason == "duplicate_field"
 
 
+def test_a_repeated_field_is_found_among_escaped_colons() -> None:
+    """A colon of the timestamp that is written as an escape makes no room for another field."""
+    escaped = event_json().replace(b"T03:04", b"T03\\u003a04")
+
+    assert decode(escaped) == decode()
+    assert rejection(escaped[:-1] + b', "tenure": 1}').reason == "duplicate_field"
+
+
 def test_a_field_may_appear_again_inside_of_another() -> None:
     """Names are compared within the event itself, not within what its unknown fields hold."""
     assert decode(extra={"tenure": 1, "nested": {"tenure": 2}}) == decode()

@@ -485,10 +485,24 @@ def test_a_batch_is_polled_while_the_one_before_it_is_published(
     assert setup.reader.commits == [{0: 1}, {0: 2}]
 
 
-def test_partitions_are_not_given_up_before_their_batch_is_committed() -> None:
+def test_partitions_are_not_given_up_before_their_batch_is_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever is assigned them next goes on behind what was published."""
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses=[1])
+    before_loss, publish = setup.reader.before_loss, setup.delivery.publish
+    losing = threading.Event()
 
+    def tell_and_wait() -> None:
+        losing.set()
+        before_loss()
+
+    def publish_late(*outcomes: Any) -> None:
+        assert losing.wait(10)
+        publish(*outcomes)
+
+    monkeypatch.setattr(setup.reader, "before_loss", tell_and_wait)
+    monkeypatch.setattr(setup.delivery, "publish", publish_late)
     setup.run(steps=4)
 
     order = [entry[0] for entry in setup.reader.journal if entry[0] != "group_metadata"]
