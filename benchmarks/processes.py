@@ -20,6 +20,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         warmup: Events before the measurement begins.
         events: Events to measure.
+        reasons: Which predictions get reasons.
         client: Librdkafka properties on top.
         sample_every: Events between two looks at the memory; 0 for none.
         rate: Events a second, for those who send.
@@ -36,6 +37,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     instance: str = "0"
     delivery: str = "at-least-once"
     batch_size: int = 5000
+    reasons: str = "none"
     model: str = ""
     client: dict[str, str | int] = {}
     sample_every: int = 0

@@ -53,7 +53,7 @@ def rounds(contestants: Mapping[str, Run], repeats: int) -> list[Line]:
             report = run()
             reports[name].append(report)
             say(
-                f"{number}/{repeats}  {name:<44}{report.rate:>10,.0f}/s{report.cpu_us:>9.2f} µs CPU"
+                f"{number}/{repeats}  {name:<60}{report.rate:>10,.0f}/s{report.cpu_us:>9.2f} µs CPU"
             )
     return [_line(name, found) for name, found in reports.items()]
 

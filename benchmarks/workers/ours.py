@@ -26,6 +26,7 @@ def settings(asked: dict[str, Any]) -> Settings:
             instance=asked["instance"],
             delivery=asked["delivery"],
             batch_size=asked["batch_size"],
+            reasons=asked["reasons"],
         ),
     )
 

@@ -56,7 +56,7 @@ def demo(settings: Settings, keep: bool) -> None:
         created = create(admin, settings)
         _say(f"topics created: {', '.join(created)}")
         _train(settings)
-        _produce(settings, dataset)
+        _produce(settings, dataset, admin)
         _score(settings, admin)
         if keep:
             stop = Stop()
@@ -86,7 +86,7 @@ def _train(settings: Settings) -> None:
     )
 
 
-def _produce(settings: Settings, dataset: Dataset) -> None:
+def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
     from churnstream.encoding import encode_events
     from churnstream.streaming.broken import broken_records
     from churnstream.streaming.checkpoint import FileSink, Source
@@ -104,7 +104,11 @@ def _produce(settings: Settings, dataset: Dataset) -> None:
         # A new broker is empty, so the place of an earlier run means nothing here.
         result = produce_batch(
             dataset,
-            FileSink(writer, Source(dataset.digest(), topic), settings.producer.checkpoint_file),
+            FileSink(
+                writer,
+                Source(dataset.digest(), topic, admin.topic_id(topic)),
+                settings.producer.checkpoint_file,
+            ),
             batch_size=settings.producer.batch_size,
             resume=False,
             stop=Stop(),

@@ -110,7 +110,8 @@ def score_file(
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong is known already
+            draft.unlink(missing_ok=True)
     return scored, refused
 
 

@@ -19,18 +19,22 @@ _Rows = Annotated[int, msgspec.Meta(ge=0)]
 class Source(msgspec.Struct, frozen=True):
     """What a place belongs to: other content or another topic is another source.
 
+    A topic that was deleted and made again, or stands on another broker, is another topic.
+
     Attributes:
         digest: SHA-256 of the file's bytes, as hex.
         topic: Where its rows are sent.
+        topic_id: The topic's identity, which no other topic of its name ever has.
     """
 
     digest: str
     topic: str
+    topic_id: str = ""
 
     @property
     def key(self) -> str:
         """The identity as text."""
-        return f"{self.digest}:{self.topic}"
+        return f"{self.digest}:{self.topic}:{self.topic_id}"
 
 
 class Sink(Protocol):

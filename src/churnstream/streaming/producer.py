@@ -69,7 +69,8 @@ def produce_batch(
 
 def batch_sink(settings: Settings, admin: Admin, dataset: Dataset, stop: Stop) -> Sink:
     """The sink with the best guarantee that this broker can keep."""
-    source = Source(dataset.digest(), settings.topics.input)
+    topic = settings.topics.input
+    source = Source(dataset.digest(), topic, admin.topic_id(topic))
     if admin.embedded:
         writer = Writer(settings.kafka, give_up=stop.overdue)
         return FileSink(writer, source, settings.producer.checkpoint_file)

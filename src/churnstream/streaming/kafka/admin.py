@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
@@ -73,6 +73,14 @@ class Admin:
         if found is None or found.error is not None:
             raise TopicMissingError(f"no topic {topic}; run: churnstream topics create")
         return sorted(found.partitions)
+
+    def topic_id(self, topic: str) -> str:
+        """The topic's identity, which changes when it is deleted and created again."""
+        with translated(f"describing topic {topic}"):
+            answers = self._client.describe_topics(
+                TopicCollection([topic]), request_timeout=_TIMEOUT
+            )
+            return str(answers[topic].result().topic_id)
 
     def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
         """Create what does not exist yet.
