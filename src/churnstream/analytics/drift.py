@@ -18,11 +18,13 @@ from collections.abc import Mapping
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri
 
 _HALF_AN_EVENT = 0.5
 _FALSE_ALARMS = 0.001  # share of the windows without drift of which chance may tell otherwise
 
+Array = NDArray[np.float64]
 Counts = Mapping[str, int]
 
 
@@ -113,11 +115,9 @@ def _stability(name: str, training: Counts, window: Counts, level: float) -> Sta
     )
 
 
-def _index(
-    expected: np.ndarray[tuple[int], np.dtype[np.float64]],
-    found: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _index(expected: Array, found: Array) -> Array:
     """What each bin adds to the index."""
     before = (expected + _HALF_AN_EVENT) / np.sum(expected + _HALF_AN_EVENT)
     now = (found + _HALF_AN_EVENT) / np.sum(found + _HALF_AN_EVENT)
-    return (now - before) * np.log(now / before)
+    parts: Array = (now - before) * np.log(now / before)
+    return parts

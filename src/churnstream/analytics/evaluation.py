@@ -28,7 +28,6 @@ from churnstream.messages import CustomerEvent
 
 Every = Literal["hour", "day", "week", "month"]
 Source = Literal["same event", "later event"]
-EVERY: tuple[Every, ...] = get_args(Every)
 SOURCES: tuple[Source, ...] = get_args(Source)
 MOST_WAITING = 20
 
