@@ -46,7 +46,8 @@ def demo(settings: Settings, keep: bool) -> None:
 
     dataset = open_dataset(settings.producer.dataset)
     # A plain SIGTERM would end us without stopping the broker.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     with embedded_broker() as address:
         kafka = settings.kafka.model_copy(update={"brokers": address})
         consumer = settings.consumer.model_copy(update={"mode": "batch"})

@@ -139,12 +139,14 @@ def consume(settings: Settings) -> None:
               churnstream consume --mode batch --max-messages 1000
               churnstream consume --mode batch --from 2026-11-01T00:00:00Z --group november
     """
-    from churnstream.model.manifest import load
-    from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.stop import Stop
 
     stop = Stop()
-    stop.listen()
+    stop.listen()  # before the imports that take seconds
+
+    from churnstream.model.manifest import load
+    from churnstream.streaming.kafka.admin import Admin
+
     admin = Admin(settings.kafka)
     model = load(settings.model.path)
     if settings.consumer.mode == "streaming":

@@ -14,8 +14,8 @@ class Stop:
         self._since: float | None = None
 
     def listen(self) -> None:
-        """Take over SIGINT and SIGTERM of this process."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Take over SIGINT, SIGTERM and SIGHUP (the terminal is closed) of this process."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

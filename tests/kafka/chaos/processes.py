@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("churnstream")
+# Linux: what runs does not outlive us, even if we are killed before we can tidy up.
+_WITH_US = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 class Process:
@@ -30,7 +33,7 @@ class Process:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [COMMAND, *arguments],
+                [*_WITH_US, COMMAND, *arguments],
                 cwd=folder,  # no config.yaml and no checkpoint file but its own
                 env=os.environ | environment,
                 stdin=subprocess.DEVNULL,

@@ -130,7 +130,7 @@ def zombies(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Out
         flow.wait_owned(2)
     producer.stop()
     crew.finish()
-    remark = f"{crew.said('batch_rolled_back')} late transactions refused"
+    remark = f"{crew.said('batch_rolled_back')} transactions came too late and were rolled back"
     return judge(flow, crew, rounds, Sent(streamed=_sent(producer)), remark)
 
 
@@ -154,7 +154,8 @@ def broker_paused(cluster: Cluster, flow: Flow, random: Random, *, seconds: floa
 def rivals(cluster: Cluster, flow: Flow, random: Random, *, rows: int, rounds: int) -> Outcome:
     """Two producers of the same file at once: one is fenced, and the next rival comes."""
     file = customers_file(flow.folder / "customers.csv", rows, random)
-    crew = Crew(flow)
+    crew = Crew(flow, *SESSION)
+    crew.start_and_wait(0)
     working = [flow.produce_file(file.path)]
     for _ in range(rounds):
         working.append(flow.produce_file(file.path))
@@ -166,7 +167,6 @@ def rivals(cluster: Cluster, flow: Flow, random: Random, *, rows: int, rounds: i
     for winner in working:
         winner.wait(120)
     _expect_success(crew, *working)
-    crew.start(0)
     crew.finish()
     return judge(flow, crew, rounds, Sent(file))
 

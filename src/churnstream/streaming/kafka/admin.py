@@ -1,11 +1,12 @@
 """Topics, their offsets and a group's place in them."""
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicCollection
+from confluent_kafka import Consumer, IsolationLevel, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
@@ -27,6 +28,13 @@ from churnstream.streaming.kafka.scan import Scan
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+# A cluster that has just started moves its coordinators about for a second.
+_COORDINATOR_MOVES = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 _BROKER_DEFAULT_BYTES = 1024 * 1024
 
 
@@ -48,14 +56,24 @@ class Admin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
+        refusals: list[str] = []
+
+        def hear(error: KafkaError) -> None:
+            if error.code() in _REFUSED:
+                refusals.append(error.str())
+
         with translated("connecting"):
-            self._client = AdminClient(client_config(settings, {}))
+            self._client = AdminClient(client_config(settings, {}) | {"error_cb": hear})
         try:
             cluster = self._client.list_topics(timeout=settings.startup_timeout)
         except KafkaException as error:
+            self._client.poll(0)  # hear what went wrong: a password, a certificate
+            advice = (
+                refusals[0] if refusals else "check --broker, or start one with: churnstream broker"
+            )
             raise BrokerUnreachableError(
                 f"no broker answered at {settings.brokers} within {settings.startup_timeout:g} s; "
-                "check --broker, or start one with: churnstream broker"
+                f"{advice}"
             ) from error
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
@@ -73,6 +91,21 @@ class Admin:
         if found is None or found.error is not None:
             raise TopicMissingError(f"no topic {topic}; run: churnstream topics create")
         return sorted(found.partitions)
+
+    def _place(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
+        deadline = time.monotonic() + _TIMEOUT
+        member = Consumer(client_config(self._settings, {"group.id": group}))  # never joins
+        try:
+            while True:
+                try:
+                    return member.committed(places, timeout=_TIMEOUT)
+                except KafkaException as error:
+                    moves = error.args[0].code() in _COORDINATOR_MOVES
+                    if not moves or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
+        finally:
+            member.close()
 
     def topic_id(self, topic: str) -> str:
         """The topic's identity, which changes when it is deleted and created again."""
@@ -151,10 +184,7 @@ class Admin:
         """The group's place by partition; partitions without one are left out."""
         places = [TopicPartition(topic, p) for p in self.partitions(topic)]
         with translated(f"reading the place of group {group}"):
-            answers = self._client.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, places)], request_timeout=_TIMEOUT
-            )
-            found = answers[group].result().topic_partitions
+            found = self._place(group, places)
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def largest_record(self, topic: str) -> int:

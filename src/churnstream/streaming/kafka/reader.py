@@ -1,5 +1,6 @@
 """A member of a consumer group that reads one topic."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Self
 
@@ -22,6 +23,7 @@ from churnstream.streaming.kafka.client import (
 
 log = structlog.get_logger(__name__)
 
+_JOIN = 4.0  # seconds to finish joining before leaving
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
@@ -89,6 +91,7 @@ class Reader:
         give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.assigned: set[int] = set()
+        self._joining = embedded
         self.before_loss: Callable[[], None] = lambda: None
         self._give_up = give_up
         self._connection = Connection()
@@ -236,6 +239,7 @@ class Reader:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
+        self._joining = False
         self.assigned |= {place.partition for place in partitions}
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
@@ -254,9 +258,16 @@ class Reader:
         self._lost_while_polling = True
         self.assigned -= {place.partition for place in partitions}
 
+    def _finish_joining(self) -> None:
+        """The embedded broker waits for ever for a member that left while it joined."""
+        deadline = time.monotonic() + _JOIN
+        while self._joining and time.monotonic() < deadline:
+            self._consumer.poll(0.1)
+
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
         try:
+            self._finish_joining()
             self._consumer.close()
         except (KafkaException, RuntimeError) as error:  # leaving must not hide why we leave
             log.warning("leave_failed", error=str(error))

@@ -58,6 +58,8 @@ class Scan:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
+                # How long the broker may wait at a partition's end before it says so.
+                "fetch.wait.max.ms": 20,
             },
         )
         with translated(f"reading {self._topic}"):
@@ -65,7 +67,11 @@ class Scan:
             try:
                 reader.assign([TopicPartition(self._topic, p, o) for p, o in self._open.items()])
                 while self._open:
-                    if inside := self._sort(reader.consume(_BATCH, timeout=_WAIT)):
+                    first = reader.poll(_WAIT)
+                    if first is None:
+                        continue
+                    # consume() alone would wait out its time for a batch that cannot fill.
+                    if inside := self._sort([first, *reader.consume(_BATCH, timeout=0)]):
                         yield inside
             finally:
                 reader.close()
