@@ -8,7 +8,15 @@ from uuid import uuid4
 import pytest
 
 from churnstream.streaming.embedded import HOST, embedded_broker, free_port
-from integration.flow import Flow, NewFlow, churnstream
+from integration.flow import SCALE_VARIABLE, Flow, NewFlow, churnstream
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _scale_is_known_to_tests_only() -> Iterator[None]:
+    """Churnstream itself refuses a variable of its prefix that is no setting."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(SCALE_VARIABLE, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

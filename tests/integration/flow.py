@@ -36,8 +36,8 @@ from churnstream.messages import Prediction, decode_prediction
 from churnstream.streaming import topics
 from churnstream.streaming.kafka.admin import Admin
 
-# Taken out of the environment: churnstream refuses variables of its prefix that it does not know.
-SCALE = int(os.environ.pop("CHURNSTREAM_TEST_SCALE", "1"))
+SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"
+SCALE = int(os.environ.get(SCALE_VARIABLE, "1"))
 
 # The embedded broker takes half of this to let a member join, and all of it to miss a dead one.
 QUICK_SESSION = {"session.timeout.ms": 3000, "heartbeat.interval.ms": 300}

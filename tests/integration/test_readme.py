@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,22 @@ def shell_blocks() -> list[str]:
     """The README's blocks of shell, without those that say that they are not run."""
     found = _BLOCK.findall((ROOT / "README.md").read_text())
     return [text for not_run, text in found if not not_run]
+
+
+def run(block: str, folder: Path, environment: dict[str, str]) -> int:
+    """Type a block into a shell, and end what it leaves running if it takes too long."""
+    with subprocess.Popen(
+        ["bash", "-e", "-c", block],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as shell:
+        try:
+            return shell.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(shell.pid, signal.SIGKILL)
+            raise
 
 
 def test_readme_commands_succeed_in_their_order(tmp_path: Path) -> None:
@@ -44,14 +61,7 @@ def test_readme_commands_succeed_in_their_order(tmp_path: Path) -> None:
         assert broker.stdout is not None
         assert "ready" in broker.stdout.readline()
         for block in blocks[1:]:
-            subprocess.run(
-                ["bash", "-e", "-c", block],
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                timeout=_SECONDS,
-                check=True,
-            )
+            assert run(block, tmp_path, environment) == 0, block
     finally:
         broker.terminate()
         _, _ = broker.communicate(timeout=_SECONDS)
