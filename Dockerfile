@@ -5,7 +5,7 @@ RUN python -m venv /opt/churnstream
 ENV PATH=/opt/churnstream/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # The dependencies first: they change less often than the sources, and are the large part.
 COPY requirements/base.lock ./
-RUN pip install --require-hashes -r base.lock
+RUN pip install --no-deps --require-hashes -r base.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip install --no-deps --no-build-isolation .
