@@ -28,8 +28,8 @@ class Scenario(NamedTuple):
 
     title: str
     play: Callable[..., Outcome]
-    full: Mapping[str, float]
-    quick: Mapping[str, float]
+    full: Mapping[str, int]
+    quick: Mapping[str, int]
     limit: int
     nodes: int = 1
 
@@ -58,7 +58,7 @@ SCENARIOS: dict[int, Scenario] = {
         "three consumers, kill -9 of a random one",
         scenarios.consumers_killed,
         full={"events": 100_000, "kills": 20},
-        quick={"events": 10_000, "kills": 3},
+        quick={"events": 5_000, "kills": 2},
         limit=300,
     ),
     2: Scenario(
@@ -94,7 +94,7 @@ SCENARIOS: dict[int, Scenario] = {
         "broker paused",
         scenarios.broker_paused,
         full={"seconds": 30},
-        quick={"seconds": 10},
+        quick={"seconds": 5},
         limit=120,
     ),
     8: Scenario(

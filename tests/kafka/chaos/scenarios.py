@@ -57,7 +57,7 @@ def producer_killed(
     random.shuffle(signals)
     interrupted = 0
     for number in signals:
-        producer = flow.produce_file(file.path)
+        producer = flow.produce_file(file.path, "--batch-size", "10")
         _wait_at_work(flow, producer)
         time.sleep(random.uniform(0, 0.3))
         interrupted += producer.code is None
@@ -134,9 +134,9 @@ def zombies(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Out
     return judge(flow, crew, rounds, Sent(streamed=_sent(producer)), remark)
 
 
-def broker_paused(cluster: Cluster, flow: Flow, random: Random, *, seconds: float) -> Outcome:
+def broker_paused(cluster: Cluster, flow: Flow, random: Random, *, seconds: int) -> Outcome:
     """The only broker freezes with its connections open, and goes on after a while."""
-    file = customers_file(flow.folder / "customers.csv", 10_000, random)
+    file = customers_file(flow.folder / "customers.csv", 300 * seconds, random)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0, 1)
     producer, of_file = flow.produce(500), flow.produce_file(file.path, "--batch-size", "10")
