@@ -119,6 +119,9 @@ class FakeReader(Reader):
         self.journal.append(("group_metadata",))
         return "metadata"
 
+    def group_places(self) -> dict[int, int]:
+        return dict(self.committed)
+
     def rewind(self) -> None:
         self.rewinds += 1
         self.journal.append(("rewind",))

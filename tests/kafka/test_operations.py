@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,11 +69,50 @@ def assert_failed(process: Process, *words: str, seconds: float = 60) -> None:
 # ---- the broker ----
 
 
+@pytest.mark.parametrize("mode", ["streaming", "batch"])
+def test_broker_unreachable_at_start(kafka_cluster: Cluster, flow: Flow, mode: str) -> None:
+    """Without a broker both ends wait, say so once, and begin when it comes."""
+    kafka_cluster.kill(1)
+    patient = ("--startup-timeout", "60")
+    consumer = flow.consume(0, *SESSION, *patient)
+    own = ["--max-events", "50"] if mode == "streaming" else []
+    producer = flow.produce(100, "--mode", mode, *own, *patient)
+    for process in (consumer, producer):
+        wait_for_line(process, "broker_unreachable")
+    time.sleep(12)
+    kafka_cluster.restart(1)
+    assert producer.wait(60) == 0, producer.last_words
+    wait_scored(flow)
+    consumer.stop()
+    assert flow.audit().complete
+    for process in (consumer, producer):
+        assert len(lines_with(process, "broker_unreachable")) == 1
+
+
 def test_broker_unreachable_for_commands(kafka_cluster: Cluster, flow: Flow) -> None:
     """A command that only asks ends with one line, which says where nobody answered."""
     kafka_cluster.kill(1)
     process = flow.run("audit", code=1)
     assert process.last_words.startswith("Error: no broker answered at 127.0.0.1:")
+
+
+def test_broker_gone_while_running(kafka_cluster: Cluster, flow: Flow) -> None:
+    """When the broker goes away both ends wait, say so once, and go on when it is back."""
+    consumer, producer = flow.consume(0, *SESSION), flow.produce(200)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    kafka_cluster.kill(1)
+    time.sleep(10)
+    kafka_cluster.restart(1)
+    time.sleep(3)
+    producer.stop()
+    wait_scored(flow)
+    consumer.stop()
+    assert (producer.code, consumer.code) == (0, 0)
+    assert len(lines_with(consumer, "broker_unreachable")) == 1
+    assert len(lines_with(producer, "broker_unreachable")) == 1
+    verdict = flow.audit()
+    assert verdict.complete
+    assert producer.output.startswith(f"{verdict.events:,} events sent")
 
 
 # ---- topics ----
@@ -174,15 +215,136 @@ def test_dead_letter_too_large(flow: Flow, admin: AdminClient) -> None:
     assert consumer.code == 0
     assert flow.audit().complete
     assert len(flow.refused()) == 1
+    replayed = flow.run("dead-letters", "replay").output.splitlines()
+    assert replayed[0] == "0 dead letters sent back"
+    assert replayed[1].startswith("1 left alone: too large to be kept whole")
+
+
+def test_limit_lowered_while_running(flow: Flow, admin: AdminClient) -> None:
+    """If the limit shrinks under a running consumer, one line says so, and nothing is lost."""
+    consumer = flow.consume(0, *SESSION)
+    send(flow, 30)
+    wait_scored(flow)
+    limit_letters(flow, admin, 20_000)
+    send_broken(flow, size=100_000)
+    assert_failed(consumer, flow.letters, "max.message.bytes")
+    again = flow.consume(0, *SESSION)
+    wait_scored(flow)
+    again.stop()
+    assert flow.audit().complete
 
 
 # ---- transactions ----
 
 
+def test_transaction_times_out_at_the_broker(kafka_cluster: Cluster, flow: Flow) -> None:
+    """A broker that freezes for longer than a transaction may last costs nothing but time."""
+    consumer = flow.consume(0, *SESSION, *SMALL, *SHORT_TRANSACTIONS)
+    producer = flow.produce(500)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    kafka_cluster.pause(1)
+    time.sleep(10)
+    kafka_cluster.resume(1)
+    time.sleep(3)
+    producer.stop()
+    wait_scored(flow)
+    consumer.stop()
+    assert consumer.code == 0, consumer.last_words
+    assert flow.audit().complete
+
+
+def test_transaction_times_out_in_the_consumer(flow: Flow) -> None:
+    """A consumer that sleeps in the middle of a transaction repeats it when it wakes up."""
+    consumer = flow.consume(0, "-X", "session.timeout.ms=30000", *SMALL, *SHORT_TRANSACTIONS)
+    producer = flow.produce(1000)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    for _ in range(3):
+        consumer.send(signal.SIGSTOP)
+        time.sleep(6)
+        consumer.send(signal.SIGCONT)
+        time.sleep(1)
+    producer.stop()
+    wait_scored(flow)
+    consumer.stop()
+    assert consumer.code == 0, consumer.last_words
+    assert flow.audit().complete
+
+
+def test_fenced(flow: Flow) -> None:
+    """Of two consumers with one --instance the older ends with a line that says so."""
+    older, producer = flow.consume(7, *SESSION), flow.produce(200)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    newer = flow.consume(7, *SESSION)
+    assert_failed(older, "a newer process", "--instance")
+    producer.stop()
+    wait_scored(flow)
+    newer.stop()
+    assert newer.code == 0
+    assert flow.audit().complete
+
+
 # ---- stopping ----
 
 
+@pytest.mark.parametrize("rate", [1000, 0], ids=["busy", "idle"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop(flow: Flow, rate: int, number: signal.Signals) -> None:
+    """A stop signal is answered within 5 seconds, with everything in hand committed."""
+    consumer = flow.consume(0, *SESSION)
+    flow.wait_owned(1)
+    producer = flow.produce(rate or 1000, *([] if rate else ["--max-events", "100"]))
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    if not rate:
+        assert producer.wait(60) == 0
+        wait_scored(flow)
+        time.sleep(2)
+    began = time.monotonic()
+    consumer.send(number)
+    assert consumer.wait(20) == 0
+    assert time.monotonic() - began < 5
+    assert flow.watch.owners(flow.group) == []
+    producer.stop()
+    assert flow.audit().exactly_once
+
+
+def test_stop_without_a_broker(kafka_cluster: Cluster, flow: Flow) -> None:
+    """A stop signal is answered within 5 seconds also while no broker answers."""
+    consumer, producer = flow.consume(0, *SESSION), flow.produce(500)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    kafka_cluster.pause(1)
+    time.sleep(2)
+    began = time.monotonic()
+    for process in (consumer, producer):
+        process.send(signal.SIGTERM)
+    for process in (consumer, producer):
+        process.wait(20)
+    assert time.monotonic() - began < 6
+    kafka_cluster.resume(1)
+    again = flow.consume(0, *SESSION)
+    wait_scored(flow)
+    again.stop()
+    assert flow.audit().complete
+
+
 # ---- other groups, other brokers ----
+
+
+def test_new_group_protocol(flow: Flow) -> None:
+    """With KIP-848 a group that grows and shrinks scores everything once."""
+    own = ("--group-protocol", "consumer")
+    first, producer = flow.consume(0, *own), flow.produce(300)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    second = flow.consume(1, *own)
+    flow.wait_owned(2)
+    first.stop()
+    flow.wait_owned(1)
+    third = flow.consume(2, *own)
+    flow.wait_owned(2)
+    second.kill()
+    producer.stop()
+    wait_scored(flow)
+    third.stop()
+    assert flow.audit().complete
 
 
 @pytest.fixture
@@ -193,3 +355,22 @@ def old_flow(trained: Path, tmp_path: Path, topic_prefix: str) -> Iterator[Flow]
         Flow(cluster.bootstrap_servers, topic_prefix, folder=tmp_path, model=trained) as flow,
     ):
         yield flow
+
+
+def test_zookeeper(old_flow: Flow) -> None:
+    """On a broker of the ZooKeeper era transactions, resuming and audit work as well."""
+    consumer = old_flow.consume(0, *SESSION)
+    sender = old_flow.start("produce", "--mode", "batch", "--batch-size", "50")
+    until(lambda: old_flow.watch.length(old_flow.input) > 0, 60, "something is sent")
+    sender.kill()
+    old_flow.run("produce", "--mode", "batch")
+    send_broken(old_flow)
+    until(lambda: old_flow.watch.length(old_flow.output) > 0, 60, "something is scored")
+    consumer.kill()
+    again = old_flow.consume(0, *SESSION)
+    wait_scored(old_flow)
+    again.stop()
+    verdict = old_flow.audit()
+    assert verdict.complete
+    assert verdict.events == 7_043 + 1
+    assert len(old_flow.refused()) == 1

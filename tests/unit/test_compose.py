@@ -81,7 +81,10 @@ def test_image_runs_as_nobody_special() -> None:
 def test_image_is_built_from_the_lock_file() -> None:
     """Every dependency has a known hash, and building the package fetches nothing more."""
     installs = re.findall(r"pip install (.*)", (ROOT / "Dockerfile").read_text())
-    assert installs == ["--no-deps --require-hashes -r base.lock", "--no-deps --no-build-isolation ."]
+    assert installs == [
+        "--no-deps --require-hashes -r base.lock",
+        "--no-deps --no-build-isolation .",
+    ]
 
 
 def test_application(services: dict[str, Any]) -> None:

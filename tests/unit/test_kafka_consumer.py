@@ -236,6 +236,17 @@ def test_a_record_too_large_for_its_headers_goes_without_its_value() -> None:
     assert parse(message(headers=[*letter["headers"]])).offset == 3
 
 
+def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
+    """A record that is nothing but large headers cannot stop the consumer either."""
+    record = message(b"x", offset=3, headers=[("large", b"x" * LARGE), ("small", b"x")])
+
+    (letter,) = scored([record]).dead_letters
+
+    assert ("churnstream.headers.omitted.count", b"2") in letter["headers"]
+    assert {"large", "small"}.isdisjoint(dict(letter["headers"]))
+    assert parse(message(headers=[*letter["headers"]])).offset == 3
+
+
 # ---- Consumer: what is committed when ----
 
 
@@ -536,6 +547,16 @@ def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
 
     assert setup.places() == [(0, 0), (0, 1), (0, 2), (0, 3)]
     assert setup.reader.committed == {0: 4}
+    assert setup.reader.closed
+
+
+def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -> None:
+    """More members than partitions: the one that has none need not wait for ever."""
+    setup = Setup({}, window=Window({0: 4}), committed={0: 4})
+
+    setup.run()
+
+    assert setup.places() == []
     assert setup.reader.closed
 
 

@@ -61,7 +61,7 @@ def produce(settings: Settings) -> None:
     stop = Stop()
     stop.listen()
     dataset = open_dataset(settings.producer.dataset)
-    admin = Admin(settings.kafka)
+    admin = Admin(settings.kafka, stop.requested)
     admin.partitions(settings.topics.input)
     if settings.producer.mode == "streaming":
         from churnstream.streaming.kafka.writer import Writer
@@ -137,7 +137,7 @@ def consume(settings: Settings) -> None:
     \b
     Examples: churnstream consume
               churnstream consume --mode batch --max-messages 1000
-              churnstream consume --mode batch --from 2026-11-01T00:00:00Z --group november
+              churnstream consume --mode batch --to 2026-12-01T00:00:00Z
     """
     from churnstream.streaming.stop import Stop
 
@@ -147,7 +147,7 @@ def consume(settings: Settings) -> None:
     from churnstream.model.manifest import load
     from churnstream.streaming.kafka.admin import Admin
 
-    admin = Admin(settings.kafka)
+    admin = Admin(settings.kafka, stop.requested)
     model = load(settings.model.path)
     if settings.consumer.mode == "streaming":
         consume_streaming(settings, admin, model, stop)
@@ -171,12 +171,13 @@ def consume_streaming(settings: Settings, admin: Admin, model: Model, stop: Stop
         counts["dead_lettered"] += len(batch.rejected)
         show(sum(counts.values()))
 
-    log = structlog.get_logger("churnstream.consumer")
-    log.info("consumer_started", model=model.version, topic=settings.topics.input)
     with progress("events scored") as show:
-        connect(settings, admin, model, window=Window(), starts={}, stop=stop, on_batch=count).run(
-            stop
+        consumer = connect(
+            settings, admin, model, window=Window(), starts={}, stop=stop, on_batch=count
         )
+        log = structlog.get_logger("churnstream.consumer")
+        log.info("consumer_started", model=model.version, topic=settings.topics.input)
+        consumer.run(stop)
     click.echo(f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from churnstream.streaming.kafka.client import Message
     from churnstream.streaming.replay import Filter
 
-_WHEN = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+
+def _moment(text: str) -> datetime:
+    """An RFC 3339 timestamp or a date; UTC if it does not say."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no timestamp such as 2026-11-23T08:00:00Z"
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command()
@@ -131,19 +141,17 @@ def dead_letters() -> None:
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--reason", multiple=True, help="Only this reason; repeatable."),
-        click.option("--since", type=_WHEN, help="Refused at this time or later, UTC."),
-        click.option("--until", type=_WHEN, help="Refused before this time, UTC."),
+    for option in (  # the last one applied is listed first
         click.option("--offset", multiple=True, type=int, help="Only this offset; repeatable."),
+        click.option("--until", type=_moment, help="Refused before this time."),
+        click.option("--since", type=_moment, help="Refused at this time or later."),
+        click.option("--reason", multiple=True, help="Only this reason; repeatable."),
     ):
         function = option(function)
     return function
 
 
 def _filter(values: dict[str, Any]) -> Filter:
-    from datetime import UTC
-
     from churnstream.messages import REASONS
     from churnstream.streaming.replay import Filter
 
@@ -151,10 +159,7 @@ def _filter(values: dict[str, Any]) -> Filter:
         if reason not in REASONS:
             known = ", ".join(REASONS)
             raise click.BadParameter(f"{reason!r} is none of {known}", param_hint="--reason")
-    since, until = (
-        values[name] and values[name].replace(tzinfo=UTC) for name in ("since", "until")
-    )
-    return Filter(values["reason"], since, until, values["offset"])
+    return Filter(values["reason"], values["since"], values["until"], values["offset"])
 
 
 @dead_letters.command("list")
@@ -243,7 +248,10 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
 
     wanted = _filter(values)
     job = Replay(settings, Admin(settings.kafka))
-    if dry_run:
-        click.echo(f"{job.pending(wanted):,} dead letters would be sent back")
-    else:
-        click.echo(f"{job.run(wanted):,} dead letters sent back")
+    done = job.run(wanted, dry_run=dry_run)
+    click.echo(f"{done.sent:,} dead letters {'would be ' if dry_run else ''}sent back")
+    if done.partial:
+        click.echo(
+            f"{done.partial:,} left alone: too large to be kept whole; their originals are at the "
+            "source places that dead-letters list shows"
+        )

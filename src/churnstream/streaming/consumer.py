@@ -9,7 +9,7 @@ from typing import NamedTuple
 import structlog
 
 from churnstream.config import Settings
-from churnstream.errors import AbortableError, BrokerUnreachableError
+from churnstream.errors import AbortableError, BrokerError, BrokerUnreachableError
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.reader import Polled, Reader
@@ -21,6 +21,7 @@ from churnstream.streaming.window import Window
 log = structlog.get_logger(__name__)
 
 _IDLE = 0.5  # seconds to wait for a record before looking at the stop flag again
+_LONGEST_WAIT = 30.0  # seconds that a rebalance waits for the batch under way
 _LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps failing
 
 
@@ -99,6 +100,10 @@ class Consumer:
         """A batch under way may yet be rolled back, so it is waited for before the answer."""
         if self._stop.requested():
             return self._settle() or True
+        if self._window.is_bounded and not self._reader.assigned:
+            # More members than partitions: the others may do it all.
+            with suppress(BrokerError):
+                self._window.note_places(self._reader.group_places())
         return self._window.is_done(self._reader.assigned) and self._settle()
 
     def step(self) -> None:
@@ -141,9 +146,13 @@ class Consumer:
             self._under_way = _UnderWay(batch, done, undo)
 
     def _wait(self) -> None:
-        """Let the batch under way end, well or badly."""
+        """Let the batch under way end, well or badly.
+
+        Not for ever: while the broker is away the group has long given us up, and the broker
+        refuses a batch of a member that is no more.
+        """
         if self._under_way is not None:
-            wait([self._under_way.done])
+            wait([self._under_way.done], _LONGEST_WAIT)
 
     def _settle(self) -> bool:
         """See the batch under way committed, or roll it back and return False."""

@@ -32,6 +32,7 @@ _MESSAGE_LENGTH = 500
 _STAGES = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
 _TIMESTAMP_MISSING = 0
 VALUE_OMITTED = _OWN + "value.omitted.bytes"
+HEADERS_OMITTED = _OWN + "headers.omitted.count"
 # What the record format adds at most (https://kafka.apache.org/documentation/#messageformat).
 _PER_BATCH = 120
 _PER_HEADER = 10
@@ -62,26 +63,31 @@ def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecor
 
     Args:
         most_bytes: What the dead-letter topic takes. A record that is too large with its new
-            headers goes without its value, and says so in a header; its source still has it.
+            headers goes without its value, and without its own headers if those alone are too
+            large; a header says which. The source still has them.
     """
     kind, timestamp = record.timestamp()
-    value = record.value()
-    headers = [*original_headers(record), *failure_headers(letter)]
-    if value is not None and _size(record.key(), value, headers) > most_bytes:
-        headers.append((VALUE_OMITTED, str(len(value)).encode()))
+    key, value = record.key(), record.value()
+    own, failure = original_headers(record), failure_headers(letter)
+    if value is not None and _size(key, value, own + failure) > most_bytes:
+        failure.append((VALUE_OMITTED, str(len(value)).encode()))
         value = None
+    if own and _size(key, value, own + failure) > most_bytes:
+        failure.append((HEADERS_OMITTED, str(len(own)).encode()))
+        own = []
+    headers = own + failure
     return {
-        "key": record.key(),
+        "key": key,
         "value": value,
         "headers": headers,
         "timestamp": timestamp if kind else _TIMESTAMP_MISSING,
     }
 
 
-def _size(key: bytes | None, value: bytes, headers: Headers) -> int:
+def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """Upper bound of the bytes of a record batch with this one record."""
     named = sum(len(name) + len(content or b"") + _PER_HEADER for name, content in headers)
-    return _PER_BATCH + len(key or b"") + len(value) + named
+    return _PER_BATCH + len(key or b"") + len(value or b"") + named
 
 
 def failure_headers(letter: DeadLetter) -> Headers:
@@ -93,6 +99,11 @@ def failure_headers(letter: DeadLetter) -> Headers:
 def original_headers(record: Message) -> Headers:
     """The headers that came with the record, without those of an earlier failure."""
     return [(name, _as_bytes(v)) for name, v in _headers(record) if name not in _FIELD_NAMES]
+
+
+def is_whole(record: Message) -> bool:
+    """Whether the dead letter still has all of its original record."""
+    return not {VALUE_OMITTED, HEADERS_OMITTED} & dict(_headers(record)).keys()
 
 
 def attempt(record: Message) -> int:

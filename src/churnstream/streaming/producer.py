@@ -19,7 +19,7 @@ from churnstream.streaming.stop import Stop
 
 log = structlog.get_logger(__name__)
 
-_POOL = 100_000  # customers that streaming mode draws from, in memory
+_POOL = 20_000  # customers that streaming mode draws from, in memory
 _TICK = 0.01  # seconds between two bursts at high rates
 _MOST_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from churnstream.config import Settings
 from churnstream.errors import ConfigurationError
 from churnstream.messages import DeadLetter
-from churnstream.streaming.dead_letters import HEADER_NAMES, original_headers, parse
+from churnstream.streaming.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
@@ -63,6 +64,18 @@ def find(
         yield found
 
 
+class Replayed(NamedTuple):
+    """What a replay did, or would do.
+
+    Attributes:
+        sent: Dead letters sent back.
+        partial: Dead letters left alone, since a part of their record was too large to be kept.
+    """
+
+    sent: int
+    partial: int
+
+
 class Replay:
     """Sends dead letters back to where they came from, each one once.
 
@@ -79,24 +92,20 @@ class Replay:
         identity = f"churnstream.replay.{settings.topics.deadletter}"
         self._writer = Writer(settings.kafka, identity if self._transactional else None)
 
-    def run(self, wanted: Filter) -> int:
-        """Send back what matches and was not sent back before; how many that were."""
-        if self._transactional:
+    def run(self, wanted: Filter, *, dry_run: bool = False) -> Replayed:
+        """Send back what matches and was not sent back before."""
+        if self._transactional and not dry_run:
             self._writer.init_transactions()
         done = self._replayed()
-        sent = 0
+        sent = partial = 0
         for found in find(self._settings, self._admin, wanted):
             fresh = [(r, letter) for r, letter in found if _place(r) not in done]
-            if fresh:
-                self._send(fresh)
-                sent += len(fresh)
-        return sent
-
-    def pending(self, wanted: Filter) -> int:
-        """How many `run` would send back."""
-        done = self._replayed()
-        batches = find(self._settings, self._admin, wanted)
-        return sum(1 for found in batches for r, _ in found if _place(r) not in done)
+            whole = [(r, letter) for r, letter in fresh if is_whole(r)]
+            if whole and not dry_run:
+                self._send(whole)
+            sent += len(whole)
+            partial += len(fresh) - len(whole)
+        return Replayed(sent, partial)
 
     def _send(self, letters: list[tuple[Message, DeadLetter]]) -> None:
         if self._transactional:

@@ -69,8 +69,21 @@ class Window:
             # A group that has read further keeps its place: an end never moves it back.
             self._ends |= {p: max(end, places.get(p, 0)) for p, end in self._ends.items()}
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it has an end at all."""
+        return self._ends is not None
+
+    def note_places(self, places: Mapping[int, int]) -> None:
+        """Note how far the group has come elsewhere."""
+        for partition, place in places.items():
+            self._reached[partition] = max(place, self._reached.get(partition, 0))
+
     def is_done(self, assigned: Collection[int]) -> bool:
-        """Whether all that this process is assigned is read, or the number is reached."""
+        """Whether all that this process is assigned is read, or the number is reached.
+
+        One without partitions is done when the group is.
+        """
         if self._ends is None:
             return False
         if self._left == 0:

@@ -1,14 +1,16 @@
 """Topics, their offsets and a group's place in them."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 from confluent_kafka import Consumer, IsolationLevel, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    ClusterMetadata,
     ConfigResource,
     OffsetSpec,
     ResourceType,
@@ -26,8 +28,11 @@ from churnstream.streaming.kafka.client import (
 )
 from churnstream.streaming.kafka.scan import Scan
 
+log = structlog.get_logger(__name__)
+
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_SLICE = 2.0  # seconds that connecting may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 # A cluster that has just started moves its coordinators about for a second.
 _COORDINATOR_MOVES = {
@@ -50,35 +55,54 @@ class TopicSpec(msgspec.Struct, frozen=True):
 class Admin:
     """Questions and orders to the cluster, each bounded in time.
 
+    Args:
+        give_up: Asked while waiting for the first answer; True ends the wait.
+
     Raises:
         BrokerUnreachableError: On construction, if no broker answers in `startup_timeout`.
     """
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(
+        self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
+    ) -> None:
         self._settings = settings
-        refusals: list[str] = []
-
-        def hear(error: KafkaError) -> None:
-            if error.code() in _REFUSED:
-                refusals.append(error.str())
-
+        self._refusals: list[str] = []
         with translated("connecting"):
-            self._client = AdminClient(client_config(settings, {}) | {"error_cb": hear})
-        try:
-            cluster = self._client.list_topics(timeout=settings.startup_timeout)
-        except KafkaException as error:
-            self._client.poll(0)  # hear what went wrong: a password, a certificate
-            advice = (
-                refusals[0] if refusals else "check --broker, or start one with: churnstream broker"
-            )
-            raise BrokerUnreachableError(
-                f"no broker answered at {settings.brokers} within {settings.startup_timeout:g} s; "
-                f"{advice}"
-            ) from error
+            self._client = AdminClient(client_config(settings, {}) | {"error_cb": self._hear})
+        cluster = self._first_answer(give_up)
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
         self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
         self.brokers = len(cluster.brokers)
+
+    def _hear(self, error: KafkaError) -> None:
+        if error.code() in _REFUSED:
+            self._refusals.append(error.str())
+
+    def _first_answer(self, give_up: Callable[[], bool]) -> ClusterMetadata:
+        """Wait for a broker, as long as the settings allow; the client backs off by itself."""
+        left = self._settings.startup_timeout
+        deadline = time.monotonic() + left
+        said = False
+        while True:
+            try:
+                return self._client.list_topics(timeout=min(_SLICE, left))
+            except KafkaException as error:
+                self._client.poll(0)  # hear what went wrong: a password, a certificate
+                left = deadline - time.monotonic()
+                if left <= 0 or self._refusals or give_up():
+                    raise self._unreachable() from error
+                if not said:
+                    log.warning("broker_unreachable", waits_s=round(left), retrying=True)
+                said = True
+
+    def _unreachable(self) -> BrokerUnreachableError:
+        where, waited = self._settings.brokers, self._settings.startup_timeout
+        advice = "check --broker, or start one with: churnstream broker"
+        return BrokerUnreachableError(
+            f"no broker answered at {where} within {waited:g} s; "
+            f"{self._refusals[0] if self._refusals else advice}"
+        )
 
     def partitions(self, topic: str) -> list[int]:
         """The topic's partitions, ascending.

@@ -205,6 +205,18 @@ class Reader:
         """The group membership as of now, for a transaction; goes stale with every rebalance."""
         return self._consumer.consumer_group_metadata()
 
+    def group_places(self) -> dict[int, int]:
+        """The group's place in every partition that it has one in, for one without partitions.
+
+        Raises:
+            BrokerError: The broker refused, or did not answer in time.
+        """
+        with translated("reading the group's place"):
+            topic = self._consumer.list_topics(self._topic, timeout=_SLICE).topics[self._topic]
+            everywhere = [TopicPartition(self._topic, p) for p in topic.partitions]
+            places = self._consumer.committed(everywhere, timeout=_SLICE)
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
     def rewind(self) -> None:
         """Go back to the group's place in every partition that is ours.
 

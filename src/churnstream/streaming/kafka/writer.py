@@ -128,6 +128,7 @@ class Writer:
                     return self._producer.produce(topic, **record)  # type: ignore[arg-type]
             except BufferError:
                 self._producer.poll(0.1)
+                self._raise_if_given_up(f"sending to {topic}")
 
     def flush(self) -> None:
         """Wait until the broker has confirmed every record.
