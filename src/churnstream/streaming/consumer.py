@@ -12,6 +12,7 @@ from churnstream.config import Settings
 from churnstream.errors import AbortableError, BrokerError, BrokerUnreachableError
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Connection
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
@@ -218,7 +219,8 @@ def connect(
     if own.delivery == "exactly-once" and admin.embedded:
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
     identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
-    writer = Writer(settings.kafka, identity, give_up=stop.overdue)
+    connection = Connection()
+    writer = Writer(settings.kafka, identity, give_up=stop.overdue, connection=connection)
     if exactly_once:
         # Before joining: ends the transaction of a predecessor that died, and fences it.
         writer.init_transactions()
@@ -230,6 +232,7 @@ def connect(
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,
+        connection=connection,
     )
     return Consumer(
         reader,

@@ -49,7 +49,6 @@ _MISSING = {
     KafkaError._UNKNOWN_PARTITION,
 }
 _HOPELESS = {
-    KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.INVALID_RECORD,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -133,7 +132,9 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     code, text = error.code(), error.str()
     kind: type[BrokerError] = BrokerError
     advice = ""
-    if code in _HOPELESS:
+    if code == KafkaError.MSG_SIZE_TOO_LARGE:
+        advice = "; it is above max.message.bytes of its topic, which a restart reads anew"
+    elif code in _HOPELESS:
         pass
     elif code in _FENCED:
         kind, advice = FencedError, "; a newer process uses the same identity, see --instance"

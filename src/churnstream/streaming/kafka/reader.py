@@ -73,6 +73,7 @@ class Reader:
             beginning of the topic.
         protocol: "classic", or "consumer" for KIP-848.
         give_up: Asked while waiting for the broker; True ends the wait.
+        connection: Shared by the clients of a process, so that an outage is told once.
 
     Attributes:
         assigned: The partitions that are ours now.
@@ -89,12 +90,13 @@ class Reader:
         protocol: str = "classic",
         embedded: bool = False,
         give_up: Callable[[], bool] = lambda: False,
+        connection: Connection | None = None,
     ) -> None:
         self.assigned: set[int] = set()
         self._joining = embedded
         self.before_loss: Callable[[], None] = lambda: None
         self._give_up = give_up
-        self._connection = Connection()
+        self._connection = connection or Connection()
         self._topic = topic
         self._starts = dict(starts or {})
         self._lost_while_polling = False

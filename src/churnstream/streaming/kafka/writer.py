@@ -19,6 +19,7 @@ from churnstream.streaming.kafka.client import (
     to_error,
     translated,
 )
+from churnstream.streaming.kafka.guard import call_guarded
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ _BUFFER_KB = 64 * 1024
 # A record that a broker took can be sent on with failure headers added to it.
 MOST_BYTES = 2 * 1024 * 1024
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
+_HANGS = 15.0  # seconds after which a call that should have taken `_SLICE` is given up
 
 
 class Record(TypedDict):
@@ -51,6 +53,7 @@ class Writer:
     Args:
         transactional_id: Stable per instance; None for no transactions.
         give_up: Asked twice a second while waiting for the broker; True ends the wait.
+        connection: Shared by the clients of a process, so that an outage is told once.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Writer:
         transactional_id: str | None = None,
         *,
         give_up: Callable[[], bool] = lambda: False,
+        connection: Connection | None = None,
     ) -> None:
         self._failure: KafkaError | None = None
         self._give_up = give_up
@@ -71,17 +75,22 @@ class Writer:
             "message.max.bytes": MOST_BYTES,
             # Success is the rule and needs no callback.
             "delivery.report.only.error": True,
+            # The broker ends a transaction behind our back, and for some milliseconds refuses the
+            # next one; at the default of 100 ms that would be most of a small batch's time.
+            "retry.backoff.ms": 10,
+            # Forgetting brokers that are all down hangs a transaction (librdkafka issue 5511).
+            "metadata.recovery.strategy": "none",
             "on_delivery": self._on_failure,
         }
         if transactional_id is not None:
             own["transactional.id"] = transactional_id
-        self._connection = Connection()
+        self._connection = connection or Connection()
         self._config = client_config(settings, own, self._connection)
         self._transaction_timeout = (
             float(settings.client.get("transaction.timeout.ms", 60_000)) / 1000
         )
         self._began_at = 0.0
-        self._timed_out = False
+        self._unusable = False
         self._producer = self._start()
 
     def _start(self) -> Producer:
@@ -181,25 +190,44 @@ class Writer:
             # With no valid offset the broker would commit the outputs alone, silently.
             if not any(place.offset >= 0 for place in places):
                 raise BrokerError("a transaction needs at least one offset to commit")
-            self._in_time(
-                lambda: self._producer.send_offsets_to_transaction(places, group_metadata, _SLICE),
-                "adding offsets to the transaction",
-            )
+            self._add_offsets(places, group_metadata)
         self._in_time(lambda: self._producer.commit_transaction(_SLICE), "committing")
         self._connection.on_progress()
 
+    def _add_offsets(self, places: list[TopicPartition], group_metadata: object) -> None:
+        """The one call of a transaction that may hang, whatever its timeout.
+
+        See librdkafka's issues 5456 and 5511: it waits for a coordinator that has left the
+        cluster. The client that hangs is replaced, and the broker fences it.
+        """
+        doing = "adding offsets to the transaction"
+        add = self._producer.send_offsets_to_transaction
+        deadline = time.monotonic() + _HANGS
+
+        def check() -> None:
+            self._producer.poll(0)
+            self._raise_if_given_up(doing)
+            if time.monotonic() > deadline:
+                self._unusable = True
+                raise AbortableError(f"{doing} failed: no answer in {_HANGS:g} s")
+
+        self._in_time(
+            lambda: call_guarded(lambda: add(places, group_metadata, _SLICE), check, _SLICE), doing
+        )
+
     def abort(self) -> None:
         """Throw away what was sent since `begin`."""
-        try:
-            self._in_time(lambda: self._producer.abort_transaction(_SLICE), "aborting")
-        except AbortableError:
-            if not self._timed_out:
-                raise
-        if self._timed_out:
-            # The broker has aborted it already, and takes no more from this client.
+        if not self._unusable:
+            try:
+                self._in_time(lambda: self._producer.abort_transaction(_SLICE), "aborting")
+            except AbortableError:
+                if not self._unusable:
+                    raise
+        if self._unusable:
+            # Taking the identity anew aborts the transaction too.
             self._producer = self._start()
             self.init_transactions()
-            self._timed_out = False
+            self._unusable = False
         self._failure = None
 
     def _in_time(self, call: Callable[[], None], doing: str) -> None:
@@ -213,7 +241,7 @@ class Writer:
         except FencedError as error:
             if time.monotonic() - self._began_at < self._transaction_timeout:
                 raise
-            self._timed_out = True
+            self._unusable = True
             raise AbortableError(f"{doing} failed: the transaction timed out") from error
 
     def _retrying(self, call: Callable[[], None], doing: str) -> None:
@@ -225,6 +253,7 @@ class Writer:
                 fault = error.args[0]
                 if fault.fatal() or not fault.retriable():
                     raise to_error(fault, doing) from error
+                self._producer.poll(0)  # hear that the brokers are gone, and say so
                 self._raise_if_given_up(doing)
 
     def _raise_if_given_up(self, doing: str) -> None:
