@@ -18,10 +18,17 @@ from builders import write_csv
 from churnstream.config import KafkaSettings
 from churnstream.dataset import Dataset, open_dataset
 from churnstream.decoding import decode_event
-from churnstream.errors import BrokerError, CheckpointError, DataError
+from churnstream.errors import (
+    AbortableError,
+    BrokerError,
+    CheckpointError,
+    DataError,
+    FencedError,
+)
 from churnstream.messages import CustomerEvent
 from churnstream.streaming import producer
 from churnstream.streaming.checkpoint import FileSink, Source, TransactionSink
+from churnstream.streaming.kafka.client import TopicPartition
 from churnstream.streaming.kafka.writer import Record
 from churnstream.streaming.producer import BatchResult, produce_batch, produce_streaming
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
@@ -365,13 +372,48 @@ def test_rows_and_place_are_one_transaction() -> None:
     assert writer.sent["places"] == [{"key": SOURCE.key.encode(), "value": b"2"}]
 
 
-def test_starting_over_fences_the_predecessor_too() -> None:
+def test_starting_over_fences_the_predecessor_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a predecessor has open is ended before anything is sent."""
     writer = FakeWriter()
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+    monkeypatch.setattr(sink, "_read", lambda: 5)
 
     assert sink.start(resume=False) == 0
     assert writer.journal == [("init_transactions",)]
+
+
+class OnceAborted(FakeWriter):
+    """Its first transaction fails."""
+
+    def commit(
+        self, places: list[TopicPartition] | None = None, group_metadata: object = None
+    ) -> None:
+        """See `Writer`."""
+        super().commit(places, group_metadata)
+        if ("abort",) not in self.journal:
+            raise AbortableError("timed out")
+
+
+def test_a_transaction_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that was away costs the batch nothing but time."""
+    writer = OnceAborted()
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+    monkeypatch.setattr(sink, "_read", lambda: 0)
+
+    sink.publish(ROWS, 2)
+
+    names = [entry[0] for entry in writer.journal]
+    once = ["begin", "send", "send", "commit_transaction"]
+    assert names == [*once, "abort", *once]
+
+
+def test_who_slept_while_another_took_over_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the place has moved meanwhile, another process has sent these rows."""
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")
+    monkeypatch.setattr(sink, "_read", lambda: 2)
+
+    with pytest.raises(FencedError, match="another process"):
+        sink.publish(ROWS, 2)
 
 
 # ---- streaming: the rate ----

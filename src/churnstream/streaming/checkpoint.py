@@ -1,18 +1,23 @@
 """The batch producer's place in its file, kept together with the rows it speaks of."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
+import structlog
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import CheckpointError
+from churnstream.errors import AbortableError, CheckpointError, FencedError
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
 
+log = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps failing
 _Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -120,19 +125,40 @@ class TransactionSink:
     ) -> None:
         self._settings, self._admin, self._writer = settings, admin, writer
         self._source, self._topic = source, topic
+        self._kept = 0  # the place as the topic has it
 
     def start(self, *, resume: bool) -> int:
         """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""
         self._writer.init_transactions()
-        return self._read() if resume else 0
+        self._kept = self._read()
+        return self._kept if resume else 0
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
-        """See `Sink`."""
+        """See `Sink`. A transaction that failed is repeated, ever more slowly."""
+        failures = 0
+        while not self._try(records, rows):
+            self._check_place()
+            failures += 1
+            time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**failures))
+
+    def _try(self, records: Sequence[Record], rows: int) -> bool:
         place: Record = {"key": self._source.key.encode(), "value": str(rows).encode()}
-        self._writer.begin()
-        self._writer.send(self._source.topic, records)
-        self._writer.send(self._topic, [place])
-        self._writer.commit()
+        try:
+            self._writer.begin()
+            self._writer.send(self._source.topic, records)
+            self._writer.send(self._topic, [place])
+            self._writer.commit()
+        except AbortableError as error:
+            log.warning("batch_rolled_back", rows=len(records), error=str(error))
+            self._writer.abort()
+            return False
+        self._kept = rows
+        return True
+
+    def _check_place(self) -> None:
+        """Whoever slept for too long may have been replaced, and must not repeat its rows."""
+        if self._read() != self._kept:
+            raise FencedError("another process has sent more rows of this file; this one ends")
 
     def _read(self) -> int:
         rows = 0

@@ -82,13 +82,16 @@ class Writer:
             "metadata.recovery.strategy": "none",
             "on_delivery": self._on_failure,
         }
-        if transactional_id is not None:
+        if transactional_id is None:
+            # Wait for a broker as long as it takes: a record is never dropped for its age.
+            own["message.timeout.ms"] = 0
+        else:
             own["transactional.id"] = transactional_id
+            # What a process that died left open holds back its partitions' readers for so long.
+            own["transaction.timeout.ms"] = 20_000
         self._connection = connection or Connection()
         self._config = client_config(settings, own, self._connection)
-        self._transaction_timeout = (
-            float(settings.client.get("transaction.timeout.ms", 60_000)) / 1000
-        )
+        self._transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
         self._began_at = 0.0
         self._unusable = False
         self._producer = self._start()
