@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -30,15 +30,22 @@ from churnstream.streaming.kafka.scan import Scan
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
 _SLICE = 2.0  # seconds that connecting may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
-# A cluster that has just started moves its coordinators about for a second.
-_COORDINATOR_MOVES = {
+# A cluster that has just started, or lost a broker, moves things about for a second.
+_MOVES = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
 }
 _BROKER_DEFAULT_BYTES = 1024 * 1024
 
@@ -117,17 +124,9 @@ class Admin:
         return sorted(found.partitions)
 
     def _place(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
-        deadline = time.monotonic() + _TIMEOUT
         member = Consumer(client_config(self._settings, {"group.id": group}))  # never joins
         try:
-            while True:
-                try:
-                    return member.committed(places, timeout=_TIMEOUT)
-                except KafkaException as error:
-                    moves = error.args[0].code() in _COORDINATOR_MOVES
-                    if not moves or time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.1)
+            return _patiently(lambda: member.committed(places, timeout=_TIMEOUT))
         finally:
             member.close()
 
@@ -191,11 +190,15 @@ class Admin:
 
     def _list_offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         request = {TopicPartition(topic, p): spec for p in self.partitions(topic)}
-        with translated(f"reading the offsets of {topic}"):
+
+        def ask() -> dict[int, int]:
             answers = self._client.list_offsets(
                 request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
+
+        with translated(f"reading the offsets of {topic}"):
+            return _patiently(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
         """The embedded broker reports the base of the last batch + 1: read on from there."""
@@ -218,3 +221,15 @@ class Admin:
             answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
             entry = answers[resource].result().get("max.message.bytes")
             return int(entry.value) if entry else _BROKER_DEFAULT_BYTES
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask again while the cluster is moving what the question is about."""
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVES or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
