@@ -81,6 +81,8 @@ def client_config(
     return {
         "bootstrap.servers": settings.brokers,
         "client.id": "churnstream",
+        # Back at work soon after a broker is; the client's own limit is 10 s.
+        "reconnect.backoff.max.ms": 2000,
         "logger": _client_log,
         "error_cb": (connection or Connection()).on_error,
         **own,
