@@ -5,7 +5,7 @@ Each keeps what it was asked to do, so that a test can compare it with what it e
 share a `journal` note their calls in one list, which then holds the order of all of them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
 from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent, ReasonGiven, Rejection
+from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
@@ -34,7 +34,7 @@ class FakeScorer:
         self._decode = EventDecoder({"Contract": ("Month-to-month", "One year", "Two year")})
 
     @property
-    def decode(self) -> Callable[[bytes | None, bytes | None], CustomerEvent | Rejection]:
+    def decode(self) -> EventDecoder:
         return self._decode
 
     def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:

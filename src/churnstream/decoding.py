@@ -3,15 +3,22 @@
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from math import isfinite
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
 
 import msgspec
+import numpy as np
 
 from churnstream.messages import CustomerEvent, Reason, Rejection, quote
 
+T = TypeVar("T")
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ID, _LABEL, _MOMENT = map(attrgetter, ("customerID", "Churn", "event_ts"))
+_COLON = ord(":")
 # Of an event without label: one a field, and two in the timestamp.
 _COLONS = len(CustomerEvent.__struct_fields__) - 1 + 2
 
@@ -40,7 +47,7 @@ class EventDecoder:
             return Rejection("empty", "value", f"{problem}; expected a customer as JSON")
         try:
             event = self._decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except _UNDECODABLE as error:
             return _explain(value, error, self._categories)
         if event.customerID.encode("utf-8", "surrogatepass") != key:
             return _key_rejection(key, event.customerID)
@@ -53,6 +60,57 @@ class EventDecoder:
         if type(event.TotalCharges) is float and event.event_ts.tzinfo is UTC:
             return event
         return _normalise(event)
+
+    def batch(
+        self, values: Sequence[bytes | None], keys: Sequence[bytes | None]
+    ) -> list[CustomerEvent | Rejection]:
+        """The same for many records, in their order.
+
+        Looking at each record costs more than decoding it, so what can be seen of all at once is.
+        Where something is unusual, however harmless, they are looked at one by one.
+
+        Args:
+            values: The records' values, (n,).
+            keys: The records' keys, (n,).
+        """
+        decode, found, odd = self._decode, list[Any](), list[int]()
+        for value in values:
+            try:
+                found.append(decode(value or b""))
+            except _UNDECODABLE:
+                odd.append(len(found))
+                found.append(None)
+        if not _are_usual(_without(found, odd), _without(values, odd), _without(keys, odd)):
+            return [self(value, key) for value, key in zip(values, keys, strict=True)]
+        return [
+            event if event is not None and type(event.TotalCharges) is float else self(value, key)
+            for event, value, key in zip(found, values, keys, strict=True)
+        ]
+
+
+def _without(items: Sequence[T], odd: Sequence[int]) -> Sequence[T]:
+    left = set(range(len(items))).difference(odd) if odd else None
+    return items if left is None else [items[i] for i in sorted(left)]
+
+
+def _are_usual(
+    events: Sequence[CustomerEvent], values: Sequence[bytes | None], keys: Sequence[bytes | None]
+) -> bool:
+    """Whether records that decode need no second look: see `EventDecoder.__call__`.
+
+    Each has at least the colons of its fields, so the right sum is the right number in each.
+    """
+    text = b"".join(values)  # type: ignore[arg-type]
+    if b"\\" in text or None in keys:
+        return False
+    colons = int(np.count_nonzero(np.frombuffer(text, np.uint8) == _COLON))
+    labels = len(events) - list(map(_LABEL, events)).count(None)
+    return (
+        colons == _COLONS * len(events) + labels
+        and {moment.tzinfo for moment in map(_MOMENT, events)} <= {UTC}
+        # No text holds a line break, which JSON writes with a backslash.
+        and "\n".join(map(_ID, events)).encode() == b"\n".join(keys)  # type: ignore[arg-type]
+    )
 
 
 def _restricted(categories: Mapping[str, tuple[str, ...]]) -> type[CustomerEvent]:

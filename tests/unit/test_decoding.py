@@ -542,3 +542,40 @@ def test_the_words_of_a_category_do_not_change_the_reason(
 
     assert (found.reason, found.field) == ("unknown_category", field)
     assert quote(value) in found.detail
+
+
+# ---- many at once ----
+
+ODD: list[tuple[bytes | None, bytes | None]] = [
+    (None, KEY),
+    (b"", KEY),
+    (b"broken", KEY),
+    (b"\xff", KEY),
+    (event_json(), None),
+    (event_json(), b"another"),
+    (event_json(customerID="a\nb"), b"a\nb"),
+    (event_json(), KEY + b"\n"),
+    (event_json(extra="a:b"), KEY),
+    (event_json()[:-1] + b', "gender": "Male"}', KEY),
+    (event_json(tenure=0, TotalCharges=" "), KEY),
+    (event_json(TotalCharges=" "), KEY),
+    (event_json(TotalCharges="12.5"), KEY),
+    (event_json(event_ts="2026-01-31T12:00:00+01:00"), KEY),
+    (event_json(Contract="Weekly"), KEY),
+]
+USUAL = [(event_json(), KEY), (event_json(Churn="Yes"), KEY), (event_json(customerID="7"), b"7")]
+
+
+@FAST
+@given(st.lists(st.sampled_from(USUAL) | st.sampled_from(USUAL) | st.sampled_from(ODD), max_size=8))
+@example([])
+@example([(event_json(), b"7"), (event_json(customerID="7"), KEY)])
+def test_a_batch_decodes_as_its_records_do(
+    records: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    """Looking at many records at once finds just what looking at each of them finds."""
+    decoder = EventDecoder({"Contract": ("Month-to-month", "One year", "Two year")})
+
+    found = decoder.batch([value for value, _ in records], [key for _, key in records])
+
+    assert found == [decoder(value, key) for value, key in records]

@@ -1,6 +1,6 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.decoding import EventDecoder
 from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, Rejection, encode
 from churnstream.streaming.dead_letters import describe, to_record
 from churnstream.streaming.kafka.client import Message
@@ -31,8 +32,8 @@ class Scorer(Protocol):
         ...
 
     @property
-    def decode(self) -> Callable[[bytes | None, bytes | None], CustomerEvent | Rejection]:
-        """Turns a record's value and key into an event that it can score, or refuses it."""
+    def decode(self) -> EventDecoder:
+        """Turns values and keys of records into events that it can score, or refuses them."""
         ...
 
     def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
@@ -152,8 +153,8 @@ def _decode(
     polled: Polled, scorer: Scorer
 ) -> tuple[Polled, list[CustomerEvent], list[Message], list[Rejection]]:
     """Good records with their events, and refused ones with the reasons."""
-    decode = scorer.decode
-    decoded: list[Any] = [decode(record.value(), record.key()) for record in polled.records]
+    values = [record.value() for record in polled.records]
+    decoded: list[Any] = scorer.decode.batch(values, [record.key() for record in polled.records])
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
     if not bad:
         return polled, decoded, [], []
