@@ -144,7 +144,7 @@ def consume(settings: Settings) -> None:
     stop = Stop()
     stop.listen()  # before the imports that take seconds
 
-    from churnstream.model.manifest import load
+    from churnstream.model.source import load
     from churnstream.streaming.kafka.admin import Admin
 
     admin = Admin(settings.kafka, stop.requested)
