@@ -126,6 +126,14 @@ class ModelSettings(Section):
         min_length=1,
         description="folder of the saved model, or models:/NAME@ALIAS in MLflow's registry",
     )
+    refresh: float = Field(
+        30.0, gt=0, description="consumer: seconds between two looks for another model there"
+    )
+    challenger: str | None = Field(
+        None,
+        min_length=1,
+        description="consumer: a second model for the same events, of which nothing is published",
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="training: split and folds")
     threshold: Literal["profit", "f1"] | float = Field(
         "profit", description="training: what the threshold maximises, profit or f1; or a number"

@@ -122,11 +122,12 @@ def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
 
 def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.flow import consume_batch, finish_batch
-    from churnstream.model.source import load
+    from churnstream.cli.scoring import Models
     from churnstream.streaming.stop import Stop
 
     stop = Stop()
-    summary = consume_batch(settings, admin, load(settings.model.path), stop)
+    with Models(settings) as models:
+        summary = consume_batch(settings, admin, models, stop)
     _say(f"{summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
     finish_batch(summary, settings)

@@ -60,6 +60,7 @@ class Batch(msgspec.Struct, frozen=True):
         dead_letters: One record for each of `rejected`.
         places: Last offset + 1 of each partition, refused records included.
         scored_at: The processing time that its predictions carry.
+        scorer: The model that scored all of them.
     """
 
     events: list[CustomerEvent]
@@ -72,6 +73,7 @@ class Batch(msgspec.Struct, frozen=True):
     dead_letters: list[FullRecord]
     places: dict[int, int]
     scored_at: datetime
+    scorer: Scorer
 
     def __len__(self) -> int:
         return len(self.events) + len(self.rejected)
@@ -145,6 +147,7 @@ def score_batch(
         ],
         places=polled.places,
         scored_at=now,
+        scorer=scorer,
     )
 
 

@@ -1,0 +1,101 @@
+"""A model that is replaced while events flow, and one in the shadow."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from churnstream.messages import Prediction
+from churnstream.model.manifest import MANIFEST_NAME
+from integration.flow import Flow, churnstream, until
+
+EVENTS = 3000
+SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)
+
+
+@pytest.fixture
+def folder(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the model, to be replaced."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def replace(folder: Path, seed: int) -> None:
+    """Train another model into the folder."""
+    ran = churnstream("train", "--model", folder, "--seed", seed)
+    assert ran.code == 0, ran.err
+
+
+def by_partition(predictions: list[Prediction]) -> list[list[Prediction]]:
+    """The predictions of each partition, in the order of their events."""
+    found: dict[int, list[Prediction]] = {}
+    for prediction in sorted(predictions, key=lambda p: p.source_offset):
+        found.setdefault(prediction.source_partition, []).append(prediction)
+    return list(found.values())
+
+
+def test_swap_while_events_flow(flow: Flow, folder: Path) -> None:
+    """Two swaps and a broken model between: each event once, versions in order, batches whole."""
+    flags = ("--events-per-sec", 300, "--max-events", EVENTS)
+    with (
+        flow.process("consume", "--model", folder, *SWAPPING) as consumer,
+        flow.process("produce", *flags) as producer,
+    ):
+        until(lambda: len(flow.predictions()) > 0)
+        replace(folder, seed=1)
+        until(lambda: consumer.err.count("model_swapped") == 1)
+        manifest = (folder / MANIFEST_NAME).read_text()
+        broken = re.sub(r'("probability": )0\.', r"\g<1>1.", manifest, count=1)
+        assert broken != manifest
+        (folder / MANIFEST_NAME).write_text(broken.replace('"version": "2', '"version": "broken-2'))
+        until(lambda: consumer.says("model_refused"))
+        replace(folder, seed=2)
+        until(lambda: consumer.err.count("model_swapped") == 2)
+        assert producer.wait() == 0
+        until(lambda: len(flow.predictions()) >= EVENTS)
+        consumer.popen.terminate()
+        assert consumer.wait() == 0
+        log = consumer.err
+
+    assert log.count("model_refused") == 1
+    versions = re.findall(r"(?:model_loaded|model_swapped).* version=(\S+)", log)
+    predictions = flow.predictions()
+    assert flow.outcomes() == dict.fromkeys(flow.outcomes(), 1)
+    assert len(predictions) == EVENTS
+    assert {p.model_version for p in predictions} == set(versions)
+    for partition in by_partition(predictions):
+        order = [versions.index(p.model_version) for p in partition]
+        assert order == sorted(order)
+    batches: dict[object, set[str]] = {}
+    for prediction in predictions:
+        batches.setdefault(prediction.processed_ts, set()).add(prediction.model_version)
+    assert {len(found) for found in batches.values()} == {1}
+    assert flow.run("audit").code == 0
+
+
+def test_challenger(flow: Flow, folder: Path) -> None:
+    """The summary compares the two models; nothing of the second one is in the topic."""
+    replace(folder, seed=1)
+    ran = flow.run("produce --mode batch")
+    assert ran.code == 0, ran.err
+    summary = flow.consume("--challenger", folder)
+
+    (found,) = summary.challengers
+    assert found.champion == summary.model_version
+    assert (found.events, found.not_scored) == (summary.scored, 0)
+    assert found.agreement is not None
+    assert 0.9 < found.agreement < 1
+    assert found.mean_difference is not None
+    assert 0 < abs(found.mean_difference) < 0.05
+    assert sum(found.challenger_scores) == summary.scored
+    assert {p.model_version for p in flow.predictions()} == {found.champion}
+
+
+def test_a_challenger_in_a_stream(flow: Flow, folder: Path) -> None:
+    """A consumer that is stopped says how the two models compare."""
+    with flow.process("consume", "--challenger", folder, *SWAPPING) as consumer:
+        assert flow.run("produce --events-per-sec 1000 --max-events 50").code == 0
+        until(lambda: len(flow.predictions()) == 50)
+        consumer.popen.terminate()
+        assert consumer.wait() == 0
+    assert " on 50 events: 100.0% predicted alike, probability +0.0000" in consumer.out
