@@ -12,6 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before anything imports it
+
 _STARTS_WITHIN = 120.0  # seconds: it sets up its tables first
 
 
