@@ -127,7 +127,10 @@ class ModelSettings(Section):
         description="folder of the saved model, or models:/NAME@ALIAS in MLflow's registry",
     )
     refresh: float = Field(
-        30.0, gt=0, description="consumer: seconds between two looks for another model there"
+        30.0,
+        gt=0,
+        le=86_400,
+        description="consumer: seconds between two looks for another model there",
     )
     challenger: str | None = Field(
         None,

@@ -1,6 +1,7 @@
 """Trainings in a real MLflow server: runs, versions, the champion, and loading them again."""
 
 import json
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -155,6 +156,15 @@ def test_what_is_not_there(client: mlflow.MlflowClient) -> None:
     with pytest.raises(RegistryError, match=r"^MLflow: "):
         Registered(f"models:/{NAME}/99").load("99")
     assert [version.version for version in client.search_model_versions()] == ["1"]
+
+
+def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command ends with one line, and does not try for minutes."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    begin = time.monotonic()
+    ran = churnstream("predict", "{}", "--model", AT_CHAMPION)
+    assert (ran.code, ran.error[:8]) == (1, "MLflow: ")
+    assert time.monotonic() - begin < 60
 
 
 def test_the_comparison_is_logged(

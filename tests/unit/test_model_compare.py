@@ -146,6 +146,22 @@ def test_pictures_need_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main(["train", "--compare"], standalone_mode=False)
 
 
+@pytest.mark.parametrize(
+    "flags",
+    ["--promote never", "--report page.md", "--compare --mlflow --promote always"],
+)
+def test_flags_that_would_do_nothing_are_wrong_use(flags: str) -> None:
+    """What belongs to another kind of training ends the command before it trains."""
+    with pytest.raises(ConfigurationError, match=r"^--(promote|report) goes with --"):
+        cli.main(["train", *flags.split()], standalone_mode=False)
+
+
+def test_a_model_is_trained_into_a_folder() -> None:
+    """An address of the registry is no place to save to."""
+    with pytest.raises(ConfigurationError, match=r"^models:/a@b: a model is trained into a folder"):
+        cli.main(["train", "--model", "models:/a@b"], standalone_mode=False)
+
+
 def test_the_command_writes_page_figures_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from churnstream.model.tracking import Promote
     from churnstream.model.train import TrainedModel
 
+_REPORT = Path("reports/model.md")
+
 
 @click.command()
 @options.dataset
@@ -57,22 +59,23 @@ if TYPE_CHECKING:
 @click.option(
     "--promote",
     type=click.Choice(["always", "better", "never"]),
-    default="better",
-    show_default=True,
-    help="With MLflow: when the new model becomes the champion; better: if it is not worse.",
+    help="With --mlflow: when it becomes the champion; better: if it is not worse [better].",
 )
 @click.option("--compare", "comparing", is_flag=True, help="Compare kinds of models; save none.")
 @click.option(
     "--report",
     type=options.ANY_PATH,
-    default=Path("reports/model.md"),
-    show_default=True,
-    help="With --compare: page for the figures; pictures and JSON in the folder of its name.",
+    help="With --compare: page for the figures; pictures and JSON in the folder of its name "
+    "[reports/model.md].",
 )
 @click.option("--json", "as_json", is_flag=True, help="The manifest, or the comparison, as JSON.")
 @options.with_settings
 def train(
-    settings: Settings, promote: Promote, comparing: bool, report: Path, as_json: bool
+    settings: Settings,
+    promote: Promote | None,
+    comparing: bool,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     """Train on labelled customers, measure, and save the model.
 
@@ -82,12 +85,16 @@ def train(
               churnstream train --mlflow --promote never
               churnstream train --compare
     """
+    if promote and (comparing or not settings.model.mlflow):
+        raise ConfigurationError("--promote goes with --mlflow, and not with --compare")
+    if report and not comparing:
+        raise ConfigurationError("--report goes with --compare")
     if settings.model.mlflow:
         from churnstream.model.registry import require
 
         require()
     if comparing:
-        _compare(settings, report, as_json)
+        _compare(settings, report or _REPORT, as_json)
         return
     trained, manifest = _train(settings)
     if as_json:
@@ -95,7 +102,7 @@ def train(
     else:
         figures.show_model(manifest, Path(settings.model.path))
     if settings.model.mlflow:
-        _register(settings, trained, manifest, promote)
+        _register(settings, trained, manifest, promote or "better")
 
 
 def train_and_save(settings: Settings) -> Manifest:

@@ -23,6 +23,7 @@ from churnstream.model.scorer import Model
 SCHEME = "models:/"
 FOLDER = "churnstream"  # of our own files, within a version
 DIGEST_TAG = "churnstream.sha256"  # of a version: what its manifest must say as well
+_RETRIES = 2  # some ten seconds; by default MLflow tries for minutes before it says a word
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
@@ -102,7 +103,10 @@ def store() -> Iterator[Any]:
     # Standard output is for results, and a consumer looks into the registry from a thread.
     variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    if not variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.is_set():
+        variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(_RETRIES)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # a warning for each retry
     try:
         yield mlflow
     except MlflowException as error:
