@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from churnstream.cli.flow import consume_batch
+from churnstream.cli.scoring import Models
 from churnstream.messages import Prediction
 from churnstream.model.manifest import MANIFEST_NAME
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.scoring import Batch
+from churnstream.streaming.stop import Stop
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)
@@ -74,6 +79,38 @@ def test_swap_while_events_flow(flow: Flow, folder: Path) -> None:
         batches.setdefault(prediction.processed_ts, set()).add(prediction.model_version)
     assert {len(found) for found in batches.values()} == {1}
     assert flow.run("audit").code == 0
+
+
+class Promoting(Models):
+    """Another model is in the folder, and looked at, once the first batch is committed."""
+
+    folder: Path
+
+    def shadow(self, batch: Batch) -> None:
+        """Tell of the batch as usual, and promote."""
+        super().shadow(batch)
+        if not self.champion.swaps:
+            replace(self.folder, seed=1)
+            self.champion.look()
+
+
+def test_summary_of_two_models(flow: Flow, folder: Path) -> None:
+    """A summary names both models in their order, and no threshold: each has its own."""
+    assert flow.run("produce --mode batch").code == 0
+    consumer = flow.settings.consumer.model_copy(update={"batch_size": 1000})
+    own = flow.settings.model.model_copy(update={"path": str(folder), "refresh": 3600})
+    settings = flow.settings.model_copy(update={"model": own, "consumer": consumer})
+    with Promoting(settings) as models:
+        models.folder = folder
+        first = models.champion.current().version
+        summary = consume_batch(settings, Admin(settings.kafka), models, Stop())
+        second = models.champion.current().version
+
+    assert (summary.model_version, summary.threshold) == (f"{first}, {second}", None)
+    assert (summary.scored, models.champion.swaps) == (7043, 1)
+    said = [p.prediction for p in flow.predictions()]
+    assert said.count("Yes") == summary.predicted_churners
+    assert versions_in(flow) == {first, second}
 
 
 def test_challenger(flow: Flow, folder: Path) -> None:
