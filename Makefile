@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka chaos
+.PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -49,8 +49,18 @@ kafka-status: $(INSTALLED)  ## say what runs
 test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start and stop
 	$(BIN)/pytest tests/kafka
 
+MLFLOW := $(VENV)-mlflow
+$(MLFLOW)/.installed: requirements/mlflow.lock pyproject.toml
+	$(PYTHON) -m venv $(MLFLOW)
+	$(MLFLOW)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/mlflow.lock
+	$(MLFLOW)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-mlflow: $(MLFLOW)/.installed  ## tests against a real MLflow server, which they start and stop
+	$(MLFLOW)/bin/pytest tests/registry
+
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
 	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,7 +1,27 @@
-"""What holds for every test."""
+"""What holds for every test, and the bundled customers."""
 
+from datetime import UTC, datetime
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from churnstream.dataset import open_dataset
+from churnstream.encoding import decode_rows
+from churnstream.messages import CustomerEvent
 
 # A busy machine is no fault of the code under test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def customers() -> list[CustomerEvent]:
+    """All bundled customers, with their labels."""
+    rows = [
+        row
+        for batch in open_dataset(None).batches(10_000)
+        for row in decode_rows(batch, datetime(2026, 1, 31, tzinfo=UTC))
+    ]
+    events = [row for row in rows if isinstance(row, CustomerEvent)]
+    assert len(events) == len(rows)
+    return events

@@ -7,5 +7,11 @@ compile() {
         --no-emit-index-url --no-header --no-annotate "$@"
 }
 compile pyproject.toml --group build --output-file requirements/base.lock
-compile pyproject.toml --group dev --constraints requirements/base.lock \
+compile pyproject.toml --extra plots --group dev --constraints requirements/base.lock \
     --output-file requirements/dev.lock
+# MLflow allows only an older pyarrow; all else is what the tests run with.
+others=$(mktemp)
+trap 'rm -f "$others"' EXIT
+sed -n 's/ *\\$//; /^pyarrow==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
+compile pyproject.toml --extra mlflow --group test --constraints "$others" \
+    --output-file requirements/mlflow.lock

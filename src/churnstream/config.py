@@ -121,7 +121,22 @@ class ConsumerSettings(Section):
 class ModelSettings(Section):
     """The model that scores."""
 
-    path: Path = Field(Path("models/telco-churn"), description="folder of the saved model")
+    path: str = Field(
+        "models/telco-churn",
+        min_length=1,
+        description="folder of the saved model, or models:/NAME@ALIAS in MLflow's registry",
+    )
+    refresh: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="consumer: seconds between two looks for another model there",
+    )
+    challenger: str | None = Field(
+        None,
+        min_length=1,
+        description="consumer: a second model for the same events, of which nothing is published",
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="training: split and folds")
     threshold: Literal["profit", "f1"] | float = Field(
         "profit", description="training: what the threshold maximises, profit or f1; or a number"
@@ -137,6 +152,9 @@ class ModelSettings(Section):
     )
     months_kept: float = Field(
         12.0, ge=0, le=1200, description="training: months of revenue from each who is kept"
+    )
+    mlflow: bool = Field(
+        False, description="training: log to MLflow (MLFLOW_TRACKING_URI, or the file mlflow.db)"
     )
 
     @field_validator("threshold", mode="before")

@@ -4,6 +4,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── ConfigurationError      wrong use or wrong settings: exit 2
 ├── DataError               a file of customers cannot be used
 ├── ModelError              a model cannot be loaded, trusted or used
+│   └── RegistryError            MLflow refused or could not be reached
 ├── BrokerError             the broker refused or could not be reached
 │   ├── BrokerUnreachableError   nobody answered in time
 │   ├── TopicMissingError        a topic that must exist does not
@@ -34,6 +35,10 @@ class DataError(ChurnstreamError):
 
 class ModelError(ChurnstreamError):
     """A model cannot be loaded, trusted or used."""
+
+
+class RegistryError(ModelError):
+    """MLflow refused, or could not be reached; says nothing of the model itself."""
 
 
 class BrokerError(ChurnstreamError):

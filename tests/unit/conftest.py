@@ -1,26 +1,10 @@
-"""The bundled customers, and a model trained on them once for all tests."""
+"""A model trained on the bundled customers once for all tests."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from churnstream.dataset import open_dataset
-from churnstream.encoding import decode_rows
 from churnstream.messages import CustomerEvent
-
-
-@pytest.fixture(scope="session")
-def customers() -> list[CustomerEvent]:
-    """All bundled customers, with their labels."""
-    rows = [
-        row
-        for batch in open_dataset(None).batches(10_000)
-        for row in decode_rows(batch, datetime(2026, 1, 31, tzinfo=UTC))
-    ]
-    events = [row for row in rows if isinstance(row, CustomerEvent)]
-    assert len(events) == len(rows)
-    return events
 
 
 @pytest.fixture(scope="session")

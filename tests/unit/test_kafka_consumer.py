@@ -270,7 +270,7 @@ class Setup:
         self.consumer = Consumer(
             self.reader,
             self.delivery,
-            FakeScorer(),
+            FakeScorer,
             window or Window(),
             group="group",
             batch_size=batch_size,

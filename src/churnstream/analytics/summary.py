@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.analytics.shadow import Shadow
 from churnstream.analytics.top_customers import TopCustomer, TopCustomers
 from churnstream.errors import ChurnstreamError
 from churnstream.messages import CustomerEvent, Rejection
@@ -81,9 +82,10 @@ class Summary(Figures, frozen=True, kw_only=True):
         duration_s: Seconds that the run took.
         events_per_sec: Messages read per second; None for a run that took no time.
         model_version: More than one, separated by commas, where the model was swapped.
-        threshold: The probability from which the model predicts "Yes"; None where predictions
-            were read back, which do not hold it.
+        threshold: The probability from which the model predicts "Yes"; None where several models
+            scored, and where predictions were read back, which do not hold it.
         generated_at: UTC.
+        challengers: What models in the shadow would have said.
     """
 
     messages_read: int
@@ -97,6 +99,7 @@ class Summary(Figures, frozen=True, kw_only=True):
     duration_s: float
     events_per_sec: float | None
     generated_at: datetime
+    challengers: tuple[Shadow, ...] = ()
 
 
 class SummaryBuilder:
@@ -153,7 +156,12 @@ class SummaryBuilder:
         self._add_offsets(partitions, offsets)
 
     def build(
-        self, *, model_versions: Sequence[str], threshold: float | None, duration_s: float
+        self,
+        *,
+        model_versions: Sequence[str],
+        threshold: float | None,
+        duration_s: float,
+        challengers: Sequence[Shadow] = (),
     ) -> Summary:
         """The summary of everything added so far.
 
@@ -161,6 +169,7 @@ class SummaryBuilder:
             model_versions: Of the models that scored, in order of their appearance.
             threshold: The probability from which they predict "Yes", where it is known.
             duration_s: Seconds that the run took.
+            challengers: What models in the shadow would have said.
         """
         whole = _figures(self._totals.sum(axis=1))
         dead_lettered = self._rejected.total()
@@ -178,6 +187,7 @@ class SummaryBuilder:
             duration_s=duration_s,
             events_per_sec=messages_read / duration_s if duration_s else None,
             generated_at=datetime.now(UTC),
+            challengers=tuple(challengers),
         )
 
     def _add_totals(

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from churnstream.analytics.shadow import in_words
 from churnstream.analytics.summary import Figures, Summary
 from churnstream.analytics.top_customers import TopCustomer
 
@@ -122,6 +123,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Dead letters", _dead_letters(summary)
     yield from _window(summary)
     yield "Model", summary.model_version
+    for shadow in summary.challengers:
+        yield "Challenger", in_words(shadow)
 
 
 def _dead_letters(summary: Summary) -> str:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from churnstream.cli import cluster, demo, flow, models, options, results, watch
+from churnstream.cli import cluster, demo, flow, models, options, results, training, watch
 from churnstream.errors import ChurnstreamError
 
 
@@ -33,7 +33,7 @@ for command in (
     demo.demo,
     cluster.broker,
     cluster.topics,
-    models.train,
+    training.train,
     models.predict,
     models.batch_predict,
     flow.produce,

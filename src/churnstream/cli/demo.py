@@ -77,7 +77,7 @@ def _say(what: str) -> None:
 
 
 def _train(settings: Settings) -> None:
-    from churnstream.cli.models import train_and_save
+    from churnstream.cli.training import train_and_save
 
     begin = time.monotonic()
     manifest = train_and_save(settings)
@@ -122,11 +122,12 @@ def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
 
 def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.flow import consume_batch, finish_batch
-    from churnstream.model.manifest import load
+    from churnstream.cli.scoring import Models
     from churnstream.streaming.stop import Stop
 
     stop = Stop()
-    summary = consume_batch(settings, admin, load(settings.model.path), stop)
+    with Models(settings) as models:
+        summary = consume_batch(settings, admin, models, stop)
     _say(f"{summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
     finish_batch(summary, settings)

@@ -58,4 +58,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         shown.add_column(name, justify="right")
     for row in rows:
         shown.add_row(*row)
-    Console().print(shown)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a pipe has no edge at which to cut cells
+    console.print(shown)

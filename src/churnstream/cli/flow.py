@@ -12,8 +12,8 @@ from churnstream.cli.progress import progress
 
 if TYPE_CHECKING:
     from churnstream.analytics.summary import Summary
+    from churnstream.cli.scoring import Models
     from churnstream.config import Settings
-    from churnstream.model.scorer import Model
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.producer import BatchResult
     from churnstream.streaming.scoring import Batch
@@ -125,6 +125,18 @@ def _batch_line(result: BatchResult, name: str, topic: str) -> str:
     "consumer.group_protocol", "--group-protocol", help="classic or consumer, KIP-848 [classic]."
 )
 @options.model
+@options.setting(
+    "model.refresh",
+    "--model-refresh",
+    type=float,
+    help="Seconds between two looks for another model there [30].",
+)
+@options.setting(
+    "model.challenger",
+    "--challenger",
+    metavar="FOLDER|models:/NAME@ALIAS",
+    help="Score with this model, too, and publish nothing of it.",
+)
 @options.summary
 @options.kafka
 @options.with_settings
@@ -132,35 +144,37 @@ def consume(settings: Settings) -> None:
     """Score events: predictions to one topic, refused records to another.
 
     Streaming scores until stopped. Batch scores a bounded window, then prints and writes the
-    summary.
+    summary. A model that is replaced meanwhile is taken into use between two batches.
 
     \b
     Examples: churnstream consume
               churnstream consume --mode batch --max-messages 1000
               churnstream consume --mode batch --to 2026-12-01T00:00:00Z
+              churnstream consume --model models:/telco-churn@champion
     """
     from churnstream.streaming.stop import Stop
 
     stop = Stop()
     stop.listen()  # before the imports that take seconds
 
-    from churnstream.model.manifest import load
+    from churnstream.cli.scoring import Models
     from churnstream.streaming.kafka.admin import Admin
 
     admin = Admin(settings.kafka, stop.requested)
-    model = load(settings.model.path)
-    if settings.consumer.mode == "streaming":
-        consume_streaming(settings, admin, model, stop)
-    else:
-        summary = consume_batch(settings, admin, model, stop)
-        finish_batch(summary, settings)
-        letters_hint(summary, settings)
+    with Models(settings) as models:
+        if settings.consumer.mode == "streaming":
+            consume_streaming(settings, admin, models, stop)
+            return
+        summary = consume_batch(settings, admin, models, stop)
+    finish_batch(summary, settings)
+    letters_hint(summary, settings)
 
 
-def consume_streaming(settings: Settings, admin: Admin, model: Model, stop: Stop) -> None:
+def consume_streaming(settings: Settings, admin: Admin, models: Models, stop: Stop) -> None:
     """Score until a stop is asked for."""
     import structlog
 
+    from churnstream.analytics.shadow import in_words
     from churnstream.streaming.consumer import connect
     from churnstream.streaming.window import Window
 
@@ -169,19 +183,28 @@ def consume_streaming(settings: Settings, admin: Admin, model: Model, stop: Stop
     def count(batch: Batch) -> None:
         counts["scored"] += len(batch.events)
         counts["dead_lettered"] += len(batch.rejected)
+        models.shadow(batch)
         show(sum(counts.values()))
 
     with progress("events scored") as show:
         consumer = connect(
-            settings, admin, model, window=Window(), starts={}, stop=stop, on_batch=count
+            settings,
+            admin,
+            models.champion.current,
+            window=Window(),
+            starts={},
+            stop=stop,
+            on_batch=count,
         )
         log = structlog.get_logger("churnstream.consumer")
-        log.info("consumer_started", model=model.version, topic=settings.topics.input)
+        log.info("consumer_started", topic=settings.topics.input)
         consumer.run(stop)
     click.echo(f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters")
+    for shadow in models.comparison():
+        click.echo(f"challenger {in_words(shadow)}")
 
 
-def consume_batch(settings: Settings, admin: Admin, model: Model, stop: Stop) -> Summary:
+def consume_batch(settings: Settings, admin: Admin, models: Models, stop: Stop) -> Summary:
     """Score a bounded window and sum it up."""
     from churnstream.analytics.summary import SummaryBuilder
     from churnstream.streaming.consumer import connect
@@ -200,25 +223,38 @@ def consume_batch(settings: Settings, admin: Admin, model: Model, stop: Stop) ->
     builder = SummaryBuilder(top_k=settings.summary.top_k)
     done = 0
     begin: datetime | None = None  # joining the group takes seconds that say nothing of the rate
+    thresholds: dict[str, float] = {}  # by version of the model, in order of appearance
 
     def add(batch: Batch) -> None:
         nonlocal done, begin
         begin = begin or batch.scored_at
-        says_yes = batch.probabilities >= model.threshold
+        threshold = thresholds[batch.scorer.version] = batch.scorer.threshold
+        says_yes = batch.probabilities >= threshold
         builder.add(batch.events, batch.probabilities, says_yes, batch.partitions, batch.offsets)
         builder.add_rejected(batch.rejections, *places_of(batch.rejected))
+        models.shadow(batch)
         done += len(batch)
         show(done)
 
     with progress("events scored", own.max_messages) as show:
         consumer = connect(
-            settings, admin, model, window=window, starts=starts, stop=stop, on_batch=add
+            settings,
+            admin,
+            models.champion.current,
+            window=window,
+            starts=starts,
+            stop=stop,
+            on_batch=add,
         )
         consumer.run(stop)
+    if not thresholds:
+        model = models.champion.current()
+        thresholds[model.version] = model.threshold
     return builder.build(
-        model_versions=[model.version],
-        threshold=model.threshold,
+        model_versions=list(thresholds),
+        threshold=next(iter(thresholds.values())) if len(thresholds) == 1 else None,
         duration_s=(datetime.now(UTC) - begin).total_seconds() if begin else 0.0,
+        challengers=models.comparison(),
     )
 
 

@@ -69,7 +69,10 @@ dataset = setting(
 )
 
 model = setting(
-    "model.path", "--model", type=ANY_PATH, help="Folder of the model [models/telco-churn]."
+    "model.path",
+    "--model",
+    metavar="FOLDER|models:/NAME@ALIAS",
+    help="The model: a folder, or an address in MLflow's registry [models/telco-churn].",
 )
 
 summary = _together(

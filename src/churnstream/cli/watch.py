@@ -58,7 +58,7 @@ def drift(settings: Settings, threshold: float, as_json: bool) -> None:
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
     """
     from churnstream.analytics.drift import drift as compare
-    from churnstream.model.manifest import load
+    from churnstream.model.source import load
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
 
@@ -139,7 +139,7 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     from functools import partial
 
     from churnstream.analytics.evaluation import Evaluator
-    from churnstream.model.manifest import load
+    from churnstream.model.source import load
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
 

@@ -132,6 +132,15 @@ def load(folder: Path) -> Model:
     return model
 
 
+def read(folder: Path) -> bytes:
+    """The manifest in a folder as it is.
+
+    Raises:
+        ModelError: There is none, or it cannot be read.
+    """
+    return _read(folder / MANIFEST_NAME, f"no model in {folder}; run: churnstream train")
+
+
 def _describe(model: TrainedModel, sha256: str) -> Manifest:
     now = datetime.now(UTC)
     return Manifest(
@@ -174,8 +183,7 @@ def _remove_old_pipelines(folder: Path) -> None:
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST_NAME
-    content = _read(path, f"no model in {folder}; run: churnstream train")
+    path, content = folder / MANIFEST_NAME, read(folder)
     try:
         found = msgspec.json.decode(content, type=_Format).format
         if found == FORMAT:
@@ -240,7 +248,9 @@ def _check_reference(model: Model, path: Path) -> None:
     reference = model.manifest.reference
     expected = np.array([row.probability for row in reference])
     try:
-        found = model.score([row.event for row in reference])
+        events = [row.event for row in reference]
+        found = model.score(events)
+        model.reasons(events, found, "all")
         off = float(np.max(np.abs(found - expected)))
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
         raise ModelError(f"{path} cannot score customers ({error}); {_TRAIN_AGAIN}") from error

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,14 @@ class Model:
         """
         means = self.manifest.background.mean_terms
         return Explainer(self._additive, means) if self._additive and means else None
+
+    def knows(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.bool_]:
+        """Which events this model can score, (n,): `decode` of another model may let more pass."""
+        known = self.manifest.schema.categories
+        fits = np.ones(len(events), dtype=np.bool_)
+        for name, values in known.items():
+            fits &= [value in values for value in map(attrgetter(name), events)]
+        return fits
 
     def score(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
         """Probabilities of churn, (n,), in the order of the events.

@@ -44,7 +44,7 @@ class Consumer:
     Args:
         reader: Where events come from.
         delivery: Where outcomes go to.
-        scorer: The model.
+        scorer: Asked for the model before each batch: all of a batch is by one model.
         window: How far to read.
         most_letter_bytes: The largest record that the dead-letter topic takes.
         explained: Which predictions get reasons.
@@ -56,7 +56,7 @@ class Consumer:
         self,
         reader: Reader,
         delivery: Delivery,
-        scorer: Scorer,
+        scorer: Callable[[], Scorer],
         window: Window,
         *,
         group: str,
@@ -119,7 +119,7 @@ class Consumer:
         inside = self._window.admit(polled)
         batch = score_batch(
             inside,
-            self._scorer,
+            self._scorer(),
             group=self._group,
             now=datetime.now(UTC),
             most_letter_bytes=self._most_letter_bytes,
@@ -195,7 +195,7 @@ def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int
 def connect(
     settings: Settings,
     admin: Admin,
-    scorer: Scorer,
+    scorer: Callable[[], Scorer],
     *,
     window: Window,
     starts: Mapping[int, int],

@@ -61,6 +61,7 @@ class Batch(msgspec.Struct, frozen=True):
         dead_letters: One record for each of `rejected`.
         places: Last offset + 1 of each partition, refused records included.
         scored_at: The processing time that its predictions carry.
+        scorer: The model that scored all of them.
     """
 
     events: list[CustomerEvent]
@@ -73,6 +74,7 @@ class Batch(msgspec.Struct, frozen=True):
     dead_letters: list[FullRecord]
     places: dict[int, int]
     scored_at: datetime
+    scorer: Scorer
 
     def __len__(self) -> int:
         return len(self.events) + len(self.rejected)
@@ -146,6 +148,7 @@ def score_batch(
         ],
         places=polled.places,
         scored_at=now,
+        scorer=scorer,
     )
 
 

@@ -1,0 +1,189 @@
+"""train: fit a model, or compare kinds of models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import figures, options
+from churnstream.cli.progress import progress
+from churnstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from churnstream.config import Settings
+    from churnstream.messages import CustomerEvent
+    from churnstream.model.manifest import Manifest
+    from churnstream.model.profit import Offer
+    from churnstream.model.tracking import Promote
+    from churnstream.model.train import TrainedModel
+
+_REPORT = Path("reports/model.md")
+
+
+@click.command()
+@options.dataset
+@options.model
+@options.setting("model.seed", "--seed", type=int, help="Split and folds [42].")
+@options.setting(
+    "model.threshold",
+    "--threshold",
+    metavar="profit|f1|NUMBER",
+    help="What the threshold maximises, or the threshold [profit].",
+)
+@options.setting(
+    "model.offer_cost",
+    "--offer-cost",
+    type=float,
+    help="Cost of an offer; by default what offers to everybody would bring in.",
+)
+@options.setting(
+    "model.offer_success_rate",
+    "--offer-success-rate",
+    type=float,
+    help="Share of the churners whom an offer keeps [0.3].",
+)
+@options.setting(
+    "model.months_kept",
+    "--months-kept",
+    type=float,
+    help="Months of revenue from each who is kept [12].",
+)
+@options.setting(
+    "model.mlflow",
+    "--mlflow/--no-mlflow",
+    help="Log to MLflow: the run, the model as a version, its plots.",
+)
+@click.option(
+    "--promote",
+    type=click.Choice(["always", "better", "never"]),
+    help="With --mlflow: when it becomes the champion; better: if it is not worse [better].",
+)
+@click.option("--compare", "comparing", is_flag=True, help="Compare kinds of models; save none.")
+@click.option(
+    "--report",
+    type=options.ANY_PATH,
+    help="With --compare: page for the figures; pictures and JSON in the folder of its name "
+    "[reports/model.md].",
+)
+@click.option("--json", "as_json", is_flag=True, help="The manifest, or the comparison, as JSON.")
+@options.with_settings
+def train(
+    settings: Settings,
+    promote: Promote | None,
+    comparing: bool,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Train on labelled customers, measure, and save the model.
+
+    \b
+    Examples: churnstream train --dataset customers.csv --model models/mine
+              churnstream train --offer-cost 60 --offer-success-rate 0.25 --months-kept 12
+              churnstream train --mlflow --promote never
+              churnstream train --compare
+    """
+    if promote and (comparing or not settings.model.mlflow):
+        raise ConfigurationError("--promote goes with --mlflow, and not with --compare")
+    if report and not comparing:
+        raise ConfigurationError("--report goes with --compare")
+    if settings.model.mlflow:
+        from churnstream.model.registry import require
+
+        require()
+    if comparing:
+        _compare(settings, report or _REPORT, as_json)
+        return
+    trained, manifest = _train(settings)
+    if as_json:
+        options.echo_json(manifest)
+    else:
+        figures.show_model(manifest, Path(settings.model.path))
+    if settings.model.mlflow:
+        _register(settings, trained, manifest, promote or "better")
+
+
+def train_and_save(settings: Settings) -> Manifest:
+    """Train on the settings' data set and save where the settings say."""
+    return _train(settings)[1]
+
+
+def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
+    from churnstream.model.manifest import save
+    from churnstream.model.source import is_registered
+    from churnstream.model.train import train as fit
+
+    own = settings.model
+    if is_registered(own.path):
+        raise ConfigurationError(f"{own.path}: a model is trained into a folder; see --model")
+    customers = _customers(settings)
+    with progress("training"):
+        trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=_offer(settings))
+        return trained, save(trained, Path(own.path))
+
+
+def _register(
+    settings: Settings, trained: TrainedModel, manifest: Manifest, promote: Promote
+) -> None:
+    from churnstream.model.tracking import NAME, register
+
+    done = register(trained, manifest, Path(settings.model.path), promote)
+    verdict = "now the champion" if done.promoted else "not the champion"
+    click.echo(f"{NAME} version {done.version}: {verdict}; {done.reason}", err=True)
+
+
+def _customers(settings: Settings) -> list[CustomerEvent]:
+    """All customers of the settings' data set that can be used."""
+    import structlog
+
+    from churnstream.dataset import open_dataset
+    from churnstream.encoding import decode_rows
+    from churnstream.messages import CustomerEvent
+
+    now = datetime.now(UTC)
+    dataset = open_dataset(settings.producer.dataset)
+    events, refused = [], 0
+    for batch in dataset.batches(10_000):
+        rows = decode_rows(batch, now)
+        good = [row for row in rows if isinstance(row, CustomerEvent)]
+        refused += len(rows) - len(good)
+        events += good
+    if refused:
+        structlog.get_logger(__name__).warning(
+            "rows_left_out", rows=refused, of=len(events) + refused, file=dataset.name
+        )
+    return events
+
+
+def _offer(settings: Settings) -> Offer:
+    from churnstream.model.profit import Offer
+
+    own = settings.model
+    return Offer(own.offer_cost, own.offer_success_rate, own.months_kept)
+
+
+def _compare(settings: Settings, report: Path, as_json: bool) -> None:
+    from churnstream.model import compare, plots
+    from churnstream.model.candidates import CANDIDATES
+
+    plots.require()  # before the long work, not after
+    total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
+    with progress("fits", total) as show:
+        comparison, predictions = compare.compare(
+            _customers(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
+        )
+    folder = report.with_suffix("")
+    files = [compare.save(comparison, folder)]
+    files += plots.draw(predictions, _offer(settings), folder)
+    files.append(compare.write_page(report, comparison))
+    if settings.model.mlflow:
+        from churnstream.model.tracking import log_comparison
+
+        log_comparison(comparison, files)
+    if as_json:
+        options.echo_json(comparison)
+    else:
+        figures.table(compare.HEADER, compare.table(comparison))
+    click.echo(f"figures are in {report}, pictures in {folder}", err=as_json)

@@ -1,0 +1,218 @@
+"""Kinds of models side by side: 3 x 5 repeated stratified cross-validation on the same folds."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from churnstream.errors import ModelError
+from churnstream.messages import CustomerEvent
+from churnstream.model.additive import read_out
+from churnstream.model.candidates import Make
+from churnstream.model.evaluate import Array, Labels, Predictions, calibration_error, evaluate
+from churnstream.model.features import FeatureSchema, frame
+from churnstream.model.train import labels_of
+
+FOLDS, REPEATS = 5, 3
+FIGURES = ("roc_auc", "average_precision", "brier", "log_loss", "lift_top_decile")
+
+Split = tuple[Labels, Labels]  # rows to fit on, rows held out
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A kind of model. Times are of the processor, on one thread: the same however busy it is.
+
+    Attributes:
+        folds: Each of `FIGURES` by fold, in the order of the folds.
+        calibration_error: Of the pooled predictions of a repeat, mean of the repeats.
+        fit_seconds: To train on a fold's customers, median.
+        score_microseconds: For a customer, in batches of a fold's held-out customers, median.
+    """
+
+    name: str
+    folds: dict[str, tuple[float, ...]]
+    calibration_error: float
+    fit_seconds: float
+    score_microseconds: float
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """All kinds on the same customers and folds."""
+
+    rows: int
+    positives: int
+    seed: int
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class _Fold:
+    held: Labels
+    probabilities: Array
+    fit_seconds: float
+    score_microseconds: float
+
+
+def compare(
+    events: Sequence[CustomerEvent],
+    candidates: Mapping[str, Make],
+    *,
+    seed: int = 42,
+    first_folds: int = FOLDS * REPEATS,
+    on_fold: Callable[[int], None] = lambda _: None,
+) -> tuple[Comparison, dict[str, Predictions]]:
+    """Cross-validate each candidate.
+
+    Args:
+        events: All with their label `Churn`.
+        candidates: By the name in the table.
+        first_folds: Leave out the folds after these, for a quick look at the same figures.
+        on_fold: Told how many fits are done.
+
+    Returns:
+        The figures, and by name the predictions of the first repeat, for pictures.
+
+    Raises:
+        ModelError: Events without a label, or too few with one of the two labels.
+    """
+    labels, rows, schema = labels_of(events), frame(events), FeatureSchema.of(events)
+    splits = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
+    folds = list(splits.split(rows, labels))[:first_folds]
+    results: list[Result] = []
+    predictions: dict[str, Predictions] = {}
+    for name, make in candidates.items():
+        done = []
+        for fold in _run(make(schema), events, rows, labels, folds):
+            done.append(fold)
+            on_fold(len(results) * len(folds) + len(done))
+        results.append(_result(name, done, labels))
+        held, probabilities = _pooled(done[:FOLDS])
+        charges = rows["MonthlyCharges"].to_numpy()[held]
+        predictions[name] = Predictions(labels[held], charges, probabilities)
+    comparison = Comparison(
+        rows=len(labels), positives=int(labels.sum()), seed=seed, results=tuple(results)
+    )
+    return comparison, predictions
+
+
+def _run(
+    pipeline: Pipeline,
+    events: Sequence[CustomerEvent],
+    rows: pd.DataFrame,
+    labels: Labels,
+    folds: Sequence[Split],
+) -> Iterator[_Fold]:
+    for fit_on, held in folds:
+        held_events = [events[index] for index in held]
+        with threadpool_limits(1):
+            begin = time.process_time()
+            pipeline.fit(rows.iloc[fit_on], labels[fit_on])
+            fitted = time.process_time()
+            score = _scorer(pipeline)
+            probabilities = score(held_events)
+            again = time.process_time()
+            score(held_events)  # timed warm, as a running consumer is
+            scored = time.process_time()
+        yield _Fold(held, probabilities, fitted - begin, (scored - again) / len(held) * 1e6)
+
+
+def _scorer(pipeline: Pipeline) -> Callable[[Sequence[CustomerEvent]], Array]:
+    """Scores as `churnstream.model.scorer.Model` does."""
+    if terms := read_out(pipeline):
+        return terms.score
+    return lambda events: pipeline.predict_proba(frame(events))[:, 1]
+
+
+def _result(name: str, folds: Sequence[_Fold], labels: Labels) -> Result:
+    measured = [evaluate(labels[fold.held], fold.probabilities, 0.5) for fold in folds]
+    repeats = [_pooled(folds[start : start + FOLDS]) for start in range(0, len(folds), FOLDS)]
+    errors = [calibration_error(labels[held], found) for held, found in repeats]
+    return Result(
+        name=name,
+        folds={name: tuple(getattr(fold, name) for fold in measured) for name in FIGURES},
+        calibration_error=float(np.mean(errors)),
+        fit_seconds=float(np.median([fold.fit_seconds for fold in folds])),
+        score_microseconds=float(np.median([fold.score_microseconds for fold in folds])),
+    )
+
+
+def _pooled(folds: Sequence[_Fold]) -> tuple[Labels, Array]:
+    held = np.concatenate([fold.held for fold in folds])
+    return held, np.concatenate([fold.probabilities for fold in folds])
+
+
+# ---- for people ----
+
+HEADER = (
+    "model", "ROC AUC", "average precision", "Brier", "calibration error",
+    "log loss", "lift, top tenth", "training, s", "scoring, µs",
+)  # fmt: skip
+_BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+def table(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """A line of text cells for each kind, under `HEADER`."""
+    for result in comparison.results:
+        mean = {name: float(np.mean(values)) for name, values in result.folds.items()}
+        deviation = float(np.std(result.folds["roc_auc"], ddof=1))
+        yield (
+            result.name,
+            f"{mean['roc_auc']:.4f} ± {deviation:.4f}",
+            f"{mean['average_precision']:.4f}",
+            f"{mean['brier']:.4f}",
+            f"{result.calibration_error:.4f}",
+            f"{mean['log_loss']:.4f}",
+            f"{mean['lift_top_decile']:.2f}",
+            f"{result.fit_seconds:.2f}",
+            f"{result.score_microseconds:.1f}",
+        )
+
+
+def save(comparison: Comparison, folder: Path) -> Path:
+    """Write the figures of all folds as comparison.json into a folder.
+
+    Raises:
+        ModelError: It cannot be written.
+    """
+    path = folder / "comparison.json"
+    with _writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(comparison)) + b"\n")
+    return path
+
+
+def write_page(path: Path, comparison: Comparison) -> Path:
+    """Put the table into a Markdown file, see `page`.
+
+    Raises:
+        ModelError: It cannot be written.
+    """
+    with _writing(path):
+        path.write_text(page(path.read_text() if path.exists() else "", comparison))
+    return path
+
+
+def page(text: str, comparison: Comparison) -> str:
+    """A Markdown page with the table between its two marks, or at the end if it has none."""
+    lines = [HEADER, ("---",) + ("---:",) * (len(HEADER) - 1), *table(comparison)]
+    block = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    if not _BLOCK.search(text):
+        text += "<!-- figures -->\n<!-- end of figures -->\n"
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{block}\n{found[2]}", text)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error.strerror}") from error

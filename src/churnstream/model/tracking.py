@@ -1,0 +1,170 @@
+"""Trainings in MLflow: each is a run, its model a version, and one of the versions the champion.
+
+Needs the extra `mlflow`. `churnstream.model.registry` brings versions back.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from churnstream.errors import ModelError, RegistryError
+from churnstream.model.compare import Comparison
+from churnstream.model.evaluate import Metrics, evaluate
+from churnstream.model.features import frame
+from churnstream.model.manifest import MANIFEST_NAME, TRUSTED_TYPES, Manifest
+from churnstream.model.plots import draw
+from churnstream.model.registry import DIGEST_TAG, FOLDER, SCHEME, Registered, store
+from churnstream.model.train import TrainedModel
+
+NAME = "telco-churn"
+CHAMPION = "champion"
+MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
+
+Promote = Literal["always", "better", "never"]
+
+
+class Registration(NamedTuple):
+    """What became of a model in the registry.
+
+    Attributes:
+        version: Counts up from 1.
+        promoted: Whether it is the champion now.
+        reason: Why it is, or is not; part of a sentence.
+    """
+
+    version: str
+    promoted: bool
+    reason: str
+
+
+def register(
+    model: TrainedModel, manifest: Manifest, folder: Path, promote: Promote = "better"
+) -> Registration:
+    """Log a training as a run, and its model as a version; make it the champion if it deserves it.
+
+    Args:
+        manifest: Of the model as saved in `folder`.
+        promote: "better": unless its log loss on its own held-out customers is above that of the
+            present champion on the same customers by more than `MARGIN`. The champion may have
+            been trained on some of them, which favours it.
+
+    Raises:
+        ConfigurationError: MLflow or matplotlib is not installed.
+        RegistryError: MLflow refused, or could not be reached.
+    """
+    with store() as mlflow, tempfile.TemporaryDirectory() as scratch:
+        mlflow.set_experiment(NAME)
+        with mlflow.start_run(run_name=manifest.version):
+            mlflow.log_params(_parameters(manifest))
+            mlflow.log_metrics(_figures(manifest))
+            draw({"out of fold": model.predictions}, manifest.decision.offer, Path(scratch))
+            mlflow.log_artifacts(scratch, "plots")
+            logged = _log_model(mlflow, model, manifest, folder)
+        tags = {"churnstream.version": manifest.version, DIGEST_TAG: manifest.sha256}
+        version = str(mlflow.register_model(logged, NAME, tags=tags).version)
+        client = mlflow.MlflowClient()
+        promoted, reason = _deserves(client, model, promote)
+        if promoted:
+            client.set_registered_model_alias(NAME, CHAMPION, version)
+    return Registration(version, promoted, reason)
+
+
+def log_comparison(comparison: Comparison, files: Sequence[Path]) -> None:
+    """Log a comparison as a run with its files, and a run within it for each kind of model.
+
+    Raises:
+        ConfigurationError: MLflow is not installed.
+        RegistryError: MLflow refused, or could not be reached.
+    """
+    with store() as mlflow:
+        mlflow.set_experiment(NAME)
+        with mlflow.start_run(run_name="comparison"):
+            for path in files:
+                mlflow.log_artifact(str(path))
+            for result in comparison.results:
+                figures = {f"cv_{name}": float(np.mean(f)) for name, f in result.folds.items()}
+                with mlflow.start_run(run_name=result.name, nested=True):
+                    mlflow.log_metrics(
+                        figures
+                        | {
+                            "cv_calibration_error": result.calibration_error,
+                            "fit_seconds": result.fit_seconds,
+                            "score_microseconds": result.score_microseconds,
+                        }
+                    )
+
+
+def _parameters(manifest: Manifest) -> dict[str, Any]:
+    offer = manifest.decision.offer
+    return {
+        "estimator": manifest.estimator,
+        "seed": manifest.seed,
+        "rows": manifest.rows,
+        "data_sha256": manifest.data_sha256,
+        "threshold_rule": manifest.decision.rule,
+        "offer_cost": offer.cost,
+        "offer_success_rate": offer.success_rate,
+        "months_kept": offer.months_kept,
+    }
+
+
+def _figures(manifest: Manifest) -> dict[str, float]:
+    parts = {"test": manifest.test, "oof": manifest.out_of_fold}
+    return {
+        f"{part}_{name}": getattr(metrics, name)
+        for part, metrics in parts.items()
+        for name in Metrics.__struct_fields__
+    } | {
+        **{f"cv_{name}": spread.mean for name, spread in manifest.cross_validated.items()},
+        "threshold": manifest.threshold,
+        "test_profit": manifest.decision.test.profit,
+        "oof_profit": manifest.decision.out_of_fold.profit,
+    }
+
+
+def _log_model(mlflow: Any, model: TrainedModel, manifest: Manifest, folder: Path) -> str:  # noqa: ANN401
+    """Log MLflow's form of the pipeline, and beside it our own files; answers its address."""
+    example = frame([row.event for row in manifest.reference])
+    answer = model.pipeline.predict_proba(example)
+    logged = mlflow.sklearn.log_model(
+        model.pipeline,
+        name=NAME,
+        signature=mlflow.models.infer_signature(example, answer),
+        input_example=example,
+        pyfunc_predict_fn="predict_proba",
+        serialization_format="skops",
+        skops_trusted_types=list(TRUSTED_TYPES),
+        # Named here, or MLflow would start a process to find them out.
+        pip_requirements=[
+            f"{name}=={found}"
+            for name, found in manifest.libraries.items()
+            if name != "churnstream"
+        ],
+    )
+    for path in (folder / MANIFEST_NAME, folder / manifest.pipeline_name):
+        mlflow.MlflowClient().log_model_artifact(logged.model_id, str(path), FOLDER)
+    return str(logged.model_uri)
+
+
+def _deserves(client: Any, model: TrainedModel, promote: Promote) -> tuple[bool, str]:  # noqa: ANN401
+    """Whether a new model becomes the champion, and why."""
+    if promote != "better":
+        return promote == "always", f"--promote {promote}"
+    if CHAMPION not in client.get_registered_model(NAME).aliases:
+        return True, "there was no champion"
+    source = Registered(f"{SCHEME}{NAME}@{CHAMPION}")
+    labels = np.array([event.Churn == "Yes" for event in model.held_out], dtype=np.int64)
+    try:
+        champion = source.load(source.newest())
+        theirs = evaluate(labels, champion.score(model.held_out), champion.threshold).log_loss
+    except RegistryError:
+        raise
+    except (ModelError, KeyError, ValueError) as error:
+        # Unreadable here, or unable to score today's customers: nothing to defend.
+        return True, f"the champion cannot score the held-out customers ({error})"
+    ours = model.test.log_loss
+    comparison = f"log loss {ours:.4f}, the champion's {theirs:.4f}, margin {MARGIN}"
+    return ours <= theirs + MARGIN, comparison

@@ -1,0 +1,109 @@
+"""Champion and challenger: what is counted of the events that both score."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from builders import event_message
+from churnstream.analytics.shadow import ShadowBuilder, in_words
+from churnstream.cli.scoring import Models
+from churnstream.config import ModelSettings, Settings
+from churnstream.messages import CustomerEvent
+from churnstream.model.manifest import save
+from churnstream.model.scorer import Model
+from churnstream.model.train import train
+from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.scoring import Batch, score_batch
+
+shares = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(shares, shares)), shares, shares, st.integers(0, 10))
+def test_figures_do_not_depend_on_the_batches(
+    pairs: list[tuple[float, float]], bar: float, other_bar: float, cut: int
+) -> None:
+    """They are those of all events at once, counted by hand."""
+    both = np.array(pairs).reshape(-1, 2)
+    builder = ShadowBuilder()
+    for part in (both[:cut], both[cut:]):
+        builder.add(("a", "b"), (part[:, 0], part[:, 1]), (bar, other_bar), not_scored=1)
+
+    (found,) = builder.build()
+    assert (found.events, found.not_scored) == (len(pairs), 2)
+    assert sum(found.champion_scores) == sum(found.challenger_scores) == len(pairs)
+    if pairs:
+        same = [(first >= bar) == (second >= other_bar) for first, second in pairs]
+        assert found.agreement == pytest.approx(np.mean(same))
+        assert found.mean_difference == pytest.approx(np.mean(both[:, 1] - both[:, 0]))
+    else:
+        assert found.agreement is found.mean_difference is None
+
+
+def test_each_pair_of_versions_has_figures_of_its_own() -> None:
+    """After a swap of either model the counting starts anew."""
+    builder, one = ShadowBuilder(), np.array([0.25])
+    for versions in (("a", "x"), ("a", "y"), ("b", "y"), ("a", "x")):
+        builder.add(versions, (one, one + 0.5), (0.5, 0.5))
+
+    found = [(s.champion, s.challenger, s.events) for s in builder.build()]
+    assert found == [("a", "x", 2), ("a", "y", 1), ("b", "y", 1)]
+    first = builder.build()[0]
+    assert first.champion_scores == [0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+    assert first.challenger_scores == [0, 0, 0, 0, 0, 0, 0, 2, 0, 0]
+    words = "x on 2 events: 0.0% predicted alike, probability +0.5000 on average"
+    assert in_words(first) == words
+
+
+@pytest.fixture(scope="module")
+def models(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """A champion, and a challenger who knows no customer with a contract of two years."""
+    folder = tmp_path_factory.mktemp("models")
+    save(train(customers[:400]), folder / "champion")
+    few = [customer for customer in customers[:800] if customer.Contract != "Two year"]
+    save(train(few), folder / "challenger")
+    own = ModelSettings(path=str(folder / "champion"), challenger=str(folder / "challenger"))
+    return Models(Settings(model=own))
+
+
+def batch(scorer: Model) -> Batch:
+    """Three events, the second with a contract of two years, as the champion scores them."""
+    contracts = ("One year", "Two year", "Month-to-month")
+    records = [event_message(0, n, Contract=contract) for n, contract in enumerate(contracts)]
+    now = datetime.now(UTC)
+    return score_batch(Polled.of(records, {}), scorer, group="g", now=now, most_letter_bytes=1000)
+
+
+def test_the_challenger_scores_what_it_knows(models: Models) -> None:
+    """An event with a category that it never saw is counted, not scored and no fault."""
+    champion = models.champion.current()
+    assert models.challenger is not None
+    made = batch(champion)
+    models.shadow(made)
+
+    (found,) = models.comparison()
+    versions = (champion.version, models.challenger.current().version)
+    assert (found.champion, found.challenger) == versions
+    assert (found.events, found.not_scored) == (2, 1)
+    assert in_words(found).endswith("; 1 not scored")
+    theirs = models.challenger.current().score([made.events[0], made.events[2]])
+    difference = np.mean(theirs - made.probabilities[[0, 2]])
+    assert found.mean_difference == pytest.approx(difference)
+
+
+def test_a_failing_challenger_stops_nobody(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a second model does, the first one goes on; the log says so."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no such number")
+
+    made = batch(models.champion.current())
+    before = models.comparison()
+    monkeypatch.setattr(Model, "score", fail)
+    with capture_logs() as log:
+        models.shadow(made)
+    assert [line["event"] for line in log] == ["challenger_failed"]
+    assert models.comparison() == before
