@@ -1,8 +1,10 @@
 """What holds for every test, and the bundled customers."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from churnstream.dataset import open_dataset
@@ -12,6 +14,13 @@ from churnstream.messages import CustomerEvent
 # A busy machine is no fault of the code under test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def _unconfigured_logs() -> Iterator[None]:
+    """A command that ran in this process must not leave its closed stderr to later tests."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
