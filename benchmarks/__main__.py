@@ -65,7 +65,7 @@ def _arguments() -> argparse.ArgumentParser:
 def _train(folder: Path) -> Path:
     from churnstream.cli.training import train_and_save
 
-    train_and_save(Settings(model=ModelSettings(path=folder)))
+    train_and_save(Settings(model=ModelSettings(path=str(folder))))
     return folder
 
 
