@@ -50,7 +50,9 @@ def main() -> None:
             stop.request()
 
     wait_for_go()
-    connect(own, admin, lambda: model, window=Window(), starts={}, stop=stop, on_batch=count).run(stop)
+    connect(own, admin, lambda: model, window=Window(), starts={}, stop=stop, on_batch=count).run(
+        stop
+    )
     meter.report(rejected=rejected)
 
 

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -58,13 +59,26 @@ def produce_batch(
         on_rows: Told the number of rows sent so far, earlier runs included.
     """
     start = rows = sink.start(resume=resume)
-    for batch in dataset.batches(batch_size, start):
+    encoded = (
+        _records(encode_events(batch, datetime.now(UTC)))
+        for batch in dataset.batches(batch_size, start)
+    )
+    for records in _ahead(encoded):
         if stop.requested():
             return BatchResult(start, rows - start, finished=False)
-        rows += batch.num_rows
-        sink.publish(_records(encode_events(batch, datetime.now(UTC))), rows)
+        rows += len(records)
+        sink.publish(records, rows)
         on_rows(rows)
     return BatchResult(start, rows - start, finished=True)
+
+
+def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    """Make the next item while the last one is being sent, which is mostly waiting."""
+    with ThreadPoolExecutor(1, thread_name_prefix="encode") as ahead:
+        coming = ahead.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = ahead.submit(next, items, None)
+            yield item
 
 
 def batch_sink(settings: Settings, admin: Admin, dataset: Dataset, stop: Stop) -> Sink:
