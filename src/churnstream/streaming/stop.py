@@ -4,7 +4,7 @@ import signal
 import time
 from types import FrameType
 
-_PATIENCE = 4.0  # seconds: a stop is promised within 5
+_PATIENCE = 3.5  # seconds: a stop is promised within 5
 
 
 class Stop:

@@ -1,6 +1,7 @@
 """Connection settings, and the client library's errors in our words."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +38,7 @@ _GUARANTEED = {
 # The client's own lines are for debugging; what an operator must know is logged by us.
 _client_log = logging.getLogger("churnstream.kafka.client")
 
+_STALE = 5.0  # seconds after an outage
 _UNREACHABLE = {
     KafkaError._TRANSPORT,  # the library's public constants
     KafkaError._ALL_BROKERS_DOWN,
@@ -98,10 +100,13 @@ class Connection:
 
     def __init__(self) -> None:
         self._down = False
+        self._recovered_at = float("-inf")
 
     def on_error(self, error: KafkaError) -> None:
         """Take note of an error that concerns the client as a whole."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:
+        # Another client of the process may still have the last outage to tell of.
+        is_stale = time.monotonic() - self._recovered_at < _STALE
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down and not is_stale:
             self._down = True
             log.warning("broker_unreachable", error=error.str(), retrying=True)
 
@@ -109,6 +114,7 @@ class Connection:
         """Take note that a broker answered."""
         if self._down:
             self._down = False
+            self._recovered_at = time.monotonic()
             log.info("broker_reachable_again")
 
 
