@@ -94,21 +94,24 @@ class Connection:
     """Says once that the brokers are gone, and once that they are back.
 
     The client itself speaks up at every attempt of its back-off.
+
+    Attributes:
+        down: Whether they are gone.
     """
 
     def __init__(self) -> None:
-        self._down = False
+        self.down = False
 
     def on_error(self, error: KafkaError) -> None:
         """Take note of an error that concerns the client as a whole."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:
-            self._down = True
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.down:
+            self.down = True
             log.warning("broker_unreachable", error=error.str(), retrying=True)
 
     def on_progress(self) -> None:
         """Take note that a broker answered."""
-        if self._down:
-            self._down = False
+        if self.down:
+            self.down = False
             log.info("broker_reachable_again")
 
 
