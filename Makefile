@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos
+.PHONY: test-monitoring test-web screenshots
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -35,6 +36,8 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import rules
 generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config.yaml, docs
 	$(BIN)/python tools/write_schemas.py
 	$(BIN)/python tools/write_config.py
+	$(BIN)/python tools/write_metrics.py
+	$(BIN)/python tools/write_grafana.py
 
 NODES ?= 1
 kafka: $(INSTALLED)  ## a real Apache Kafka on 127.0.0.1, without containers (NODES=3 for three)
@@ -61,6 +64,16 @@ test-mlflow: $(MLFLOW)/.installed  ## tests against a real MLflow server, which 
 
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
 	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos
+
+$(VENV)/.web: $(INSTALLED) requirements/web.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/web.lock
+	@touch $@
+
+test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
+	$(BIN)/pytest tests/web
+
+test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and each alert is seen firing
+	$(BIN)/pytest tests/monitoring
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) $(MLFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -75,6 +75,7 @@ class FakeReader(Reader):
         self.arrivals, self.losses = dict(arrivals or {}), losses
         self.partitions = {p: list(records) for p, records in partitions.items()}
         self.assigned = set(partitions)
+        self.rebalances = 0
         self.committed = dict(committed or {})
         self.commits: list[dict[int, int]] = []
         self.asked: list[int] = []
@@ -106,6 +107,9 @@ class FakeReader(Reader):
             if taken == waiting and self._told.get(p) != end:
                 ends[p] = self._told[p] = end
         return Polled.of(records, ends)
+
+    def ends(self) -> dict[int, int]:
+        return {p: (log[-1].offset() or 0) + 1 for p, log in self.partitions.items() if log}
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         self.journal.append(("commit", dict(offsets)))

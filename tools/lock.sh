@@ -15,3 +15,5 @@ trap 'rm -f "$others"' EXIT
 sed -n 's/ *\\$//; /^pyarrow==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
 compile pyproject.toml --extra mlflow --group test --constraints "$others" \
     --output-file requirements/mlflow.lock
+compile pyproject.toml --group web --constraints requirements/dev.lock \
+    --output-file requirements/web.lock

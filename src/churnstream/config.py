@@ -173,11 +173,46 @@ class SummarySettings(Section):
     top_k: int = Field(10, ge=0, description="how many customers at risk are listed")
 
 
+class MetricsSettings(Section):
+    """Metrics and health of a running producer or consumer, over HTTP."""
+
+    port: int | None = Field(
+        None, ge=1, le=65535, description="serve /metrics, /livez and /readyz here; none: do not"
+    )
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to serve on; 0.0.0.0 in a container"
+    )
+    patience: float = Field(
+        60.0, gt=0, description="seconds without progress after which /livez says no"
+    )
+
+
+class DashboardSettings(Section):
+    """The live page."""
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to serve on; others than this ask a token"
+    )
+    port: int = Field(8090, ge=0, le=65535, description="port to serve on; 0 for a free one")
+    token: str | None = Field(
+        None,
+        min_length=8,
+        repr=False,
+        description="what a browser must know; none: made up where one is needed; never printed",
+    )
+    scrape: str | None = Field(
+        None, description="HOST:PORT of processes with a metrics port to show, comma-separated"
+    )
+
+
 class LogSettings(Section):
     """Logs, always on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
     format: Literal["console", "json"] = Field("console", description="readable or one JSON a line")
+    interval: float = Field(
+        30.0, gt=0, description="seconds between two lines on what a consumer scored"
+    )
 
 
 class Settings(BaseSettings):
@@ -198,6 +233,8 @@ class Settings(BaseSettings):
     consumer: ConsumerSettings = ConsumerSettings()
     model: ModelSettings = ModelSettings()
     summary: SummarySettings = SummarySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

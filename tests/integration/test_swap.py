@@ -103,11 +103,12 @@ def test_summary_of_two_models(flow: Flow, folder: Path) -> None:
     with Promoting(settings) as models:
         models.folder = folder
         first = models.champion.current().version
-        summary = consume_batch(settings, Admin(settings.kafka), models, Stop())
+        summary, findings = consume_batch(settings, Admin(settings.kafka), models, Stop())
         second = models.champion.current().version
 
     assert (summary.model_version, summary.threshold) == (f"{first}, {second}", None)
     assert (summary.scored, models.champion.swaps) == (7043, 1)
+    assert findings.model is None
     said = [p.prediction for p in flow.predictions()]
     assert said.count("Yes") == summary.predicted_churners
     assert versions_in(flow) == {first, second}

@@ -21,7 +21,7 @@ from pyarrow import parquet
 from builders import customer, event_json, write_csv
 from churnstream import config
 from churnstream.cli import cli, main
-from churnstream.cli.flow import _batch_line
+from churnstream.cli.produce import _batch_line
 from churnstream.config import PREFIX, Settings
 from churnstream.decoding import decode_event
 from churnstream.errors import BrokerError, ConfigurationError, ModelError

@@ -91,9 +91,10 @@ def test_application(services: dict[str, Any]) -> None:
     """Producer and consumer start only with their topics, the consumer only with a model."""
     done = {"condition": "service_completed_successfully"}
     producer, consumer = services["producer"], services["consumer"]
-    assert producer["command"] == "churnstream produce --mode streaming --broker kafka:9092"
+    watched = "--broker kafka:9092 --metrics-port 9100 --metrics-host 0.0.0.0"
+    assert producer["command"] == f"churnstream produce --mode streaming {watched}"
     assert producer["depends_on"] == {"init-topics": done}
-    assert consumer["command"] == "churnstream consume --mode streaming --broker kafka:9092"
+    assert consumer["command"] == f"churnstream consume --mode streaming {watched}"
     assert consumer["depends_on"] == {"init-topics": done, "train": done}
     assert services["train"]["volumes"] == consumer["volumes"] == ["models:/app/models"]
 
@@ -109,3 +110,15 @@ def test_zookeeper_only_on_request(services: dict[str, Any]) -> None:
     """What has to do with ZooKeeper starts with its profile only."""
     on_request = {name for name, service in services.items() if "profiles" in service}
     assert on_request == {name for name in services if "zookeeper" in name}
+
+
+def test_prometheus_knows_producer_and_consumer(services: dict[str, Any]) -> None:
+    """It scrapes the services under their names, with the files that are mounted."""
+    config = yaml.safe_load((ROOT / "monitoring" / "prometheus.yml").read_text())
+    targets = [
+        t for job in config["scrape_configs"] for s in job["static_configs"] for t in s["targets"]
+    ]
+    assert sorted(targets) == ["consumer:9100", "producer:9100"]
+    for service in ("prometheus", "grafana"):
+        for volume in services[service]["volumes"]:
+            assert (ROOT / volume.split(":")[0]).exists(), volume

@@ -9,7 +9,11 @@ import pytest
 from churnstream.config import PREFIX, Settings, load
 
 ROOT = Path(__file__).parents[2]
-GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "tools" / "write_config.py"))["files"]()
+GENERATED: dict[Path, str] = {
+    path: content
+    for tool in ("write_config", "write_metrics", "write_grafana")
+    for path, content in runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["files"]().items()
+}
 
 
 @pytest.fixture(autouse=True)

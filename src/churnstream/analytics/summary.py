@@ -5,11 +5,9 @@ that memory does not grow with the run. Everything counts events: a customer who
 in the window counts twice, except among the top customers, where each is listed once.
 """
 
-import os
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.analytics.files import replace
 from churnstream.analytics.shadow import Shadow
 from churnstream.analytics.top_customers import TopCustomer, TopCustomers
-from churnstream.errors import ChurnstreamError
 from churnstream.messages import CustomerEvent, Rejection
 
 SEGMENTATIONS = ("Contract", "InternetService", "PaymentMethod", "tenure")
@@ -190,6 +188,10 @@ class SummaryBuilder:
             challengers=tuple(challengers),
         )
 
+    def top_events(self) -> list[CustomerEvent]:
+        """The events of the top customers, in the order of the summary."""
+        return self._top.events()
+
     def _add_totals(
         self,
         events: Sequence[CustomerEvent],
@@ -251,14 +253,4 @@ def write_summary(summary: Summary, path: Path) -> None:
     Raises:
         ChurnstreamError: The file or its folder cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
-    draft = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        with suppress(FileExistsError):
-            path.parent.mkdir(parents=True)
-        draft.write_bytes(text + b"\n")
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise ChurnstreamError(f"cannot write the summary to {path}: {error.strerror}") from error
+    replace(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")

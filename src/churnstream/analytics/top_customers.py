@@ -46,6 +46,7 @@ class TopCustomers:
     def __init__(self, k: int) -> None:
         self._k = k
         self._best: dict[str, TopCustomer] = {}
+        self._events: dict[str, CustomerEvent] = {}
         self._bar = -inf  # a probability below it cannot enter
 
     def add(
@@ -63,7 +64,9 @@ class TopCustomers:
                 break
             customer = _top_customer(events[i], probability, int(partitions[i]), int(offsets[i]))
             known = self._best.get(customer.customerID, customer)
-            self._best[customer.customerID] = min(known, customer, key=_rank)
+            self._best[customer.customerID] = best = min(known, customer, key=_rank)
+            if best is customer:
+                self._events[customer.customerID] = events[i]
             if len(self._best) >= 2 * self._k:  # the first rows raise the bar for the rest
                 self._drop_all_but_k()
         self._drop_all_but_k()
@@ -71,12 +74,17 @@ class TopCustomers:
     def _drop_all_but_k(self) -> None:
         best = self.customers()[: self._k]
         self._best = {customer.customerID: customer for customer in best}
+        self._events = {name: self._events[name] for name in self._best}
         if len(best) == self._k:
             self._bar = best[-1].churn_probability if best else inf
 
     def customers(self) -> list[TopCustomer]:
         """Highest risk first."""
         return sorted(self._best.values(), key=_rank)
+
+    def events(self) -> list[CustomerEvent]:
+        """The event of each, in the same order."""
+        return [self._events[customer.customerID] for customer in self.customers()]
 
 
 def _top_customer(

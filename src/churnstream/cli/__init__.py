@@ -8,7 +8,18 @@ import sys
 
 import click
 
-from churnstream.cli import cluster, demo, flow, models, options, results, training, watch
+from churnstream.cli import (
+    cluster,
+    demo,
+    flow,
+    models,
+    options,
+    page,
+    produce,
+    results,
+    training,
+    watch,
+)
 from churnstream.errors import ChurnstreamError
 
 
@@ -36,7 +47,7 @@ for command in (
     training.train,
     models.predict,
     models.batch_predict,
-    flow.produce,
+    produce.produce,
     flow.consume,
     results.report,
     results.audit,
@@ -44,6 +55,7 @@ for command in (
     watch.evaluate,
     results.dead_letters,
     cluster.health,
+    page.dashboard,
 ):
     cli.add_command(command)
 

@@ -127,10 +127,10 @@ def _score(settings: Settings, admin: Admin) -> None:
 
     stop = Stop()
     with Models(settings) as models:
-        summary = consume_batch(settings, admin, models, stop)
-    _say(f"{summary.messages_read:,} events read: each one scored or set aside")
+        result = consume_batch(settings, admin, models, stop)
+    _say(f"{result.summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
-    finish_batch(summary, settings)
+    finish_batch(result, settings)
     _write_letters(settings, admin)
 
 

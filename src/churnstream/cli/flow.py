@@ -1,4 +1,4 @@
-"""produce and consume: the two ends of the flow."""
+"""consume: events into predictions."""
 
 from __future__ import annotations
 
@@ -9,102 +9,19 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
+from churnstream.cli.watched import watched_consumer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from churnstream.analytics.summary import Summary
     from churnstream.cli.scoring import Models
+    from churnstream.cli.window import Result
     from churnstream.config import Settings
     from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.producer import BatchResult
+    from churnstream.streaming.notices import Notice
     from churnstream.streaming.scoring import Batch
     from churnstream.streaming.stop import Stop
-
-
-@click.command()
-@options.setting("producer.mode", "--mode", help="streaming or batch [streaming].")
-@options.dataset
-@options.setting(
-    "producer.events_per_sec", "--events-per-sec", type=float, help="Streaming: the rate [10]."
-)
-@options.setting("producer.max_events", "--max-events", type=int, help="Streaming: stop after N.")
-@options.setting(
-    "producer.duration", "--duration", type=float, help="Streaming: stop after S seconds."
-)
-@options.setting("producer.seed", "--seed", type=int, help="Streaming: repeatable choice.")
-@options.setting(
-    "producer.batch_size", "--batch-size", type=int, help="Batch: rows per checkpoint [1000]."
-)
-@options.setting(
-    "producer.checkpoint_file",
-    "--checkpoint-file",
-    type=options.ANY_PATH,
-    help="Batch: the place, for brokers without transactions "
-    "[.churnstream/producer-checkpoint.json].",
-)
-@options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
-@options.kafka
-@options.with_settings
-def produce(settings: Settings) -> None:
-    """Turn rows of customers into events.
-
-    Streaming sends random customers until stopped; batch sends the whole file in order and goes
-    on where it stopped.
-
-    \b
-    Examples: churnstream produce --events-per-sec 500 --duration 60
-              churnstream produce --mode batch --dataset customers.csv
-    """
-    from churnstream.dataset import open_dataset
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.stop import Stop
-
-    stop = Stop()
-    stop.listen()
-    dataset = open_dataset(settings.producer.dataset)
-    admin = Admin(settings.kafka, stop.requested)
-    admin.partitions(settings.topics.input)
-    if settings.producer.mode == "streaming":
-        from churnstream.streaming.kafka.writer import Writer
-        from churnstream.streaming.producer import produce_streaming
-
-        own = settings.producer
-        with progress("events sent", own.max_events) as show:
-            sent = produce_streaming(
-                dataset,
-                Writer(settings.kafka, give_up=stop.overdue),
-                settings.topics.input,
-                rate=own.events_per_sec,
-                seed=own.seed,
-                max_events=own.max_events,
-                duration=own.duration,
-                stop=stop,
-                on_rows=show,
-            )
-        click.echo(f"{sent:,} events sent to {settings.topics.input}")
-        return
-    from churnstream.streaming.producer import batch_sink, produce_batch
-
-    with progress("rows sent") as show:
-        result = produce_batch(
-            dataset,
-            batch_sink(settings, admin, dataset, stop),
-            batch_size=settings.producer.batch_size,
-            resume=settings.producer.resume,
-            stop=stop,
-            on_rows=show,
-        )
-    click.echo(_batch_line(result, dataset.name, settings.topics.input))
-
-
-def _batch_line(result: BatchResult, name: str, topic: str) -> str:
-    if result.finished and not result.sent and result.resumed_at:
-        return (
-            f"nothing left to send: all {result.resumed_at:,} rows of {name} were sent to {topic} "
-            "before; send them again with --no-resume"
-        )
-    again = f", after {result.resumed_at:,} sent by earlier runs" if result.resumed_at else ""
-    rest = "" if result.finished else "; stopped, run it again to send the rest"
-    return f"{result.sent:,} rows of {name} sent to {topic}{again}{rest}"
 
 
 @click.command()
@@ -138,6 +55,7 @@ def _batch_line(result: BatchResult, name: str, topic: str) -> str:
     help="Score with this model, too, and publish nothing of it.",
 )
 @options.summary
+@options.metrics
 @options.kafka
 @options.with_settings
 def consume(settings: Settings) -> None:
@@ -160,17 +78,21 @@ def consume(settings: Settings) -> None:
     from churnstream.cli.scoring import Models
     from churnstream.streaming.kafka.admin import Admin
 
-    admin = Admin(settings.kafka, stop.requested)
-    with Models(settings) as models:
-        if settings.consumer.mode == "streaming":
-            consume_streaming(settings, admin, models, stop)
-            return
-        summary = consume_batch(settings, admin, models, stop)
-    finish_batch(summary, settings)
-    letters_hint(summary, settings)
+    with watched_consumer(settings) as watch:
+        admin = Admin(settings.kafka, stop.requested)
+        with Models(settings, watch.use_model) as models:
+            watch.follow(models.champion)
+            if settings.consumer.mode == "streaming":
+                consume_streaming(settings, admin, models, stop, watch.tell)
+                return
+            result = consume_batch(settings, admin, models, stop, watch.tell)
+    finish_batch(result, settings)
+    letters_hint(result.summary, settings)
 
 
-def consume_streaming(settings: Settings, admin: Admin, models: Models, stop: Stop) -> None:
+def consume_streaming(
+    settings: Settings, admin: Admin, models: Models, stop: Stop, tell: Callable[[Notice], None]
+) -> None:
     """Score until a stop is asked for."""
     import structlog
 
@@ -195,6 +117,7 @@ def consume_streaming(settings: Settings, admin: Admin, models: Models, stop: St
             starts={},
             stop=stop,
             on_batch=count,
+            tell=tell,
         )
         log = structlog.get_logger("churnstream.consumer")
         log.info("consumer_started", topic=settings.topics.input)
@@ -204,9 +127,15 @@ def consume_streaming(settings: Settings, admin: Admin, models: Models, stop: St
         click.echo(f"challenger {in_words(shadow)}")
 
 
-def consume_batch(settings: Settings, admin: Admin, models: Models, stop: Stop) -> Summary:
+def consume_batch(
+    settings: Settings,
+    admin: Admin,
+    models: Models,
+    stop: Stop,
+    tell: Callable[[Notice], None] = lambda _: None,
+) -> Result:
     """Score a bounded window and sum it up."""
-    from churnstream.analytics.summary import SummaryBuilder
+    from churnstream.cli.window import WindowBuilder
     from churnstream.streaming.consumer import connect
     from churnstream.streaming.kafka.client import places_of
     from churnstream.streaming.window import bounded
@@ -220,7 +149,7 @@ def consume_batch(settings: Settings, admin: Admin, models: Models, stop: Stop) 
         end=own.end,
         most=own.max_messages,
     )
-    builder = SummaryBuilder(top_k=settings.summary.top_k)
+    builder = WindowBuilder(models.champion.current(), top_k=settings.summary.top_k)
     done = 0
     begin: datetime | None = None  # joining the group takes seconds that say nothing of the rate
     thresholds: dict[str, float] = {}  # by version of the model, in order of appearance
@@ -245,6 +174,7 @@ def consume_batch(settings: Settings, admin: Admin, models: Models, stop: Stop) 
             starts=starts,
             stop=stop,
             on_batch=add,
+            tell=tell,
         )
         consumer.run(stop)
     if not thresholds:
@@ -258,16 +188,20 @@ def consume_batch(settings: Settings, admin: Admin, models: Models, stop: Stop) 
     )
 
 
-def finish_batch(summary: Summary, settings: Settings) -> None:
-    """Show the summary and keep it."""
+def finish_batch(result: Result, settings: Settings) -> None:
+    """Show the summary and keep it, as JSON and as a page."""
     from rich.console import Console
 
+    from churnstream.analytics.report import write_report
     from churnstream.analytics.summary import write_summary
     from churnstream.analytics.table import render
 
-    write_summary(summary, settings.summary.path)
-    render(summary, Console())
-    click.echo(f"summary written to {settings.summary.path}")
+    path = settings.summary.path
+    page = path.with_suffix(".html")
+    write_summary(result.summary, path)
+    write_report(result.summary, result.findings, page)
+    render(result.summary, Console())
+    click.echo(f"summary written to {path}, and as a page to {page}")
 
 
 def letters_hint(summary: Summary, settings: Settings) -> None:

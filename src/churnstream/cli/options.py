@@ -61,6 +61,16 @@ kafka = _together(
     setting("consumer.group", "--group", help="Consumer group [churnstream]."),
 )
 
+metrics = _together(
+    setting(
+        "metrics.port",
+        "--metrics-port",
+        type=int,
+        help="Serve /metrics, /livez and /readyz on this port; without it, nowhere.",
+    ),
+    setting("metrics.host", "--metrics-host", help="And on this address [127.0.0.1]."),
+)
+
 dataset = setting(
     "producer.dataset",
     "--dataset",

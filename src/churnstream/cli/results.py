@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,9 +15,10 @@ from churnstream.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churnstream.analytics.summary import Summary
+    from churnstream.cli.window import Result
     from churnstream.config import Settings
     from churnstream.messages import DeadLetter
+    from churnstream.model.scorer import Model
     from churnstream.streaming.audit import Audit
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.client import Message
@@ -36,6 +38,7 @@ def _moment(text: str) -> datetime:
 
 @click.command()
 @options.window
+@options.model
 @options.summary
 @options.kafka
 @options.with_settings
@@ -58,17 +61,22 @@ def report(settings: Settings) -> None:
         starts |= resolve(admin, topic, settings.consumer.start, "--from")
     if settings.consumer.end:
         ends |= resolve(admin, topic, settings.consumer.end, "--to")
-    summary = _summarise(History(settings, admin, starts, ends), settings)
-    finish_batch(summary, settings)
-    letters_hint(summary, settings)
+    result = _summarise(History(settings, admin, starts, ends), settings)
+    finish_batch(result, settings)
+    letters_hint(result.summary, settings)
 
 
-def _summarise(history: History, settings: Settings) -> Summary:
-    from churnstream.analytics.summary import SummaryBuilder
+def _summarise(history: History, settings: Settings) -> Result:
+    from churnstream.cli.window import WindowBuilder
 
     begin = time.monotonic()
-    builder = SummaryBuilder(top_k=settings.summary.top_k)
-    for batch in history.scored():
+    model, missing = _model_at_hand(settings)
+    batches = history.scored()
+    first = next(batches, None)  # now the versions are known
+    if model and model.version not in history.versions:
+        model, missing = None, f"The model in {settings.model.path} is not the one that scored."
+    builder = WindowBuilder(model, top_k=settings.summary.top_k, missing=missing)
+    for batch in chain([first] if first else [], batches):
         builder.add(*batch)
     for rejection, partition, offset in history.rejected():
         builder.add_rejected([rejection], [partition], [offset])
@@ -77,6 +85,17 @@ def _summarise(history: History, settings: Settings) -> Summary:
         threshold=None,
         duration_s=time.monotonic() - begin,
     )
+
+
+def _model_at_hand(settings: Settings) -> tuple[Model | None, str]:
+    """The model in the folder, or why there is none."""
+    from churnstream.errors import ModelError
+    from churnstream.model.source import load
+
+    try:
+        return load(settings.model.path), ""
+    except ModelError as error:
+        return None, f"Not at hand: {error}."
 
 
 @click.command()

@@ -12,6 +12,7 @@ from churnstream.model.source import source_of
 from churnstream.model.watch import ModelWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 class Models:
     """Champion and, where the settings name one, challenger; both may be replaced while in use.
 
+    Args:
+        on_use: Told of every champion that is taken into use, the first one included.
+
     Attributes:
         champion: Scores the events.
         challenger: Scores them again, and nothing of it is published.
@@ -34,8 +38,11 @@ class Models:
         ModelError: One of them cannot be loaded.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, on_use: Callable[[Model], None] = lambda _: None
+    ) -> None:
         own = settings.model
+        self._on_use = on_use
         self._explained = settings.consumer.reasons
         self.champion = ModelWatch(source_of(own.path), own.refresh, on_use=self._note)
         self.challenger = (
@@ -75,6 +82,7 @@ class Models:
         return self._shadow.build()
 
     def _note(self, model: Model) -> None:
+        self._on_use(model)
         if self._explained != "none" and model.explainer is None:
             log.warning(
                 "no_reasons",

@@ -1,6 +1,7 @@
 """The consumer: events in, predictions and dead letters out."""
 
 import gc
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -16,6 +17,7 @@ from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Connection
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
+from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window
@@ -31,7 +33,8 @@ class _UnderWay(NamedTuple):
     """A batch that is being published."""
 
     batch: Batch
-    done: Future[None]
+    offsets: Mapping[int, int]
+    done: Future[tuple[float, float]]
     undo: Callable[[], None]
 
 
@@ -51,6 +54,7 @@ class Consumer:
         explained: Which predictions get reasons.
         check_topics: Raises TopicMissingError if a topic of the flow is gone.
         on_batch: Told of every batch once it is committed.
+        tell: Told of every step, for those who watch.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Consumer:
         explained: Explained = "top",
         check_topics: Callable[[], None] = lambda: None,
         on_batch: Callable[[Batch], None] = lambda _: None,
+        tell: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         self._reader = reader
         self._delivery = delivery
@@ -77,6 +82,7 @@ class Consumer:
         self._explained = explained
         self._check_topics = check_topics
         self._on_batch = on_batch
+        self._tell = tell
         self._places: dict[int, int] = {}
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._under_way: _UnderWay | None = None
@@ -116,7 +122,9 @@ class Consumer:
         transaction, or in this order. A record is either behind the committed place, or will be
         read again.
         """
+        begin = time.perf_counter()
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
+        arrived = time.perf_counter()
         inside = self._window.admit(polled)
         batch = score_batch(
             inside,
@@ -126,6 +134,7 @@ class Consumer:
             most_letter_bytes=self._most_letter_bytes,
             explained=self._explained,
         )
+        self._tell_of(polled, arrived - begin, time.perf_counter() - arrived)
         if not self._settle():
             return  # reading went back, so this batch comes again
         if polled.lost:
@@ -133,19 +142,25 @@ class Consumer:
         else:
             self._publish(batch, inside, self._window.advance(polled, len(batch)))
 
+    def _tell_of(self, polled: Polled, poll_s: float, score_s: float) -> None:
+        reader = self._reader
+        assigned = frozenset(reader.assigned)
+        self._tell(Stepped(polled, assigned, reader.ends(), reader.rebalances, poll_s, score_s))
+
     def _publish(self, batch: Batch, inside: Polled, undo: Callable[[], None]) -> None:
         places = _furthest(batch.places, inside.ends)
         offsets = {p: o for p, o in places.items() if self._places.get(p) != o}
         if offsets:
             self._places |= offsets
             done = self._publisher.submit(
+                _timed,
                 self._delivery.publish,
                 batch.predictions,
                 batch.dead_letters,
                 offsets,
                 self._reader.group_metadata(),
             )
-            self._under_way = _UnderWay(batch, done, undo)
+            self._under_way = _UnderWay(batch, offsets, done, undo)
 
     def _wait(self) -> None:
         """Let the batch under way end, well or badly.
@@ -162,12 +177,14 @@ class Consumer:
             return True
         ended, self._under_way = self._under_way, None
         try:
-            ended.done.result()
+            began_and_ended = ended.done.result()
         except AbortableError as error:
             log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
+            self._tell(RolledBack(ended.batch))
             self._roll_back(ended)
             return False
         self._failures = 0
+        self._tell(Committed(ended.batch, ended.offsets, *began_and_ended))
         if len(ended.batch):
             self._on_batch(ended.batch)
         return True
@@ -182,6 +199,13 @@ class Consumer:
         self._reader.rewind()
         self._failures += 1
         self._stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**self._failures))
+
+
+def _timed(call: Callable[..., None], *args: object) -> tuple[float, float]:
+    """Call; when it began and when it ended, in seconds since 1970."""
+    began = time.time()
+    call(*args)
+    return began, time.time()
 
 
 def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
@@ -213,6 +237,7 @@ def connect(
     starts: Mapping[int, int],
     stop: Stop,
     on_batch: Callable[[Batch], None],
+    tell: Callable[[Notice], None] = lambda _: None,
 ) -> Consumer:
     """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
 
@@ -259,4 +284,5 @@ def connect(
         explained=own.reasons,
         check_topics=check_topics,
         on_batch=on_batch,
+        tell=tell,
     )

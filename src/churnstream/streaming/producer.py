@@ -56,9 +56,10 @@ def produce_batch(
         batch_size: Rows between two checkpoints.
         resume: False starts over.
         stop: Asked between batches.
-        on_rows: Told the number of rows sent so far, earlier runs included.
+        on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
     """
     start = rows = sink.start(resume=resume)
+    on_rows(rows)
     encoded = (
         _records(encode_events(batch, datetime.now(UTC)))
         for batch in dataset.batches(batch_size, start)
@@ -128,7 +129,7 @@ def produce_streaming(
         max_events: Stop after so many; None for no limit.
         duration: Stop after so many seconds; None for no limit.
         stop: Asked at every burst.
-        on_rows: Told the number of events sent so far.
+        on_rows: Told the number of events sent so far; first at the start.
 
     Returns:
         How many events the broker has confirmed.
@@ -136,6 +137,7 @@ def produce_streaming(
     choose = random.Random(seed)  # noqa: S311  # a sample, not a secret
     pool = _templates(dataset, choose.getrandbits(32))
     sent = 0
+    on_rows(sent)
     for due in _schedule(rate, duration, stop):
         count = due if max_events is None else min(due, max_events - sent)
         stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6].encode() + b"Z"

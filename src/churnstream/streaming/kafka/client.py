@@ -96,24 +96,27 @@ class Connection:
     """Says once that the brokers are gone, and once that they are back.
 
     The client itself speaks up at every attempt of its back-off.
+
+    Attributes:
+        down: Whether they are gone.
     """
 
     def __init__(self) -> None:
-        self._down = False
+        self.down = False
         self._recovered_at = float("-inf")
 
     def on_error(self, error: KafkaError) -> None:
         """Take note of an error that concerns the client as a whole."""
         # Another client of the process may still have the last outage to tell of.
         is_stale = time.monotonic() - self._recovered_at < _STALE
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down and not is_stale:
-            self._down = True
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.down and not is_stale:
+            self.down = True
             log.warning("broker_unreachable", error=error.str(), retrying=True)
 
     def on_progress(self) -> None:
         """Take note that a broker answered."""
-        if self._down:
-            self._down = False
+        if self.down:
+            self.down = False
             self._recovered_at = time.monotonic()
             log.info("broker_reachable_again")
 

@@ -77,6 +77,7 @@ class Reader:
 
     Attributes:
         assigned: The partitions that are ours now.
+        rebalances: How often partitions were given to us or taken away.
         before_loss: Called before partitions are given up; ends what is under way with them.
     """
 
@@ -93,6 +94,7 @@ class Reader:
         connection: Connection | None = None,
     ) -> None:
         self.assigned: set[int] = set()
+        self.rebalances = 0
         self._joining = embedded
         self.before_loss: Callable[[], None] = lambda: None
         self._give_up = give_up
@@ -219,6 +221,17 @@ class Reader:
             places = self._consumer.committed(everywhere, timeout=_SLICE)
         return {place.partition: place.offset for place in places if place.offset >= 0}
 
+    def ends(self) -> dict[int, int]:
+        """The end of each partition that is ours, as the last answer of its broker gave it.
+
+        Asks nobody. What has not been heard of yet is left out.
+        """
+        known = {
+            p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), cached=True)[1]
+            for p in self.assigned
+        }
+        return {p: end for p, end in known.items() if end >= 0}
+
     def rewind(self) -> None:
         """Go back to the group's place in every partition that is ours.
 
@@ -254,6 +267,7 @@ class Reader:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         self._joining = False
+        self.rebalances += 1
         self.assigned |= {place.partition for place in partitions}
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
@@ -270,6 +284,7 @@ class Reader:
     def _forget(self, partitions: list[TopicPartition]) -> None:
         self.before_loss()
         self._lost_while_polling = True
+        self.rebalances += 1
         self.assigned -= {place.partition for place in partitions}
 
     def _finish_joining(self) -> None:

@@ -71,10 +71,21 @@ class Scan:
                     if first is None:
                         continue
                     # consume() alone would wait out its time for a batch that cannot fill.
-                    if inside := self._sort([first, *reader.consume(_BATCH, timeout=0)]):
+                    messages = [first, *reader.consume(_BATCH, timeout=0)]
+                    self._note_ends(reader, messages)
+                    if inside := self._sort(messages):
                         yield inside
             finally:
                 reader.close()
+
+    def _note_ends(self, reader: Consumer, messages: list[Message]) -> None:
+        """An end that nobody gave is that of the first answer: a busy topic moves its end on."""
+        read = {message.partition() or 0 for message in messages}
+        for partition in read - self._ends.keys():
+            place = TopicPartition(self._topic, partition)
+            end = reader.get_watermark_offsets(place, cached=True)[1]
+            if end > 0:
+                self._ends[partition] = end
 
     def _sort(self, messages: list[Message]) -> list[Message]:
         """Keep what lies before the ends, and close the partitions that were read up to them."""

@@ -1,0 +1,129 @@
+"""produce: rows of customers into events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import options
+from churnstream.cli.progress import progress
+from churnstream.cli.watched import watched_producer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from churnstream.config import Settings
+    from churnstream.dataset import Dataset
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.producer import BatchResult
+    from churnstream.streaming.stop import Stop
+
+
+@click.command()
+@options.setting("producer.mode", "--mode", help="streaming or batch [streaming].")
+@options.dataset
+@options.setting(
+    "producer.events_per_sec", "--events-per-sec", type=float, help="Streaming: the rate [10]."
+)
+@options.setting("producer.max_events", "--max-events", type=int, help="Streaming: stop after N.")
+@options.setting(
+    "producer.duration", "--duration", type=float, help="Streaming: stop after S seconds."
+)
+@options.setting("producer.seed", "--seed", type=int, help="Streaming: repeatable choice.")
+@options.setting(
+    "producer.batch_size", "--batch-size", type=int, help="Batch: rows per checkpoint [1000]."
+)
+@options.setting(
+    "producer.checkpoint_file",
+    "--checkpoint-file",
+    type=options.ANY_PATH,
+    help="Batch: the place, for brokers without transactions "
+    "[.churnstream/producer-checkpoint.json].",
+)
+@options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
+@options.metrics
+@options.kafka
+@options.with_settings
+def produce(settings: Settings) -> None:
+    """Turn rows of customers into events.
+
+    Streaming sends random customers until stopped; batch sends the whole file in order and goes
+    on where it stopped.
+
+    \b
+    Examples: churnstream produce --events-per-sec 500 --duration 60
+              churnstream produce --mode batch --dataset customers.csv
+    """
+    from churnstream.dataset import open_dataset
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.stop import Stop
+
+    stop = Stop()
+    stop.listen()
+    dataset = open_dataset(settings.producer.dataset)
+    with watched_producer(settings) as tell:
+        admin = Admin(settings.kafka, stop.requested)
+        admin.partitions(settings.topics.input)
+        send = _stream if settings.producer.mode == "streaming" else _send_file
+        click.echo(send(settings, admin, dataset, stop, tell))
+
+
+def _stream(
+    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+) -> str:
+    """Send random customers; what to say in the end."""
+    from churnstream.streaming.kafka.writer import Writer
+    from churnstream.streaming.producer import produce_streaming
+
+    own = settings.producer
+    with progress("events sent", own.max_events) as show:
+        sent = produce_streaming(
+            dataset,
+            Writer(settings.kafka, give_up=stop.overdue),
+            settings.topics.input,
+            rate=own.events_per_sec,
+            seed=own.seed,
+            max_events=own.max_events,
+            duration=own.duration,
+            stop=stop,
+            on_rows=_both(show, tell),
+        )
+    return f"{sent:,} events sent to {settings.topics.input}"
+
+
+def _send_file(
+    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+) -> str:
+    """Send the whole file; what to say in the end."""
+    from churnstream.streaming.producer import batch_sink, produce_batch
+
+    with progress("rows sent") as show:
+        result = produce_batch(
+            dataset,
+            batch_sink(settings, admin, dataset, stop),
+            batch_size=settings.producer.batch_size,
+            resume=settings.producer.resume,
+            stop=stop,
+            on_rows=_both(show, tell),
+        )
+    return _batch_line(result, dataset.name, settings.topics.input)
+
+
+def _both(one: Callable[[int], None], other: Callable[[int], None]) -> Callable[[int], None]:
+    def tell(rows: int) -> None:
+        one(rows)
+        other(rows)
+
+    return tell
+
+
+def _batch_line(result: BatchResult, name: str, topic: str) -> str:
+    if result.finished and not result.sent and result.resumed_at:
+        return (
+            f"nothing left to send: all {result.resumed_at:,} rows of {name} were sent to {topic} "
+            "before; send them again with --no-resume"
+        )
+    again = f", after {result.resumed_at:,} sent by earlier runs" if result.resumed_at else ""
+    rest = "" if result.finished else "; stopped, run it again to send the rest"
+    return f"{result.sent:,} rows of {name} sent to {topic}{again}{rest}"

@@ -1,0 +1,85 @@
+"""Metrics, health and the summary line around a running producer or consumer."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from churnstream.config import Settings
+    from churnstream.model.scorer import Model
+    from churnstream.model.watch import ModelWatch
+    from churnstream.observe.metrics import ConsumerMetrics
+    from churnstream.streaming.notices import Notice
+
+
+class ConsumerWatch:
+    """Passes on what a consumer tells.
+
+    Args:
+        metrics: None where nobody asks for them: they then cost nothing.
+        interval: Seconds between two lines in the log.
+    """
+
+    def __init__(self, metrics: ConsumerMetrics | None, interval: float) -> None:
+        from churnstream.observe.interval import IntervalLog
+
+        self._metrics, self._log = metrics, IntervalLog(interval)
+
+    def use_model(self, model: Model) -> None:
+        """Take note of the model that scores from now on."""
+        if self._metrics:
+            self._metrics.use_model(model.version, model.manifest.background)
+
+    def follow(self, champion: ModelWatch) -> None:
+        """Count the models that were refused, too."""
+        if self._metrics:
+            self._metrics.refused = lambda: champion.refused
+
+    def tell(self, notice: Notice) -> None:
+        """Take note of what the consumer does."""
+        self._log.on_notice(notice)
+        if self._metrics:
+            self._metrics.on_notice(notice)
+
+    def end(self) -> None:
+        """Say what the log has not said yet."""
+        self._log.say()
+
+
+@contextlib.contextmanager
+def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
+    """Serve a consumer's metrics, if a port is set, for the length of a with-block."""
+    if settings.metrics.port is None:
+        watch = ConsumerWatch(None, settings.log.interval)
+        yield watch
+    else:
+        from churnstream.observe.health import ConsumerHealth
+        from churnstream.observe.metrics import ConsumerMetrics
+        from churnstream.observe.server import serve
+
+        health = ConsumerHealth(settings.metrics.patience)
+        metrics = ConsumerMetrics(settings.topics, health)
+        watch = ConsumerWatch(metrics, settings.log.interval)
+        with serve(settings.metrics, metrics.registry, health):
+            yield watch
+    watch.end()
+
+
+@contextlib.contextmanager
+def watched_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
+    """Serve a producer's metrics, if a port is set; yields who is told the rows sent so far."""
+    if settings.metrics.port is None:
+        yield lambda _: None
+        return
+    from churnstream.observe.health import ProducerHealth
+    from churnstream.observe.metrics import ProducerMetrics
+    from churnstream.observe.server import serve
+
+    # At a low rate, minutes between two events are no failure.
+    health = ProducerHealth(max(settings.metrics.patience, 3 / settings.producer.events_per_sec))
+    metrics = ProducerMetrics(settings.topics, health)
+    with serve(settings.metrics, metrics.registry, health):
+        yield metrics.on_rows

@@ -1,0 +1,143 @@
+"""Everything that is to be said of a window of events, for the summary and for its page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from churnstream.analytics.calibration import CalibrationBuilder
+from churnstream.analytics.drift import Drift, drift
+from churnstream.analytics.report import Figure, Findings, ModelFacts
+from churnstream.analytics.summary import Summary, SummaryBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from churnstream.analytics.shadow import Shadow
+    from churnstream.messages import CustomerEvent, Rejection
+    from churnstream.model.manifest import Manifest
+    from churnstream.model.scorer import Model
+
+_DRIFT_THRESHOLD = 0.2  # as `churnstream drift` has it by default
+_SAMPLE = 2000  # events of a batch that are compared with the training, evenly spread
+_MEASURES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+    "lift_top_decile": "Lift of the top tenth",
+}
+
+
+class Result(NamedTuple):
+    """The summary of a window, and what its page adds."""
+
+    summary: Summary
+    findings: Findings
+
+
+class WindowBuilder:
+    """Adds up the batches of a window.
+
+    Args:
+        model: The one that scored; None if it is not at hand.
+        missing: Why it is not, in words.
+    """
+
+    def __init__(self, model: Model | None, *, top_k: int, missing: str = "") -> None:
+        self._model, self._missing = model, missing
+        self._summary = SummaryBuilder(top_k=top_k)
+        self._calibration = CalibrationBuilder()
+        self._counts: dict[str, Counter[str]] = {}
+
+    def add(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: NDArray[np.float64],
+        says_yes: NDArray[np.bool_],
+        partitions: Sequence[int],
+        offsets: Sequence[int],
+    ) -> None:
+        """Add the scored events of a batch; see `SummaryBuilder.add`."""
+        self._summary.add(events, probabilities, says_yes, partitions, offsets)
+        self._calibration.add(events, probabilities)
+        if self._model and events:
+            step = -(-len(events) // _SAMPLE)
+            background = self._model.manifest.background
+            counted = background.count(events[::step], probabilities[::step])
+            for name, counts in counted.items():
+                self._counts.setdefault(name, Counter()).update(counts)
+
+    def add_rejected(
+        self, rejections: Iterable[Rejection], partitions: Sequence[int], offsets: Sequence[int]
+    ) -> None:
+        """Add the dead letters of a batch, with the place of each."""
+        self._summary.add_rejected(rejections, partitions, offsets)
+
+    def build(
+        self,
+        *,
+        model_versions: Sequence[str],
+        threshold: float | None,
+        duration_s: float,
+        challengers: Sequence[Shadow] = (),
+    ) -> Result:
+        """See `SummaryBuilder.build`."""
+        summary = self._summary.build(
+            model_versions=model_versions,
+            threshold=threshold,
+            duration_s=duration_s,
+            challengers=challengers,
+        )
+        if self._model and set(model_versions) - {self._model.version}:
+            self._model, self._missing = None, "More than one model scored this window."
+        findings = Findings(
+            reasons=self._reasons(summary),
+            model=_facts(self._model.manifest) if self._model else None,
+            drift=self._drift(),
+            calibration=self._calibration.build(),
+            missing=self._missing,
+        )
+        return Result(summary, findings)
+
+    def _reasons(self, summary: Summary) -> dict[str, list[str]]:
+        """Why the top customers are at risk: exact, and the same as with their predictions."""
+        import numpy as np
+
+        events = self._summary.top_events()
+        if self._model is None or not events:
+            return {}
+        risks = np.array([customer.churn_probability for customer in summary.top_customers])
+        found = self._model.reasons(events, risks, "all")
+        return {
+            event.customerID: [reason.text for reason in reasons or []]
+            for event, reasons in zip(events, found, strict=True)
+        }
+
+    def _drift(self) -> Drift | None:
+        if self._model is None or not self._counts:
+            return None
+        bins = self._model.manifest.background.bins
+        training = {name: its.counts for name, its in bins.items()}
+        return drift(training, self._counts, _DRIFT_THRESHOLD)
+
+
+def _facts(manifest: Manifest) -> ModelFacts:
+    return ModelFacts(
+        created_at=manifest.created_at,
+        rows=manifest.rows,
+        threshold=manifest.threshold,
+        rule=manifest.decision.rule,
+        figures=[
+            Figure(
+                title,
+                getattr(manifest.test, name),
+                manifest.cross_validated[name].mean,
+                manifest.cross_validated[name].std,
+            )
+            for name, title in _MEASURES.items()
+        ],
+    )

@@ -1,0 +1,1 @@
+"""The live page: Kafka on one side, a browser on the other, and bounded memory in between."""

@@ -1,0 +1,1 @@
+"""What the report and the live page have in common: templates, style and charts."""

@@ -1,0 +1,347 @@
+"""The live page without a broker: what it keeps, what it shows, and whom it lets in."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from confluent_kafka import Message
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from builders import event_json, message
+from churnstream.config import DashboardSettings, KafkaSettings, Settings
+from churnstream.messages import Prediction, ReasonGiven, Rejection, encode
+from churnstream.observe.dashboard.customers import PAGE, Customers, Query
+from churnstream.observe.dashboard.feed import Feed
+from churnstream.observe.dashboard.guard import Guard
+from churnstream.observe.dashboard.processes import look
+from churnstream.observe.dashboard.records import Records
+from churnstream.observe.dashboard.series import Latencies, OverTime, PerSecond
+from churnstream.observe.dashboard.state import State
+from churnstream.observe.dashboard.views import VIEWS, Address, Views
+from churnstream.streaming.dead_letters import describe, to_record
+from churnstream.streaming.topics import PartitionState
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"), dashboard=DashboardSettings())
+TOPICS = SETTINGS.topics
+
+
+def prediction(name: str, risk: float, **changes: object) -> Prediction:
+    """What a consumer made of an event."""
+    fields = {
+        "customerID": name,
+        "churn_probability": risk,
+        "prediction": "Yes" if risk >= 0.5 else "No",
+        "event_ts": NOW,
+        "processed_ts": NOW,
+        "model_version": "v1",
+        "source_partition": 0,
+        "source_offset": 0,
+    }
+    return Prediction(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def outcome(made: Prediction, offset: int = 0) -> Message:
+    """A prediction as a record."""
+    return message(encode(made), topic=TOPICS.output, offset=offset)
+
+
+def letter(reason: str, offset: int) -> Message:
+    """A dead letter as a record."""
+    refused = message(b"<script>", partition=1, offset=offset)
+    why = Rejection(reason, "value", "is not <b>JSON</b>")  # type: ignore[arg-type]
+    described = describe(refused, why, group="g", model_version="v1", now=NOW)
+    record = to_record(refused, described, 2**20)
+    return message(
+        record["value"], topic=TOPICS.deadletter, offset=offset, headers=[*record["headers"]]
+    )
+
+
+class Page:
+    """A state that was fed, and its views."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.feed = Feed(SETTINGS, self.state, lambda: True)
+        self.views = Views(SETTINGS, self.state, Records(SETTINGS.kafka))
+
+    def text(self, **query: str) -> str:
+        """All pieces of the page at an address, without tags."""
+        html = " ".join(self.views.pieces(query).values())
+        return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@pytest.fixture
+def page() -> Page:
+    """Three customers, two of them scored, and a dead letter."""
+    found = Page()
+    found.feed.take_events(
+        [
+            message(event_json(customerID="A", Contract="One year", MonthlyCharges=100.0)),
+            message(event_json(customerID="B", MonthlyCharges=50.0)),
+            message(event_json(customerID="C")),
+            message(b"[" * 100_000),
+        ]
+    )
+    why = [ReasonGiven("tenure", "1", 0.5, "A tenure of 1 month raises the risk")]
+    found.feed.take_outcomes(
+        [outcome(prediction("A", 0.2), 0), outcome(prediction("B", 0.8, reasons=why), 1)]
+    )
+    found.feed.take_outcomes([letter("not_json", 3), message(b"none of ours", topic=TOPICS.output)])
+    found.state.reading = False
+    found.state.partitions = [PartitionState(TOPICS.input, 0, 0, 4, 3, 1)]
+    return found
+
+
+# ---- what is kept ----
+
+
+def test_totals_are_those_of_the_topics(page: Page) -> None:
+    """Every record counts once, readable or not; customers count once each."""
+    state = page.state
+    assert (state.events, state.predictions, state.reasons["not_json"]) == (4, 2, 1)
+    whole, leaving, average = state.customers.whole()
+    assert (whole.scored, leaving) == (2, 1)
+    assert average == pytest.approx(0.5)
+    assert whole.monthly_revenue_at_risk == pytest.approx(0.2 * 100 + 0.8 * 50)
+
+
+def test_a_prediction_that_comes_before_its_event_waits_for_it(page: Page) -> None:
+    """What is at risk needs the charges, which stand in the event."""
+    page.feed.take_outcomes([outcome(prediction("D", 0.5))])
+    assert page.state.customers.row("D") == -1
+    page.feed.take_events([message(event_json(customerID="D", MonthlyCharges=10.0))])
+    page.feed.take_outcomes([])
+    row = page.state.customers.get(page.state.customers.row("D"))
+    assert row.at_risk == pytest.approx(5.0)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["A", "B", "C", "D"]),
+        st.floats(0, 1, width=32),
+        st.floats(0, 1000, width=32),
+        st.sampled_from(["One year", "Two year"]),
+    ),
+    max_size=30,
+)
+
+
+@given(EVENTS)
+def test_columns_hold_the_last_word_on_every_customer(
+    events: list[tuple[str, float, float, str]],
+) -> None:
+    """Figures, segments and order are those of a plain dictionary of the last predictions."""
+    customers = Customers()
+    last: dict[str, tuple[float, float, str]] = {}
+    for name, risk, charges, contract in events:
+        customers.see(name, contract, "DSL", charges, 1)
+        customers.score(name, risk, risk >= 0.5, 0.0, [])
+        last[name] = risk, charges, contract
+
+    whole, leaving, _ = customers.whole()
+    at_risk = sum(risk * charges for risk, charges, _ in last.values())
+    assert (whole.scored, leaving) == (len(last), sum(r >= 0.5 for r, _, _ in last.values()))
+    assert whole.monthly_revenue_at_risk == pytest.approx(at_risk, abs=0.1)
+    for contract, figures in customers.segments("contract"):
+        assert figures.scored == sum(c == contract for _, _, c in last.values())
+    rows, matching = customers.find(Query(contract="One year"))
+    expected = sorted((r for r, _, c in last.values() if c == "One year"), reverse=True)
+    assert [row.risk for row in rows] == pytest.approx(expected)
+    assert matching == len(expected)
+
+
+def test_pages_of_the_table_hold_each_customer_once() -> None:
+    """Leafing through shows all customers in the order of the sort, without gap or repeat."""
+    customers = Customers()
+    rng = np.random.default_rng(1)
+    for number, risk in enumerate(rng.random(110)):
+        customers.see(f"C{number}", "One year", "DSL", 10.0, number)
+        customers.score(f"C{number}", float(risk), True, 0.0, [])
+    found = [row for page in range(5) for row in customers.find(Query(page=page))[0]]
+    assert len({row.name for row in found}) == 110
+    assert [row.risk for row in found] == sorted((row.risk for row in found), reverse=True)
+    assert len(customers.find(Query(page=1))[0]) == PAGE
+    assert customers.find(Query(page=99))[0] == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 100_000), st.booleans()), min_size=1, max_size=200))
+def test_time_is_merged_and_nothing_is_lost(made: list[tuple[int, bool]]) -> None:
+    """However long the time, there are at most 120 buckets, and they hold every prediction."""
+    series = OverTime()
+    for at, leaving in made:
+        series.add(at, leaving, 1.0)
+    assert len(series.rates()) <= 120
+    assert sum(scored for scored, _, _ in series.buckets) == len(made)
+    assert sum(leaving for _, leaving, _ in series.buckets) == sum(yes for _, yes in made)
+
+
+def test_rates_are_of_the_records_own_seconds() -> None:
+    """What is read late still counts in its second, and what is older than five minutes not."""
+    rates = PerSecond(lambda: 1000.0)
+    rates.add([999.5, 999.9, 996.0, 600.0])
+    assert rates.rate() == pytest.approx(3 / 5)
+    assert rates.values()[-1] == pytest.approx(3 / 5)
+    assert sum(value or 0 for value in rates.values()) == pytest.approx(3 / 5)
+
+
+def test_latency_is_told_of_the_last_minute() -> None:
+    """Older outcomes are history, and no outcome at all is no latency."""
+    latencies = Latencies(lambda: 1000.0)
+    assert latencies.quantiles() == (None, None)
+    latencies.add(999, 2.0)
+    latencies.add(800, 9.0)
+    latencies.add(1, 9.0)
+    assert latencies.quantiles() == (2.0, 2.0)
+    assert [value for value in latencies.values() if value] == [9.0, 2.0]
+
+
+# ---- what is shown ----
+
+
+def test_the_managers_view(page: Page) -> None:
+    """The headline, the riskiest customer with his reasons, and one customer's history."""
+    text = page.text()
+    assert "Of 2 customers, 1 (50.0 %) are expected to leave. 60 a month is at risk." in text
+    assert text.index("80.0 %") < text.index("20.0 %")
+    assert "tenure of 1 month" in text
+    assert "Predictions so far" in page.text(customer="B")
+    assert "Nobody of this name was scored" in page.text(customer="nobody")
+
+
+def test_filters_and_an_empty_result(page: Page) -> None:
+    """Only customers that match are listed; if none does, there is a way back."""
+    assert "1 to 1 of 1" in page.text(contract="One year")
+    assert "No scored customer matches" in page.text(q="nobody")
+    assert page.views.filters()["contract"] == ["Month-to-month", "One year"]
+
+
+def test_the_operators_view(page: Page) -> None:
+    """Counts, lag, reasons and the model are there."""
+    text = page.text(view="pipeline")
+    assert "4 in the topic" in text
+    assert "not json" in text
+    assert "v1 in use" in text
+
+
+def test_dead_letters_can_be_told_apart(page: Page) -> None:
+    """They are listed by reason, and what they hold stays text."""
+    letters = {"view": "records", "topic": TOPICS.deadletter}
+    assert "is not &lt;b&gt;JSON&lt;/b&gt;" in page.views.pieces(letters)["letters"]
+    assert "No dead letter for this reason" in page.text(**letters, reason="empty")
+
+
+def test_an_empty_page_says_what_to_do() -> None:
+    """Each view of nothing is still a page."""
+    empty = Page()
+    assert "churnstream consume" in empty.text()
+    assert "churnstream topics create" in empty.text(view="pipeline")
+    assert "no record yet" in empty.text(view="records")
+
+
+def test_a_problem_is_told_with_its_time(page: Page) -> None:
+    """The page says that it is not up to date, why, and since when."""
+    page.state.set_problem("no broker answers")
+    assert "Not up to date since" in page.text()
+    page.state.set_problem("")
+    assert "Not up to date" not in page.text()
+
+
+@given(st.dictionaries(st.sampled_from([*Address._fields, "q", "sort", "page"]), st.text()))
+def test_any_address_is_a_page(given_query: dict[str, str]) -> None:
+    """Whatever stands in the address, the page is one of its views."""
+    address = Address.of(given_query, ["a", "b"])
+    assert address.view in VIEWS
+    assert address.topic in ("a", "b")
+    assert 0 <= address.query.page <= 400
+
+
+# ---- who may see it ----
+
+
+def answer(guard: Mapping[str, Any], path: str = "/", **headers: str) -> tuple[int, dict[str, str]]:
+    """Status and headers of an answer to a request."""
+
+    async def page(_: object) -> PlainTextResponse:
+        return PlainTextResponse("secret")
+
+    app = Starlette(routes=[Route("/", page)], middleware=[Middleware(Guard, **guard)])
+    route, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": route,
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"}
+
+    async def send(part: object) -> None:
+        sent.append(part)  # type: ignore[arg-type]
+
+    asyncio.run(app(scope, receive, send))
+    start = sent[0]
+    pairs = start["headers"]
+    return start["status"], {k.decode(): v.decode() for k, v in pairs}  # type: ignore
+
+
+LOCAL = {"token": None, "local": True}
+OPEN = {"token": "let-me-in-please", "local": False}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8090", "localhost", "[::1]:8090"])
+def test_this_machine_may_look(host: str) -> None:
+    """On its own address no token is needed."""
+    assert answer(LOCAL, host=host)[0] == 200
+
+
+def test_a_foreign_name_for_this_machine_is_refused() -> None:
+    """A page from elsewhere that has its name point here gets nothing."""
+    assert answer(LOCAL, host="evil.example:8090")[0] == 421
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "status"),
+    [
+        ("/", "", 401),
+        ("/?token=wrong", "", 401),
+        ("/", "churnstream=wrong", 401),
+        ("/", "churnstream=let-me-in-please", 200),
+        ("/?token=let-me-in-please&view=pipeline", "", 303),
+    ],
+)
+def test_others_need_the_token(path: str, cookie: str, status: int) -> None:
+    """Without the token nothing is shown; with it once, the browser remembers."""
+    code, headers = answer(OPEN, path, cookie=cookie, host="shop:8090")
+    assert code == status
+    assert "default-src 'none'" in headers["content-security-policy"]
+    if status == 303:
+        assert headers["location"] == "/?view=pipeline"
+        assert "HttpOnly" in headers["set-cookie"]
+        assert "SameSite=strict" in headers["set-cookie"]
+
+
+def test_a_process_that_does_not_answer_is_named() -> None:
+    """A metrics port where nobody listens is shown as just that."""
+    assert look("127.0.0.1:1").problem == "does not answer"
+
+
+def test_style_and_script_name_no_other_host() -> None:
+    """Nothing of the page is loaded from elsewhere."""
+    folder = Path(__file__).parents[2] / "src" / "churnstream" / "pages"
+    for file in folder.iterdir():
+        if file.suffix in (".js", ".css", ".j2"):
+            assert not re.search(r"https?://|@import|url\(", file.read_text()), file.name

@@ -1,0 +1,282 @@
+"""What the metrics and the health of a process say of what it did, without a broker."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from confluent_kafka import Message
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from builders import event_message, message
+from churnstream.config import TopicSettings
+from churnstream.errors import AbortableError
+from churnstream.messages import CustomerEvent
+from churnstream.model.manifest import load
+from churnstream.observe.drift import WINDOW, DriftWatch
+from churnstream.observe.health import ConsumerHealth, ProducerHealth
+from churnstream.observe.histogram import BatchHistogram
+from churnstream.observe.interval import IntervalLog
+from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.streaming.consumer import Consumer
+from churnstream.streaming.notices import Notice
+from churnstream.streaming.window import Window
+from fakes import FakeDelivery, FakeReader, FakeScorer
+
+TOPICS = TopicSettings()
+IN = {"messaging_destination_name": TOPICS.input}
+OUT = {"messaging_destination_name": TOPICS.output}
+LETTERS = {"messaging_destination_name": TOPICS.deadletter}
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+class Watched:
+    """A consumer over fakes, and what was told of it."""
+
+    def __init__(
+        self,
+        partitions: Mapping[int, Sequence[Message]],
+        *,
+        faults: Iterable[Exception | None] = (),
+        losses: Collection[int] = (),
+        tell: Callable[[Notice], None] | None = None,
+    ) -> None:
+        self.clock = Clock()
+        self.health = ConsumerHealth(60, self.clock)
+        self.metrics = ConsumerMetrics(TOPICS, self.health)
+        self.reader = FakeReader(partitions, losses=losses)
+        self.consumer = Consumer(
+            self.reader,
+            FakeDelivery(self.reader, faults),
+            FakeScorer,
+            Window(),
+            group="group",
+            batch_size=100,
+            most_letter_bytes=2**20,
+            tell=tell or self.metrics.on_notice,
+        )
+
+    def run(self, steps: int = 3) -> None:
+        """Work for so many steps."""
+        for _ in range(steps):
+            self.consumer.step()
+
+    def value(self, name: str, labels: Mapping[str, str] | None = None) -> float | None:
+        """What Prometheus would read."""
+        return self.metrics.registry.get_sample_value(name, dict(labels or {}))
+
+
+def events(count: int, tenure: int = 30) -> list[Message]:
+    """Valid events of partition 0."""
+    return [event_message(0, o, tenure=tenure) for o in range(count)]
+
+
+def test_every_record_is_counted_by_its_outcome() -> None:
+    """Records in are records out: predictions and dead letters, these by reason."""
+    watched = Watched({0: [*events(4), message(b"not JSON", offset=4)]})
+    watched.run()
+
+    assert watched.value("messaging_client_consumed_messages_total", IN) == 5
+    assert watched.value("messaging_client_sent_messages_total", OUT) == 4
+    assert watched.value("messaging_client_sent_messages_total", LETTERS) == 1
+    assert watched.value("churnstream_dead_letters_total", {"reason": "not_json"}) == 1
+    assert watched.value("churnstream_dead_letters_total", {"reason": "empty"}) == 0
+    assert watched.value("churnstream_batch_size_sum") == 5
+
+
+def test_a_batch_that_is_rolled_back_is_not_counted_as_sent() -> None:
+    """What is read again is consumed twice, committed once, and aborted once."""
+    watched = Watched({0: events(4)}, faults=[AbortableError("no")])
+    watched.run(5)
+
+    assert watched.value("messaging_client_consumed_messages_total", IN) == 8
+    assert watched.value("messaging_client_sent_messages_total", OUT) == 4
+    assert watched.value("churnstream_transactions_aborted_total") == 1
+    assert watched.value("churnstream_transactions_committed_total") == 1
+
+
+def test_scores_and_latency_count_every_event() -> None:
+    """The distributions hold each scored event once, in its bucket."""
+    watched = Watched({0: events(4, tenure=30)})
+    watched.run()
+
+    assert watched.value("churnstream_churn_probability_bucket", {"le": "0.25"}) == 0
+    assert watched.value("churnstream_churn_probability_bucket", {"le": "0.3"}) == 4
+    assert watched.value("churnstream_churn_probability_sum") == pytest.approx(1.2)
+    assert watched.value("churnstream_event_latency_seconds_count") == 4
+
+
+def test_lag_is_what_is_not_committed() -> None:
+    """Lag is the whole topic before the first commit, and nothing after the last."""
+    watched = Watched({0: events(150)}, faults=[AbortableError("no")])
+    watched.consumer.step()
+    assert watched.value("churnstream_consumer_lag", {"partition": "0"}) == 150
+
+    watched.run(8)
+    assert watched.value("churnstream_consumer_lag", {"partition": "0"}) == 0
+
+
+def test_partitions_that_are_taken_away_have_no_lag_here() -> None:
+    """Another member tells the lag of a partition that is no longer ours."""
+    watched = Watched({0: events(2)})
+    watched.run()
+    watched.reader.assigned.clear()
+    watched.reader.rebalances = 1
+    watched.run(1)
+
+    assert watched.value("churnstream_consumer_lag", {"partition": "0"}) is None
+    assert watched.value("churnstream_rebalances_total") == 1
+
+
+def test_the_model_in_use_is_the_last_one(trained: Path) -> None:
+    """One version at a time has the value 1."""
+    watched = Watched({})
+    background = load(trained).manifest.background
+    watched.metrics.use_model("v1", background)
+    watched.metrics.use_model("v2", background)
+
+    assert watched.value("churnstream_model_info", {"version": "v1"}) is None
+    assert watched.value("churnstream_model_info", {"version": "v2"}) == 1
+    assert watched.value("churnstream_model_swaps_total") == 1
+
+
+def test_refused_models_are_counted() -> None:
+    """Each refusal counts once, however often the consumer goes round."""
+    watched = Watched({})
+    watched.metrics.refused = lambda: 2
+    watched.run(3)
+
+    assert watched.value("churnstream_model_swaps_refused_total") == 2
+
+
+@given(
+    batches=st.lists(st.lists(st.floats(-1, 2), max_size=20), max_size=5),
+)
+def test_a_histogram_counts_as_the_librarys_own(batches: list[list[float]]) -> None:
+    """Batches of values end in the buckets that values one by one would end in."""
+    from prometheus_client import Histogram
+
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    bounds = (0.1, 0.5, 1.0)
+    histogram = BatchHistogram("h", "", bounds, ours)
+    reference = Histogram("h", "", buckets=bounds, registry=theirs)
+    for batch in batches:
+        histogram.add(np.array(batch, dtype=np.float64))
+        for value in batch:
+            reference.observe(value)
+
+    for bound in ("0.1", "0.5", "1.0", "+Inf"):
+        named = "h_bucket", {"le": bound}
+        assert ours.get_sample_value(*named) == theirs.get_sample_value(*named)
+    assert ours.get_sample_value("h_sum") == pytest.approx(theirs.get_sample_value("h_sum"))
+
+
+def test_drift_is_told_once_the_window_is_full(
+    trained: Path, customers: list[CustomerEvent]
+) -> None:
+    """Customers like those of the training do not drift, customers of one contract do."""
+    model = load(trained)
+    watch = DriftWatch(model.manifest.background)
+    alike = customers[: WINDOW - 1]
+    for event in alike:
+        assert watch.add([event], model.score([event])) is None
+    found = watch.add(customers[:1], model.score(customers[:1]))
+    assert found is not None
+    assert found.drifted == []
+
+    monthly = [event for event in customers if event.Contract == "Two year"]
+    verdicts = [watch.add(monthly[:100], model.score(monthly[:100])) for _ in range(WINDOW // 100)]
+    assert verdicts[:-1] == [None] * (len(verdicts) - 1)
+    assert verdicts[-1] is not None
+    assert "Contract" in verdicts[-1].drifted
+
+
+# ---- health ----
+
+
+def test_a_consumer_without_model_or_partition_is_not_ready() -> None:
+    """It says what it waits for, and is ready once it has both."""
+    watched = Watched({0: events(1)})
+    assert "model" in watched.health.unready()
+    watched.health.model = "v1"
+    assert "partition" in watched.health.unready()
+    watched.consumer.step()
+    assert watched.health.unready() == ""
+
+
+def test_a_consumer_with_nothing_to_do_lives() -> None:
+    """Without lag there is nothing to commit, however long that lasts."""
+    watched = Watched({0: events(3)})
+    watched.run()
+    for _ in range(3):
+        watched.clock.now += 50
+        watched.run(1)
+    assert watched.health.stalled() == ""
+
+
+def test_a_consumer_that_commits_nothing_is_not_alive() -> None:
+    """Events that wait without a commit for longer than the patience are a stall."""
+    watched = Watched({0: events(3)}, faults=[AbortableError("no")] * 2)
+    watched.run(2)
+    watched.clock.now += 61
+    watched.run(1)
+    assert "nothing was committed for 61 s" in watched.health.stalled()
+    assert watched.health.unready()
+
+    watched = Watched({0: events(3)})
+    watched.run(4)
+    assert watched.health.stalled() == ""
+
+
+def test_a_consumer_whose_loop_stands_is_not_alive() -> None:
+    """Not even asking for records counts as a stall, lag or not."""
+    watched = Watched({0: events(3)})
+    watched.run()
+    watched.clock.now += 61
+    assert "stuck for 61 s" in watched.health.stalled()
+
+
+def test_a_producer_lives_while_it_sends() -> None:
+    """It is ready from the first record on, and stalled when none follows."""
+    clock = Clock()
+    health = ProducerHealth(60, clock)
+    metrics = ProducerMetrics(TOPICS, health)
+    metrics.on_rows(1000)  # by an earlier run
+    assert health.unready()
+    metrics.on_rows(1500)
+    assert health.unready() == ""
+    assert metrics.registry.get_sample_value("messaging_client_sent_messages_total", IN) == 500
+    clock.now += 61
+    assert "nothing was sent for 61 s" in health.stalled()
+
+
+# ---- the line in the log ----
+
+
+def test_the_log_has_a_line_for_an_interval() -> None:
+    """Many batches are one line, with their sums; no customer is in it."""
+    clock = Clock()
+    summary = IntervalLog(30, clock)
+    watched = Watched({0: [*events(250), message(b"not JSON", offset=250)]}, tell=summary.on_notice)
+    with capture_logs() as lines:
+        watched.run(5)
+        clock.now += 30
+        watched.run(1)
+
+    (line,) = [line for line in lines if line["event"] == "events_scored"]
+    assert (line["scored"], line["dead_lettered"], line["batches"]) == (250, 1, 3)
+    assert line["reasons"] == {"not_json": 1}
+    assert line["places"] == {0: 251}
+    assert "7590-VHVEG" not in str(lines)
