@@ -43,7 +43,7 @@ def send(flow: Flow, count: int, *, partition: int = -1) -> None:
     assert producer.flush(60) == 0
 
 
-def wait_scored(flow: Flow, seconds: float = 60) -> None:
+def wait_scored(flow: Flow, seconds: float = 120) -> None:
     """Wait until the group has read everything there is."""
     until(lambda: flow.is_scored, seconds, "every event is scored")
 
