@@ -5,6 +5,8 @@ import os
 import pickle
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -296,3 +298,19 @@ def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
     manifest = msgspec.json.decode(content, type=Manifest)
 
     assert msgspec.json.format(msgspec.json.encode(manifest)) == content
+
+
+def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
+    """A consumer starts without the seconds that scikit-learn's import takes."""
+    code = (
+        "import sys; from pathlib import Path; import churnstream.cli.scoring\n"
+        "from churnstream.model.manifest import load\n"
+        "model = load(Path(sys.argv[1]))\n"
+        "model.score([row.event for row in model.manifest.reference]); model.explainer\n"
+        "print([name for name in ('sklearn', 'scipy', 'pandas', 'skops') if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(trained)], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "[]\n"

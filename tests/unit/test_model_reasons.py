@@ -17,10 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent, ReasonGiven
-from churnstream.model.additive import Array, read_out
+from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.features import FEATURES, FeatureSchema, frame
 from churnstream.model.manifest import load
+from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot
@@ -52,8 +53,10 @@ def explainer(model: Model) -> Explainer:
 def with_background(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
     """A model that says "Yes" from 0.3 on, compared to these customers."""
     probabilities = pipeline.predict_proba(frame(customers))[:, 1]
-    known = background(pipeline, customers, probabilities)
-    return Model(pipeline, cast(Any, SimpleNamespace(threshold=0.3, background=known)))
+    terms = read_out(pipeline)
+    known = background(terms, customers, probabilities)
+    manifest = SimpleNamespace(threshold=0.3, background=known, terms=terms)
+    return Model(cast(Any, manifest), lambda: pipeline)
 
 
 def log_odds(model: Model, events: list[CustomerEvent]) -> Array:
@@ -258,7 +261,7 @@ def test_means_of_other_features_are_refused(pipeline: Pipeline) -> None:
     assert terms is not None
 
     with pytest.raises(ModelError, match="are not those of its features"):
-        Explainer(terms, {"tenure": 0.1})
+        Explainer(Additive(terms), {"tenure": 0.1})
 
 
 def test_the_background_survives_the_manifest(model: Model, customers: list[CustomerEvent]) -> None:
@@ -295,7 +298,7 @@ def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) 
 def test_one_value_alone_has_bins(pipeline: Pipeline, customers: list[CustomerEvent]) -> None:
     """Where all training customers have one amount, others can still fall beside it."""
     same = [replace(event, tenure=5) for event in customers[:20]]
-    known = background(pipeline, same, np.full(20, 0.5))
+    known = background(read_out(pipeline), same, np.full(20, 0.5))
 
     counted = known.count([replace(same[0], tenure=9)], np.array([0.2]))
 

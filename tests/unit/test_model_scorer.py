@@ -16,9 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from churnstream.decoding import decode_event
 from churnstream.messages import CustomerEvent, Rejection, encode
 from churnstream.model import additive
-from churnstream.model.additive import read_out
+from churnstream.model.additive import Additive
 from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
+from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
 
@@ -174,4 +175,4 @@ def test_any_number_of_combinations_fits(model: Model, customers: list[CustomerE
         patch.setattr(additive, "_MOST_COMBINATIONS", 10)
         terms = read_out(model.pipeline)
         assert terms is not None
-        np.testing.assert_array_equal(terms.score(customers), expected)
+        np.testing.assert_array_equal(Additive(terms).score(customers), expected)

@@ -1,55 +1,72 @@
 """A model that is a sum of one term per feature, as tables and curves.
 
 The default pipeline adds up, in log-odds, one term for each category and one smooth curve for each
-amount. Read out of the fitted pipeline, the same sum needs no frame, no one-hot columns and no
-basis functions: a dictionary look-up for all categories together, and three cubic splines.
+amount. Read out of the fitted pipeline (see `read_out`), the same sum needs no frame, no one-hot
+columns and no basis functions: a dictionary look-up for all categories together, and three
+piecewise polynomials. It needs no scikit-learn either, whose import takes seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
-from scipy.special import expit
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from churnstream.messages import CustomerEvent
-from churnstream.model.features import CATEGORICAL
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
-_FLAG = "SeniorCitizen"
+FLAG = "SeniorCitizen"
 _MOST_COMBINATIONS = 1 << 16
 
 
-class Curve:
-    """The term of an amount: a cubic spline of its logarithm, constant outside its range.
+class Pieces(msgspec.Struct, frozen=True):
+    """A piecewise polynomial.
 
-    Args:
-        spline: The basis that scikit-learn fitted, for its knots and degree.
-        weights: Of the basis functions in log-odds, one each.
+    Attributes:
+        knots: Where the pieces meet, as logarithms of 1 + amount, both ends included; rising.
+        coefficients: Of each piece in powers of the distance to its left knot, highest first.
     """
 
-    def __init__(self, spline: BSpline, weights: Array) -> None:
-        self._spline = BSpline(spline.t, weights, spline.k)
-        self._low, self._high = spline.t[spline.k], spline.t[-spline.k - 1]
+    knots: list[float]
+    coefficients: list[list[float]]
 
-    @property
-    def knots(self) -> Array:
-        """Where its pieces meet, as logarithms of 1 + amount, both ends included."""
-        inner: Array = np.unique(np.clip(self._spline.t, self._low, self._high))
-        return inner
+
+class Terms(msgspec.Struct, frozen=True):
+    """An additive model in numbers.
+
+    Attributes:
+        base: Log-odds where every term is 0.
+        flag: The term of a set `FLAG`.
+        tables: By text field, the term of each category.
+        curves: By field, the term of an amount.
+    """
+
+    base: float
+    flag: float
+    tables: dict[str, dict[str, float]]
+    curves: dict[str, Pieces]
+
+
+class Curve:
+    """The term of an amount: a polynomial by pieces of its logarithm, constant outside."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.knots = np.array(pieces.knots)
+        self._coefficients = np.array(pieces.coefficients).T
 
     def __call__(self, amounts: Array) -> Array:
         """Log-odds of amounts, both of shape (n,)."""
-        inside = np.clip(np.log1p(amounts), self._low, self._high)
-        terms: Array = self._spline(inside)
+        inside = np.clip(np.log1p(amounts), self.knots[0], self.knots[-1])
+        piece = np.searchsorted(self.knots[1:-1], inside, side="right")
+        distance = inside - self.knots[piece]
+        first, *rest = self._coefficients
+        terms: Array = first[piece]
+        for coefficients in rest:
+            terms = terms * distance + coefficients[piece]
         return terms
 
 
@@ -79,11 +96,14 @@ class Additive:
         combination: The categories of an event, in the order of `tables`.
     """
 
-    def __init__(
-        self, base: float, tables: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Curve]
-    ) -> None:
-        self.base, self.tables, self.curves = base, tables, curves
-        self.combination = attrgetter(*tables)
+    def __init__(self, terms: Terms) -> None:
+        self.base = terms.base
+        self.tables: Mapping[str, Mapping[Any, float]] = {
+            **terms.tables,
+            FLAG: {0: 0.0, 1: terms.flag},
+        }
+        self.curves = {name: Curve(pieces) for name, pieces in terms.curves.items()}
+        self.combination = attrgetter(*self.tables)
         self._sums = Combinations(self._sum)
 
     def score(self, events: Sequence[CustomerEvent]) -> Array:
@@ -92,7 +112,7 @@ class Additive:
         log_odds += self.base
         for name, curve in self.curves.items():
             log_odds += curve(amounts(events, name))
-        probabilities: Array = expit(log_odds)
+        probabilities: Array = 1 / (1 + np.exp(-log_odds))
         return probabilities
 
     def terms(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
@@ -112,45 +132,3 @@ def amounts(events: Sequence[CustomerEvent], name: str) -> Array:
     """A column of numbers, (n,); null is 0."""
     column = np.array(list(map(attrgetter(name), events)), dtype=np.float64)
     return np.nan_to_num(column, copy=False, posinf=np.inf)
-
-
-def read_out(pipeline: Pipeline) -> Additive | None:
-    """The pipeline as a sum of terms; None if it is not one that `train.splines` made."""
-    if [type(step) for _, step in pipeline.steps] != [
-        ColumnTransformer,
-        StandardScaler,
-        LogisticRegression,
-    ]:
-        return None
-    columns, scaler, classifier = (step for _, step in pipeline.steps)
-    parts = columns.named_transformers_
-    if list(parts) != ["curves", "flag", "categories"]:
-        return None
-    weights = classifier.coef_[0] / scaler.scale_
-    base = float(classifier.intercept_[0] - weights @ scaler.mean_)
-    slices = columns.output_indices_
-    curves = _curves(columns, weights[slices["curves"]])
-    if curves is None:
-        return None
-    tables = _tables(parts["categories"].categories_, weights[slices["categories"]])
-    return Additive(base, tables | {_FLAG: {0: 0.0, 1: float(weights[slices["flag"]][0])}}, curves)
-
-
-def _tables(categories: Sequence[NDArray[Any]], weights: Array) -> dict[str, dict[Any, float]]:
-    tables: dict[str, dict[Any, float]] = {}
-    start = 0
-    for name, values in zip(CATEGORICAL, categories, strict=True):
-        terms = weights[start : start + len(values)].tolist()
-        tables[name] = dict(zip(values.tolist(), terms, strict=True))
-        start += len(values)
-    return tables
-
-
-def _curves(columns: ColumnTransformer, weights: Array) -> dict[str, Curve] | None:
-    """A curve by column; None if a column was constant in training, and has no curve."""
-    names = next(names for part, _, names in columns.transformers_ if part == "curves")
-    splines = columns.named_transformers_["curves"].steps[-1][1].bsplines_
-    if any(spline.t[spline.k] == spline.t[-spline.k - 1] for spline in splines):
-        return None
-    each = np.split(weights, len(splines))
-    return {n: Curve(s, w) for n, s, w in zip(names, splines, each, strict=True)}

@@ -8,10 +8,9 @@ from typing import Self
 
 import msgspec
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from churnstream.messages import CustomerEvent
-from churnstream.model.additive import Array, amounts, read_out
+from churnstream.model.additive import Additive, Array, Terms, amounts
 from churnstream.model.features import FEATURES
 
 SCORE = "churn_probability"
@@ -47,6 +46,13 @@ class Bins(msgspec.Struct, frozen=True):
         return cls(_count(edges, values), edges)
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """An event, and the probability that the model gave it when it was trained."""
+
+    event: CustomerEvent
+    probability: float
+
+
 class Background(msgspec.Struct, frozen=True):
     """The part of the customers that a model was fitted on, in figures.
 
@@ -77,19 +83,20 @@ class Background(msgspec.Struct, frozen=True):
 
 
 def background(
-    pipeline: Pipeline, events: Sequence[CustomerEvent], probabilities: Array
+    terms: Terms | None, events: Sequence[CustomerEvent], probabilities: Array
 ) -> Background:
     """Describe the customers that a pipeline was fitted on.
 
     Args:
-        pipeline: Fitted.
+        terms: What it sums up; None if it is no sum of terms.
         events: Those that it was fitted on, at least one.
         probabilities: (n,) what was predicted for them. Out-of-fold predictions show best what to
             expect later: some models know the customers they were fitted on too well.
     """
     means: dict[str, float] | None = None
-    if additive := read_out(pipeline):
-        means = {name: float(term.mean()) for name, term in additive.terms(events).items()}
+    if terms is not None:
+        found = Additive(terms).terms(events)
+        means = {name: float(term.mean()) for name, term in found.items()}
     bins = {
         name: Bins.of_numbers(_numbers(events, probabilities, name))
         if name in (*_AMOUNTS, SCORE)

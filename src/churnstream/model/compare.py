@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
-from churnstream.model.additive import read_out
+from churnstream.model.additive import Additive
 from churnstream.model.candidates import Make
 from churnstream.model.evaluate import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.features import FeatureSchema, frame
+from churnstream.model.read_out import read_out
 from churnstream.model.train import labels_of
 
 FOLDS, REPEATS = 5, 3
@@ -128,7 +129,7 @@ def _run(
 def _scorer(pipeline: Pipeline) -> Callable[[Sequence[CustomerEvent]], Array]:
     """Scores as `churnstream.model.scorer.Model` does."""
     if terms := read_out(pipeline):
-        return terms.score
+        return Additive(terms).score
     return lambda events: pipeline.predict_proba(frame(events))[:, 1]
 
 

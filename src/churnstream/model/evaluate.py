@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 
 from churnstream.errors import ModelError
 
@@ -88,6 +87,8 @@ def evaluate(labels: Labels, probabilities: Array, threshold: float) -> Metrics:
     Raises:
         ModelError: Only one of the two outcomes occurs, which leaves nothing to rank.
     """
+    from sklearn import metrics
+
     rows, positives = len(labels), int(np.sum(labels))
     if positives in (0, rows):
         raise ModelError(f"cannot evaluate: {positives} of {rows} customers churned; need both")
@@ -142,6 +143,8 @@ def lift_top_decile(labels: Labels, probabilities: Array) -> float:
 
 def best_f1_threshold(labels: Labels, probabilities: Array) -> float:
     """The threshold with the highest F1 on these predictions; the highest such one if several."""
+    from sklearn import metrics
+
     precision, recall, thresholds = metrics.precision_recall_curve(labels, probabilities)
     # F1 = 2PR / (P + R); P + R is 0 only where F1 is 0 too. The last point has no threshold.
     total = np.maximum(precision + recall, np.finfo(np.float64).tiny)

@@ -12,25 +12,28 @@ import hashlib
 import os
 import platform
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
-import sklearn
-import skops.io
-from sklearn.pipeline import Pipeline
 
 from churnstream.errors import ModelError
-from churnstream.model.background import Background
+from churnstream.model.additive import Terms
+from churnstream.model.background import Background, Reference
 from churnstream.model.evaluate import Metrics, Spread
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
 from churnstream.model.profit import Decision
 from churnstream.model.scorer import Model
-from churnstream.model.train import Reference, TrainedModel
 
-FORMAT = 2
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from churnstream.model.train import TrainedModel
+
+FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 
 # What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
@@ -64,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         out_of_fold: Metrics on the pooled predictions of those folds.
         reference: Rows that a loaded model must score as this one did.
         background: The customers it was fitted on in figures, for reasons and drift.
+        terms: What the pipeline sums up; None if it is no sum of terms.
+        terms_sha256: Of the pipeline file that the terms were read out of.
     """
 
     format: int
@@ -84,6 +89,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     out_of_fold: Metrics
     reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
     background: Background
+    terms: Terms | None
+    terms_sha256: str | None
 
     @property
     def pipeline_name(self) -> str:
@@ -97,13 +104,15 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def save(model: TrainedModel, folder: Path) -> Manifest:
+def save(model: "TrainedModel", folder: Path) -> Manifest:
     """Put a model into a folder, in place of the one that is there.
 
     Raises:
         ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
             written.
     """
+    import skops.io
+
     pipeline = skops.io.dumps(model.pipeline)
     if untrusted := _untrusted(pipeline):
         raise ModelError(f"the model is not saved: loading would not trust {untrusted} in it")
@@ -121,13 +130,20 @@ def save(model: TrainedModel, folder: Path) -> Manifest:
 def load(folder: Path) -> Model:
     """Read a model and make sure that it is the one that was saved, and that it works here.
 
+    Where the manifest has the terms of this very pipeline, those score, and the pipeline comes to
+    life only if somebody asks for it: that takes seconds of imports.
+
     Raises:
-        ModelError: There is none, or it cannot be trusted or used; says what to do.
+        ModelError: There is none, or it cannot be trusted or used; says what to do. Also raised
+            by `Model.pipeline`, if the file holds what `save` would not have written.
     """
     manifest = _read_manifest(folder)
     _check_fits(manifest, folder)
     path = folder / manifest.pipeline_name
-    model = Model(pipeline=_read_pipeline(path, manifest.sha256), manifest=manifest)
+    content = _read_checked(path, manifest.sha256)
+    if manifest.terms_sha256 != manifest.sha256:
+        manifest = msgspec.structs.replace(manifest, terms=None)
+    model = Model(manifest, partial(_unpack, path, content))
     _check_reference(model, path)
     return model
 
@@ -141,7 +157,7 @@ def read(folder: Path) -> bytes:
     return _read(folder / MANIFEST_NAME, f"no model in {folder}; run: churnstream train")
 
 
-def _describe(model: TrainedModel, sha256: str) -> Manifest:
+def _describe(model: "TrainedModel", sha256: str) -> Manifest:
     now = datetime.now(UTC)
     return Manifest(
         format=FORMAT,
@@ -162,6 +178,8 @@ def _describe(model: TrainedModel, sha256: str) -> Manifest:
         out_of_fold=model.out_of_fold,
         reference=model.reference,
         background=model.background,
+        terms=model.terms,
+        terms_sha256=sha256 if model.terms else None,
     )
 
 
@@ -200,7 +218,10 @@ def _check_fits(manifest: Manifest, folder: Path) -> None:
 
     And one of other features: events no longer hold what it reads.
     """
-    theirs, ours = manifest.libraries.get("scikit-learn", "unknown"), sklearn.__version__
+    theirs, ours = (
+        manifest.libraries.get("scikit-learn", "unknown"),
+        installed_version("scikit-learn"),
+    )
     if _series(theirs) != _series(ours):
         raise ModelError(
             f"the model in {folder} was saved with scikit-learn {theirs}, "
@@ -216,8 +237,7 @@ def _series(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _read_pipeline(path: Path, sha256: str) -> Pipeline:
-    """Load the pipeline from the very bytes that were checked."""
+def _read_checked(path: Path, sha256: str) -> bytes:
     content = _read(path, f"{path} is missing; {_TRAIN_AGAIN}")
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
@@ -225,6 +245,14 @@ def _read_pipeline(path: Path, sha256: str) -> Pipeline:
             f"{path} is not the pipeline that its manifest describes "
             f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {_TRAIN_AGAIN}"
         )
+    return content
+
+
+def _unpack(path: Path, content: bytes) -> "Pipeline":
+    """The pipeline from the very bytes that were checked."""
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
     try:
         untrusted = _untrusted(content)
         pipeline = None if untrusted else skops.io.loads(content, trusted=TRUSTED_TYPES)
@@ -239,6 +267,8 @@ def _read_pipeline(path: Path, sha256: str) -> Pipeline:
 
 def _untrusted(content: bytes) -> str:
     """The types in a skops file that are not on the list, with commas between; "" if none."""
+    import skops.io
+
     found = set(skops.io.get_untrusted_types(data=content))
     return ", ".join(sorted(found.difference(TRUSTED_TYPES)))
 
@@ -252,6 +282,8 @@ def _check_reference(model: Model, path: Path) -> None:
         found = model.score(events)
         model.reasons(events, found, "all")
         off = float(np.max(np.abs(found - expected)))
+    except ModelError:
+        raise
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
         raise ModelError(f"{path} cannot score customers ({error}); {_TRAIN_AGAIN}") from error
     if not off <= _TOLERANCE:  # NaN is off, too

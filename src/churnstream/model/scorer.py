@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.pipeline import Pipeline
 
 from churnstream.decoding import EventDecoder
 from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model import features
-from churnstream.model.additive import Additive, read_out
+from churnstream.model.additive import Additive
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.threads import one_blas_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn.pipeline import Pipeline
+
     from churnstream.model.manifest import Manifest
 
 
@@ -25,13 +28,17 @@ if TYPE_CHECKING:
 class Model:
     """Scores events; never changes.
 
-    Attributes:
-        pipeline: Any fitted classifier that takes `features.frame`; column 1 of its
-            `predict_proba` is churn.
+    Args:
+        read_pipeline: Called once, by the first who needs the pipeline itself.
     """
 
-    pipeline: Pipeline
     manifest: "Manifest"
+    read_pipeline: "Callable[[], Pipeline]"
+
+    @cached_property
+    def pipeline(self) -> "Pipeline":
+        """Any fitted classifier that takes `features.frame`; column 1 of its answer is churn."""
+        return self.read_pipeline()
 
     @property
     def version(self) -> str:
@@ -50,7 +57,8 @@ class Model:
 
     @cached_property
     def _additive(self) -> Additive | None:
-        return read_out(self.pipeline)
+        terms = self.manifest.terms
+        return Additive(terms) if terms else None
 
     @cached_property
     def explainer(self) -> Explainer | None:

@@ -28,7 +28,8 @@ from sklearn.preprocessing import (
 
 from churnstream.errors import ModelError
 from churnstream.messages import DATASET_COLUMNS, CustomerEvent
-from churnstream.model.background import Background, background
+from churnstream.model.additive import Terms
+from churnstream.model.background import Background, Reference, background
 from churnstream.model.evaluate import (
     Array,
     Labels,
@@ -40,6 +41,7 @@ from churnstream.model.evaluate import (
 )
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
 from churnstream.model.profit import Decision, Offer, Rule, decide
+from churnstream.model.read_out import read_out
 from churnstream.model.threads import one_blas_thread
 
 _CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
@@ -47,13 +49,6 @@ _TEST_SHARE = 0.2
 _FOLDS = 5
 _FEWEST_OF_A_LABEL = 10  # leaves at least one for every fold and for the test
 _REFERENCE_ROWS = 20
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """An event, and the probability that the model gave it when it was trained."""
-
-    event: CustomerEvent
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -91,6 +86,7 @@ class TrainedModel:
     held_out: tuple[CustomerEvent, ...]
     reference: tuple[Reference, ...]
     background: Background
+    terms: Terms | None
 
 
 def train(
@@ -138,6 +134,7 @@ def train(
     chosen, decision = decide(threshold, offer, out_of_fold, test)
     folds = [held for _, held in cv.split(fit_rows, fit_labels)]
     held_out = tuple(events[index] for index in test_on)
+    terms = read_out(pipeline)
     return TrainedModel(
         pipeline=pipeline,
         schema=schema,
@@ -152,7 +149,8 @@ def train(
         predictions=out_of_fold,
         held_out=held_out,
         reference=_reference(held_out, tested),
-        background=background(pipeline, [events[index] for index in fit_on], predicted),
+        background=background(terms, [events[index] for index in fit_on], predicted),
+        terms=terms,
     )
 
 
