@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos
+.PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: test-monitoring test-web screenshots
 
 help:  ## show this list
@@ -75,5 +75,18 @@ test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and each alert is seen firing
 	$(BIN)/pytest tests/monitoring
 
+PEERS := $(VENV)-peers
+$(PEERS)/.installed: requirements/peers.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peers.lock
+	@touch $@
+
+BENCH := PYTHONPATH=kafka $(BIN)/python -m benchmarks
+bench: $(INSTALLED) $(PEERS)/.installed  ## measure everything side by side on real Kafka
+	$(BENCH) --peers $(PEERS)/bin/python
+
+bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped by half
+	$(BENCH) --quick --output .churnstream/bench-quick.json
+
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) $(PEERS) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,8 +5,8 @@ brokers      the broker to measure on
 events       events of a given size, and topics full of them
 processes    starts a measured process and takes its report
 rounds       runs contestants in turn, again and again: A B C A B C …
+check        says whether a quick run slipped by half
 parts/       what is measured, a module a part
 workers/     what runs in a process of its own, and reports on itself
 peers/       other people's ways to do the same, in an environment of their own
-report       results.json → docs/performance.md and its charts
 """

@@ -16,11 +16,12 @@ import msgspec
 
 from benchmarks import brokers
 from benchmarks.bench import Bench
-from benchmarks.parts import producer, throughput
+from benchmarks.check import slips
+from benchmarks.parts import peers, producer, throughput
 from benchmarks.rounds import say
 from churnstream.config import ModelSettings, Settings
 
-PARTS = {"throughput": throughput.run, "producer": producer.run}
+PARTS = {"throughput": throughput.run, "producer": producer.run, "peers": peers.run}
 _LIBRARIES = ("confluent-kafka", "msgspec", "numpy", "scikit-learn", "pandas", "pyarrow")
 
 
@@ -46,13 +47,20 @@ def main() -> None:
             say(f"== {name}")
             found[name] = PARTS[name](bench)
     result = {"about": about(bench), **found}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    if options.quick and (told := slips(found)):
+        sys.exit("\n".join(told))
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--broker", choices=brokers.KINDS, default="kafka")
-    parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="less of everything, and exit 1 if a ratio slipped by half",
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts [all]")
     parser.add_argument("--repeats", type=int, help="rounds [5, or 3]")
     parser.add_argument("--events", type=int, help="events of a fast run [600000, or 200000]")

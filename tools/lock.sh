@@ -17,3 +17,6 @@ compile pyproject.toml --extra mlflow --group test --constraints "$others" \
     --output-file requirements/mlflow.lock
 compile pyproject.toml --group web --constraints requirements/dev.lock \
     --output-file requirements/web.lock
+# The peers load the very pipeline that churnstream trained, so what runs it has the same versions.
+sed -n 's/ *\\$//; /^\(joblib\|numpy\|pandas\|scikit-learn\|scipy\|skops\)==/p' requirements/base.lock >"$others"
+compile requirements/peers.in --constraints "$others" --output-file requirements/peers.lock

@@ -29,10 +29,11 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
     found: dict[str, Run] = {
         "pass-through, at least once": partial(flow, PASS, delivery="at-least-once"),
         "churnstream, at least once": partial(flow, OURS, delivery="at-least-once"),
-        "churnstream, at least once, reasons for the likely churners": partial(
-            flow, OURS, delivery="at-least-once", reasons="top"
-        ),
     }
+    if not bench.quick:
+        found["churnstream, at least once, reasons for the likely churners"] = partial(
+            flow, OURS, delivery="at-least-once", reasons="top"
+        )
     if bench.broker.kind == "kafka":
         found |= {
             "pass-through, transactions": partial(flow, PASS, delivery="exactly-once"),

@@ -1,0 +1,1 @@
+"""Other people's ways to do the same; run by the interpreter of the peers' environment."""
