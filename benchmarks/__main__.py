@@ -8,20 +8,28 @@ import platform
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from benchmarks import brokers
 from benchmarks.bench import Bench
 from benchmarks.check import slips
-from benchmarks.parts import peers, producer, throughput
+from benchmarks.parts import memory, peers, producer, throughput
 from benchmarks.rounds import say
 from churnstream.config import ModelSettings, Settings
 
-PARTS = {"throughput": throughput.run, "producer": producer.run, "peers": peers.run}
+PARTS: dict[str, Callable[[Bench], Any]] = {
+    "throughput": throughput.run,
+    "producer": producer.run,
+    "peers": peers.run,
+    "memory": memory.run,
+}
+_QUICK = ("throughput", "producer")
 _LIBRARIES = ("confluent-kafka", "msgspec", "numpy", "scikit-learn", "pandas", "pyarrow")
 
 
@@ -41,9 +49,10 @@ def main() -> None:
             repeats=options.repeats or (3 if options.quick else 5),
             events=options.events or (200_000 if options.quick else 600_000),
             quick=options.quick,
+            memory_events=options.memory_events,
         )
-        found = {}
-        for name in options.only or PARTS:
+        found: dict[str, Any] = {}
+        for name in options.only or (_QUICK if options.quick else PARTS):
             say(f"== {name}")
             found[name] = PARTS[name](bench)
     result = {"about": about(bench), **found}
@@ -64,6 +73,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts [all]")
     parser.add_argument("--repeats", type=int, help="rounds [5, or 3]")
     parser.add_argument("--events", type=int, help="events of a fast run [600000, or 200000]")
+    parser.add_argument(
+        "--memory-events", type=int, default=10_000_000, help="of the long run [10000000]"
+    )
     parser.add_argument("--peers", help="the Python of the peers' environment [leave them out]")
     default = Path(__file__).with_name("results.json")
     parser.add_argument("--output", type=Path, default=default, help="the results, as JSON")

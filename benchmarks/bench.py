@@ -24,6 +24,7 @@ class Bench(msgspec.Struct, frozen=True):
         repeats: Rounds of every comparison.
         events: Measured in each run of a fast contestant.
         quick: Less of everything.
+        memory_events: Events of the long run.
     """
 
     broker: Broker
@@ -33,6 +34,7 @@ class Bench(msgspec.Struct, frozen=True):
     repeats: int
     events: int
     quick: bool
+    memory_events: int
 
     @property
     def warmup(self) -> int:

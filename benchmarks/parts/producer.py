@@ -1,4 +1,4 @@
-"""The producer's batch mode against ready-made bytes, and the rate that streaming mode holds."""
+"""The producer's batch mode against ready-made bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def run(bench: Bench) -> list[Line]:
             flow, _BYTES, "transaction"
         )
     contestants["churnstream, batch mode"] = partial(flow, _OURS, "batch")
-    contestants["churnstream, streaming mode, no limit"] = partial(flow, _OURS, "streaming")
     return rounds(contestants, bench.repeats)
 
 
@@ -56,7 +55,6 @@ def _one(bench: Bench, file: Path, module: str, variant: str) -> Report:
         batch_size=_BATCH,
         warmup=bench.warmup,
         events=bench.events,
-        rate=10_000_000.0 if variant == "streaming" else 0.0,
     )
     try:
         return measure(module, task)
