@@ -47,7 +47,7 @@ def main() -> None:
             model=_train(Path(folder) / "model"),
             peers=options.peers,
             repeats=options.repeats or (3 if options.quick else 5),
-            events=options.events or (200_000 if options.quick else 600_000),
+            events=options.events or (100_000 if options.quick else 600_000),
             quick=options.quick,
             memory_events=options.memory_events,
         )
@@ -72,7 +72,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts [all]")
     parser.add_argument("--repeats", type=int, help="rounds [5, or 3]")
-    parser.add_argument("--events", type=int, help="events of a fast run [600000, or 200000]")
+    parser.add_argument("--events", type=int, help="events of a fast run [600000, or 100000]")
     parser.add_argument(
         "--memory-events", type=int, default=10_000_000, help="of the long run [10000000]"
     )
