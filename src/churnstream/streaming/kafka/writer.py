@@ -30,7 +30,7 @@ _BUFFER_KB = 64 * 1024
 # A record that a broker took can be sent on with failure headers added to it.
 MOST_BYTES = 2 * 1024 * 1024
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
-_HANGS = 15.0  # seconds after which a call that should have taken `_SLICE` is given up
+_HANGS = 10.0  # seconds after which a call that should have taken `_SLICE` is given up
 
 
 class Record(TypedDict):
@@ -78,8 +78,6 @@ class Writer:
             # The broker ends a transaction behind our back, and for some milliseconds refuses the
             # next one; at the default of 100 ms that would be most of a small batch's time.
             "retry.backoff.ms": 10,
-            # Forgetting brokers that are all down hangs a transaction (librdkafka issue 5511).
-            "metadata.recovery.strategy": "none",
             "on_delivery": self._on_failure,
         }
         if transactional_id is None:
