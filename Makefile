@@ -75,7 +75,7 @@ test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 screenshots: $(VENV)/.web  ## the pictures of the documents, from a real flow in a real browser
 	$(BIN)/python tools/screenshots.py
 
-test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and each alert is seen firing
+test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
 
 PEERS := $(VENV)-peers

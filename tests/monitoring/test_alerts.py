@@ -1,4 +1,4 @@
-"""The alert rules, judged by Prometheus itself, and each seen firing for its real cause.
+"""The alert rules, judged by Prometheus itself, and nearly all seen firing for their real cause.
 
 Minutes are seconds here: the rules are those of monitoring/alerts.yml with shorter times.
 """
