@@ -72,7 +72,10 @@ $(VENV)/.web: $(INSTALLED) requirements/web.lock
 test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 	$(BIN)/pytest tests/web
 
-test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and each alert is seen firing
+screenshots: $(VENV)/.web  ## the pictures of the documents, from a real flow in a real browser
+	$(BIN)/python tools/screenshots.py
+
+test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
 
 PEERS := $(VENV)-peers

@@ -1,4 +1,4 @@
-"""The alert rules, judged by Prometheus itself, and each seen firing for its real cause.
+"""The alert rules, judged by Prometheus itself, and nearly all seen firing for their real cause.
 
 Minutes are seconds here: the rules are those of monitoring/alerts.yml with shorter times.
 """
@@ -192,7 +192,7 @@ def test_customers_unlike_those_of_the_training(flow: Flow) -> None:
     with csv.CSVWriter(flow.folder / "loyal.csv", rows.schema) as writer:
         writer.write_batch(loyal)
         writer.write_batch(loyal)
-    with watched(flow, "--batch-size", 100) as (_, prometheus):
+    with watched(flow, "--batch-size", 25) as (_, prometheus):
         flow.run("produce --mode batch", "--dataset", flow.folder / "loyal.csv")
         until(lambda: "ChurnstreamDrift" in prometheus.firing(), 60)
 

@@ -223,7 +223,8 @@ def test_filters_and_an_empty_result(page: Page) -> None:
     """Only customers that match are listed; if none does, there is a way back."""
     assert "1 to 1 of 1" in page.text(contract="One year")
     assert "No scored customer matches" in page.text(q="nobody")
-    assert page.views.filters()["contract"] == ["Month-to-month", "One year"]
+    filters = page.views.pieces({})["filters"]
+    assert re.findall(r"<option *>([^<]+)<", filters) == ["Month-to-month", "One year", "DSL"]
 
 
 def test_the_operators_view(page: Page) -> None:

@@ -196,8 +196,8 @@ def test_drift_is_told_once_the_window_is_full(
     assert found is not None
     assert found.drifted == []
 
-    monthly = [event for event in customers if event.Contract == "Two year"]
-    verdicts = [watch.add(monthly[:100], model.score(monthly[:100])) for _ in range(WINDOW // 100)]
+    loyal = [event for event in customers if event.Contract == "Two year"]
+    verdicts = [watch.add(loyal[:25], model.score(loyal[:25])) for _ in range(WINDOW // 25)]
     assert verdicts[:-1] == [None] * (len(verdicts) - 1)
     assert verdicts[-1] is not None
     assert "Contract" in verdicts[-1].drifted

@@ -11,7 +11,8 @@ from churnstream.messages import CustomerEvent
 from churnstream.model.background import Background
 
 WINDOW = 2000
-_MOST_OF_A_BATCH = 100
+_MOST_OF_A_BATCH = 25
+_AT_ONCE = 500  # counting a few events costs nearly as much as counting some hundred
 _THRESHOLD = 0.2  # what `churnstream drift` takes for drift by default
 
 
@@ -28,7 +29,9 @@ class DriftWatch:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._events = 0
+        self._counted = 0
+        self._events: list[CustomerEvent] = []
+        self._probabilities: list[NDArray[np.float64]] = []
         self._totals: dict[str, Counter[str]] = {name: Counter() for name in self._training}
 
     def add(
@@ -37,17 +40,23 @@ class DriftWatch:
         """Add the events of a batch; the verdict if they fill the window, which then starts over.
 
         Args:
-            events: n events.
+            events: n events, at least one.
             probabilities: What was predicted for them, shape (n,).
         """
-        step = -(-len(events) // _MOST_OF_A_BATCH) or 1
-        sample = events[::step]
-        if sample:
-            for name, counts in self._background.count(sample, probabilities[::step]).items():
-                self._totals[name].update(counts)
-        self._events += len(sample)
-        if self._events < WINDOW:
+        step = -(-len(events) // _MOST_OF_A_BATCH)
+        self._events += events[::step]
+        self._probabilities.append(probabilities[::step])
+        if len(self._events) >= _AT_ONCE:
+            self._count()
+        if self._counted < WINDOW:
             return None
         found = drift(self._training, self._totals, _THRESHOLD)
         self._start_over()
         return found
+
+    def _count(self) -> None:
+        risks = np.concatenate(self._probabilities)
+        for name, counts in self._background.count(self._events, risks).items():
+            self._totals[name].update(counts)
+        self._counted += len(self._events)
+        self._events, self._probabilities = [], []

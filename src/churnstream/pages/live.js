@@ -49,8 +49,6 @@ showTheme();
 addEventListener("DOMContentLoaded", () => {
   showTheme();
   document.getElementById("theme").addEventListener("click", nextTheme);
-  document.querySelector("form.filters")?.addEventListener("change", (event) => {
-    event.currentTarget.requestSubmit();
-  });
+  document.addEventListener("change", (event) => event.target.form?.requestSubmit());
   listen();
 });

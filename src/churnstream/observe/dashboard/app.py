@@ -66,7 +66,6 @@ def _page(views: Views, given: dict[str, str]) -> str:
         views=VIEWS,
         address=address,
         pieces=views.pieces(given),
-        filters=views.filters() if address.view == "customers" else {},
     )
 
 

@@ -113,6 +113,9 @@ class Views:
             "over-time": {"series": state.over_time},
             "by-contract": {"rows": customers.segments("contract")},
             "by-internet": {"rows": customers.segments("internet")},
+            "filters": {
+                "values": {name: customers.values(name) for name in ("contract", "internet")}
+            },
             "table": {"rows": rows, "matching": matching, "size": PAGE},
             "just-scored": {"latest": list(state.latest)},
         }
@@ -124,12 +127,6 @@ class Views:
                 "topic": self._settings.topics.output,
             }
         return pieces
-
-    def filters(self) -> dict[str, list[str]]:
-        """The values that the table can be filtered by."""
-        with self._state.lock:
-            customers = self._state.customers
-            return {name: customers.values(name) for name in ("contract", "internet")}
 
     def _pipeline(self, address: Address) -> dict[str, dict[str, Any]]:
         state, topics = self._state, self._settings.topics
