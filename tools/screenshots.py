@@ -120,7 +120,7 @@ def picture(
     """A picture of a page, as it is when it has been open for some seconds."""
     page: Page = browser.new_page(
         viewport={"width": width, "height": height},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
         device_scale_factor=2 if width < 500 else 1,  # noqa: PLR2004
     )
     page.goto(url)

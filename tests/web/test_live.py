@@ -178,7 +178,7 @@ def test_everybody_can_read_it(browser: Browser, scored: Flow, width: int, schem
     """Nothing sticks out at any width, and axe finds nothing serious in either theme."""
     letters = f"?view=records&topic={scored.settings.topics.deadletter}&partition=0&offset=0"
     with opened(browser, scored, width=width) as tab:
-        tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.page.emulate_media(color_scheme=scheme)
         for query in ("", "?view=pipeline", "?view=records", letters):
             page = tab.open(query)
             page.wait_for_timeout(1500)
@@ -190,7 +190,7 @@ def test_everybody_can_read_it(browser: Browser, scored: Flow, width: int, schem
 def test_everybody_can_read_the_report(browser: Browser, scored: Flow, scheme: str) -> None:
     """The same holds for the report, opened as a file."""
     page = browser.new_page(viewport={"width": 390, "height": 900})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     page.goto(scored.settings.summary.path.with_suffix(".html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     serious(page)
