@@ -19,14 +19,29 @@ import msgspec
 from benchmarks import brokers
 from benchmarks.bench import Bench
 from benchmarks.check import slips
-from benchmarks.parts import memory, peers, producer, throughput
+from benchmarks.parts import (
+    growth,
+    latency,
+    memory,
+    peers,
+    producer,
+    scaling,
+    startup,
+    streaming,
+    throughput,
+)
 from benchmarks.rounds import say
 from churnstream.config import ModelSettings, Settings
 
 PARTS: dict[str, Callable[[Bench], Any]] = {
     "throughput": throughput.run,
     "producer": producer.run,
+    "streaming": streaming.run,
     "peers": peers.run,
+    "latency": latency.run,
+    "startup": startup.run,
+    "scaling": scaling.run,
+    "growth": growth.run,
     "memory": memory.run,
 }
 _QUICK = ("throughput", "producer")

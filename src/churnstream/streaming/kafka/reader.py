@@ -295,6 +295,8 @@ class Reader:
 
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
+        if self._give_up():
+            return  # nobody answers; the group will miss us after the session timeout
         try:
             self._finish_joining()
             self._consumer.close()
