@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -91,6 +92,24 @@ def test_lost(scored: Flow) -> None:
     said = scored.run("audit", "--in-flight-ok", code=1).output
     assert "lost in partition 1: [10]" in said
     assert "1 lost, 0 duplicated, 0 orphaned" in said
+
+
+def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
+    """The group's place may be seen before the outcomes of the same commit are."""
+    send(scored, scored.input, *good_records(1), partition=1)
+    writer = Producer({"bootstrap.servers": scored.servers, "transactional.id": scored.group})
+    writer.init_transactions(30)
+    writer.begin_transaction()
+    key, value = prediction(Place(1, EVENTS // 3))
+    writer.produce(scored.output, value, key, partition=1)
+    assert writer.flush(30) == 0
+    pass_over(scored, Place(1, EVENTS // 3))
+    audit = scored.start("audit")
+    time.sleep(4)
+    assert audit.code is None
+    writer.commit_transaction(30)
+    assert audit.wait(30) == 0
+    assert f"each of {EVENTS + 1} events has exactly one outcome" in audit.output
 
 
 def test_duplicated(scored: Flow) -> None:

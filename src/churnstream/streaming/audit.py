@@ -150,7 +150,9 @@ def audit(
     """
     topics, kafka = settings.topics, settings.kafka
     places = admin.committed(settings.consumer.group, topics.input)
-    output_ends, letter_ends = admin.ends(topics.output), admin.ends(topics.deadletter)
+    # After the places: what they have passed has its outcome written by now, if it has one.
+    output_ends = admin.settled_ends(topics.output)
+    letter_ends = admin.settled_ends(topics.deadletter)
     begins, last = admin.beginnings(topics.input), admin.ends(topics.input)
     starts = {p: max(begin, (starts or {}).get(p, 0)) for p, begin in begins.items()}
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}

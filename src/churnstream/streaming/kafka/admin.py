@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_LONGEST_TRANSACTION = 30.0  # seconds: ours time out after 20
 _SLICE = 2.0  # seconds that connecting may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 # A cluster that has just started, or lost a broker, moves things about for a second.
@@ -169,6 +170,26 @@ class Admin:
         reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return self._read_to_end(topic, reported) if self.embedded else reported
 
+    def settled_ends(self, topic: str) -> dict[int, int]:
+        """The end of all that is written by now, once the transactions it is part of have ended.
+
+        A commit is told to its process, and may be seen in one topic, before it is seen in all.
+        What is still open after half a minute is told and left out.
+        """
+        if self.embedded:
+            return self.ends(topic)
+        written = self._list_offsets(topic, OffsetSpec.latest(), committed=False)  # type: ignore[no-untyped-call]
+        deadline = time.monotonic() + _LONGEST_TRANSACTION
+        while True:
+            ends = self.ends(topic)
+            open_ = sorted(p for p, end in written.items() if ends.get(p, 0) < end)
+            if not open_:
+                return written
+            if time.monotonic() > deadline:
+                log.warning("transaction_open", topic=topic, partitions=open_)
+                return {p: min(end, ends.get(p, 0)) for p, end in written.items()}
+            time.sleep(0.1)
+
     def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
         """By partition, the first offset whose record is not older than `moment`, else the end."""
         if self.embedded:
@@ -188,12 +209,15 @@ class Admin:
                     found.setdefault(record.partition() or 0, record.offset() or 0)
         return scan.reached | found
 
-    def _list_offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+    def _list_offsets(
+        self, topic: str, spec: OffsetSpec, *, committed: bool = True
+    ) -> dict[int, int]:
         request = {TopicPartition(topic, p): spec for p in self.partitions(topic)}
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
 
         def ask() -> dict[int, int]:
             answers = self._client.list_offsets(
-                request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
+                request, isolation_level=level, request_timeout=_TIMEOUT
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
 
