@@ -87,6 +87,7 @@ $(PEERS)/.installed: requirements/peers.lock
 BENCH := PYTHONPATH=kafka $(BIN)/python -m benchmarks
 bench: $(INSTALLED) $(PEERS)/.installed  ## measure everything side by side on real Kafka
 	$(BENCH) --peers $(PEERS)/bin/python
+	$(BIN)/python -m benchmarks.report
 
 bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped by half
 	$(BENCH) --quick --output .churnstream/bench-quick.json
