@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import uuid4
@@ -110,8 +110,23 @@ def _admin(broker: Broker) -> AdminClient:
 
 def fill(broker: Broker, topic: str, events: EncodedEvents, count: int) -> None:
     """Send `count` records, the events over and over."""
-    # Such batches as a busy producer sends, never more than the broker takes.
-    producer = Producer(
+    _send(_producer(broker), topic, events, count)
+
+
+def fill_unseen(
+    broker: Broker, topic: str, events: EncodedEvents, count: int
+) -> Callable[[], None]:
+    """Send records that nobody sees until the returned function is called."""
+    producer = _producer(broker, {"transactional.id": f"bench.{topic}"})
+    producer.init_transactions(_WAIT)
+    producer.begin_transaction()
+    _send(producer, topic, events, count)
+    return lambda: producer.commit_transaction(_WAIT)
+
+
+def _producer(broker: Broker, more: dict[str, str] | None = None) -> Producer:
+    """Such batches as a busy producer sends, never more than the broker takes."""
+    return Producer(
         {
             "bootstrap.servers": broker.address,
             "linger.ms": 20,
@@ -119,8 +134,12 @@ def fill(broker: Broker, topic: str, events: EncodedEvents, count: int) -> None:
             "partitioner": "murmur2_random",
             "delivery.report.only.error": True,
             "queue.buffering.max.kbytes": 128 * 1024,
+            **(more or {}),
         }
     )
+
+
+def _send(producer: Producer, topic: str, events: EncodedEvents, count: int) -> None:
     left = _records(events, count)
     while chunk := list(islice(left, _CHUNK)):
         while chunk:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,15 +132,3 @@ def measure(module: str, task: Task, python: str = sys.executable) -> Report:
     worker = Worker(module, task, python)
     worker.go()
     return worker.report()
-
-
-def measure_together(module: str, tasks: Sequence[Task]) -> list[Report]:
-    """Run several processes at the same time."""
-    workers = [Worker(module, task) for task in tasks]
-    try:
-        for worker in workers:
-            worker.go()
-        return [worker.report() for worker in workers]
-    finally:
-        for worker in workers:
-            worker.stop()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from uuid import uuid4
 
 import msgspec
 
 from benchmarks.bench import Bench
-from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
+from benchmarks.events import SIZE, create_topic, delete_topics, fill_unseen, of_size
 from benchmarks.parts.throughput import OURS
-from benchmarks.processes import measure_together
+from benchmarks.processes import Worker
 from benchmarks.rounds import Spread, say
+
+_JOINING = 10.0  # seconds for all of them to have their partitions
 
 
 class Scale(msgspec.Struct, frozen=True):
     """So many processes.
 
     Attributes:
-        rate: Events a second of all together.
+        rate: Events a second of all together, from the first event to the last.
         cpu_us: CPU microseconds an event.
     """
 
@@ -28,41 +31,47 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 def run(bench: Bench) -> list[Scale]:
-    """One, two and three, in turn."""
-    topic = create_topic(bench.broker, "in")
-    fill(bench.broker, topic, of_size(SIZE), bench.stock)
+    """One, two and three, in turn; needs a broker with transactions."""
+    if bench.broker.kind != "kafka":
+        return []
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: [], 3: []}
-    try:
-        for _ in range(bench.repeats):
-            for processes, results in found.items():
-                results.append(_together(bench, topic, processes))
-                say(f"{processes} processes: {results[-1][0]:,.0f}/s")
-    finally:
-        delete_topics(bench.broker, [topic])
+    for _ in range(bench.repeats):
+        for processes, results in found.items():
+            results.append(_together(bench, processes))
+            say(f"{processes} processes: {results[-1][0]:,.0f}/s")
     return [
         Scale(n, Spread.of([rate for rate, _ in results]), Spread.of([us for _, us in results]))
         for n, results in found.items()
     ]
 
 
-def _together(bench: Bench, topic: str, processes: int) -> tuple[float, float]:
-    exact = "exactly-once" if bench.broker.kind == "kafka" else "at-least-once"
+def _together(bench: Bench, processes: int) -> tuple[float, float]:
+    """All wait for events with their partitions in hand, so that none gets a head start."""
+    topic = create_topic(bench.broker, "in")
+    show = fill_unseen(bench.broker, topic, of_size(SIZE), bench.stock)
     group = f"bench-{uuid4().hex[:8]}"
+    # Keys spread unevenly: whoever has the fewest events must reach its number, too.
+    share = bench.events // 2 // 3 * (3 // processes)
     with ExitStack() as stack:
-        tasks = [
-            stack.enter_context(
-                bench.task(
-                    topic,
-                    group=group,
-                    instance=str(number),
-                    delivery=exact,
-                    warmup=bench.warmup // processes,
-                    events=bench.events // (2 * processes),
-                )
+        stack.callback(delete_topics, bench.broker, [topic])
+        workers = []
+        for number in range(processes):
+            task = bench.task(
+                topic,
+                group=group,
+                instance=str(number),
+                delivery="exactly-once",
+                warmup=0,
+                events=share,
             )
-            for number in range(processes)
-        ]
-        reports = measure_together(OURS, tasks)
+            workers.append(Worker(OURS, stack.enter_context(task)))
+            stack.callback(workers[-1].stop)
+        for worker in workers:
+            worker.go()
+        time.sleep(_JOINING)
+        show()
+        reports = [worker.report() for worker in workers]
     events = sum(report.events for report in reports)
     seconds = sum(report.user + report.system for report in reports)
-    return sum(report.rate for report in reports), seconds / events * 1e6
+    took = max(report.end for report in reports) - min(report.begin for report in reports)
+    return events / took, seconds / events * 1e6
