@@ -150,7 +150,7 @@ class Airflow:
             return token
 
     def _migrate(self) -> None:
-        command = [self._program, "db", "migrate"]
+        command: list[str | Path] = [self._program, "db", "migrate"]
         done = subprocess.run(
             command, env=self._variables, capture_output=True, text=True, check=False
         )
