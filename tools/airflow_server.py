@@ -220,13 +220,16 @@ def up(port: int) -> None:
 def down() -> None:
     """Stop what `up` started, and the consumer that a DAG started."""
     Airflow().stop()
-    _stop_consumer()
+    stop_consumer(CONSUMER)
     Process(HOME, "broker").stop()
 
 
-def _stop_consumer() -> None:
-    """The running consumer holds a lock on its pid file, so the pid cannot be another's."""
-    with contextlib.suppress(FileNotFoundError), CONSUMER.open() as file:
+def stop_consumer(pid_file: Path) -> None:
+    """Stop the consumer that a DAG started, and wait for its end.
+
+    While it runs it holds a lock on its pid file, so the pid cannot be another's.
+    """
+    with contextlib.suppress(FileNotFoundError), pid_file.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
