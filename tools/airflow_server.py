@@ -48,11 +48,12 @@ class Process:
     def __init__(self, folder: Path, name: str) -> None:
         self.log = folder / f"{name}.log"
         self._file = folder / f"{name}.pid"
+        self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, command: Sequence[str | Path], variables: Mapping[str, str]) -> None:
         """Start it in a session of its own, so that it outlives whoever started it."""
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
+            self._child = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=variables,
@@ -61,7 +62,7 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
-        self._file.write_text(f"{process.pid} {_started(process.pid)}")
+        self._file.write_text(f"{self._child.pid} {_started(self._child.pid)}")
 
     @property
     def pid(self) -> int | None:
@@ -80,11 +81,11 @@ class Process:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOPS_WITHIN
         while self.pid and time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
             time.sleep(0.1)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)  # its session: what it left behind
+        if self._child:
+            self._child.wait()
         self._file.unlink(missing_ok=True)
 
 
@@ -213,6 +214,10 @@ def up(port: int) -> None:
     if not has_broker:
         program = ROOT / ".venv" / "bin" / "churnstream"
         broker.start([program, "broker", "--port", str(BROKER_PORT)], os.environ)
+        while not answers(BROKER_PORT):
+            if broker.pid is None:
+                raise AirflowError(f"the embedded broker ended at its start; see {broker.log}")
+            time.sleep(0.1)
     kind = "that runs there already" if has_broker else "embedded, in memory"
     print(f"Airflow: {airflow.address}; broker: {HOST}:{BROKER_PORT}, {kind}")
 

@@ -69,11 +69,12 @@ def test_killed_task(orchestra: Orchestra) -> None:
     """
     application = orchestra.application
     _write_customers(application.folder / f"customers-{time.strftime('%Y', time.gmtime())}.csv")
+    before = application.events
     run = orchestra.trigger(
         "kafka_batch", dataset="customers-%Y.csv", batch_size=100, summary="reports/%Y.json"
     )
     until(lambda: application.producer is not None)
-    until(lambda: application.events > CUSTOMERS)
+    until(lambda: application.events > before)
     command = application.producer
     assert command is not None, "it had sent everything already"
     for process in (command.parent(), command):
