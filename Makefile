@@ -90,8 +90,9 @@ $(VENV)/.web: $(INSTALLED) requirements/web.lock
 test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 	$(BIN)/pytest tests/web
 
-screenshots: $(VENV)/.web  ## the pictures of the documents, from a real flow in a real browser
+screenshots: $(VENV)/.web airflow  ## the pictures of the documents, from a real flow in a real browser
 	$(BIN)/python tools/screenshots.py
+	$(BIN)/python tools/screenshot_airflow.py
 
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring

@@ -93,6 +93,9 @@ def take_graph(page: Page, server: Airflow, dag: str, name: str, picture: str) -
     page.goto(f"{server.address}/dags/{dag}/runs/{name}")
     page.get_by_role("button", name="Show Graph").click()
     page.locator(".react-flow__node").first.wait_for()
+    expand = page.get_by_role("button", name="Expand all task groups")
+    if expand.count():
+        expand.click()
     page.wait_for_timeout(3000)  # the nodes find their places
     page.screenshot(path=PICTURES / f"{picture}.png")
 
