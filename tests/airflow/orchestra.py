@@ -23,7 +23,10 @@ class Application:
 
     def __init__(self, folder: Path, brokers: str) -> None:
         self.folder = folder
-        sections = {"kafka": {"brokers": brokers, "startup_timeout": 3.0}}
+        sections = {
+            "kafka": {"brokers": brokers, "startup_timeout": 3.0},
+            "model": {"refresh": 1.0},
+        }
         (folder / "config.yaml").write_text(yaml.safe_dump(sections))
 
     def run(self, *arguments: object) -> str:

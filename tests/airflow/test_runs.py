@@ -137,3 +137,18 @@ def test_broker_down(orchestra: Orchestra, kafka: Cluster, chat: HTTPServer) -> 
     assert psutil.pid_exists(int(pid))
     application.run("produce", "--max-events", 200, "--events-per-sec", 1000)
     until(lambda: application.is_scored)
+
+
+def test_training_while_a_consumer_runs(orchestra: Orchestra) -> None:
+    """A model that is promoted is taken over by the running consumer, without a restart."""
+    run, application = orchestra.trigger("churn_training"), orchestra.application
+    assert all_green(run.wait()), run.tasks
+    verdict = run.answer("compare")
+    assert "the champion's" in verdict["reason"]
+
+    def has_scored() -> bool:
+        application.run("produce", "--max-events", 20, "--events-per-sec", 1000)
+        application.run("report")
+        return verdict["version"] in application.json("reports/summary.json")["model_version"]
+
+    until(has_scored)
