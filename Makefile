@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: test-monitoring test-web screenshots
+.PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -62,6 +63,23 @@ $(MLFLOW)/.installed: requirements/mlflow.lock pyproject.toml
 test-mlflow: $(MLFLOW)/.installed  ## tests against a real MLflow server, which they start and stop
 	$(MLFLOW)/bin/pytest tests/registry
 
+AIRFLOW := $(VENV)-airflow
+$(AIRFLOW)/.installed: requirements/airflow.lock
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/airflow.lock
+	@touch $@
+
+airflow: $(INSTALLED) $(AIRFLOW)/.installed  ## install Airflow in an environment of its own
+
+airflow-up: airflow  ## Airflow with our DAGs on 127.0.0.1:8080, and a broker if none runs
+	$(BIN)/python tools/airflow_server.py up
+
+airflow-down:  ## stop what airflow-up and the DAGs started
+	$(BIN)/python tools/airflow_server.py down
+
+test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
+	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
+
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
 	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos
 
@@ -72,8 +90,9 @@ $(VENV)/.web: $(INSTALLED) requirements/web.lock
 test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 	$(BIN)/pytest tests/web
 
-screenshots: $(VENV)/.web  ## the pictures of the documents, from a real flow in a real browser
+screenshots: $(VENV)/.web airflow  ## the pictures of the documents, from a real flow in a real browser
 	$(BIN)/python tools/screenshots.py
+	$(BIN)/python tools/screenshot_airflow.py
 
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
@@ -93,4 +112,4 @@ bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

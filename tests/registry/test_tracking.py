@@ -15,8 +15,9 @@ from churnstream.messages import CustomerEvent
 from churnstream.model import candidates
 from churnstream.model.features import frame
 from churnstream.model.manifest import Manifest, load
+from churnstream.model.promotion import MARGIN
 from churnstream.model.registry import Registered
-from churnstream.model.tracking import CHAMPION, MARGIN, NAME
+from churnstream.model.tracking import CHAMPION, NAME
 from integration.flow import churnstream
 
 pytestmark = pytest.mark.usefixtures("registry")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from churnstream.cli import options
+from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
     from churnstream.config import Settings
@@ -119,4 +119,5 @@ def health(settings: Settings, max_lag: int | None, max_age: float) -> None:
 
     state = check(settings, max_lag=max_lag, max_age=max_age)
     options.echo_json(state)
-    sys.exit(0 if state.healthy else 1)
+    if not state.healthy:
+        raise ChurnstreamError("; ".join(state.problems))

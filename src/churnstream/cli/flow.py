@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from churnstream.cli import options
+from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress import progress
 from churnstream.cli.watched import watched_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from churnstream.analytics.summary import Summary
     from churnstream.cli.scoring import Models
@@ -54,11 +57,18 @@ if TYPE_CHECKING:
     metavar="FOLDER|models:/NAME@ALIAS",
     help="Score with this model, too, and publish nothing of it.",
 )
+@click.option(
+    FLAG,
+    "pid_file",
+    type=options.ANY_PATH,
+    metavar="PIDFILE",
+    help="Run in the background, unless the process of that file still runs.",
+)
 @options.summary
 @options.metrics
 @options.kafka
 @options.with_settings
-def consume(settings: Settings) -> None:
+def consume(settings: Settings, pid_file: Path | None) -> None:
     """Score events: predictions to one topic, refused records to another.
 
     Streaming scores until stopped. Batch scores a bounded window, then prints and writes the
@@ -69,7 +79,11 @@ def consume(settings: Settings) -> None:
               churnstream consume --mode batch --max-messages 1000
               churnstream consume --mode batch --to 2026-12-01T00:00:00Z
               churnstream consume --model models:/telco-churn@champion
+              churnstream consume --detach .churnstream/consumer.pid
     """
+    if pid_file:
+        click.echo(f"consumer {run_detached(sys.argv[1:], pid_file)}")
+        return
     from churnstream.streaming.stop import Stop
 
     stop = Stop()

@@ -9,10 +9,12 @@ import click
 from churnstream.cli import options
 from churnstream.cli.progress import progress
 from churnstream.cli.watched import watched_producer
+from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from churnstream.cli.stretch import Sent
     from churnstream.config import Settings
     from churnstream.dataset import Dataset
     from churnstream.streaming.kafka.admin import Admin
@@ -42,10 +44,16 @@ if TYPE_CHECKING:
     "[.churnstream/producer-checkpoint.json].",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Batch: say as JSON between which offsets the rows lie; a repeated run says the same.",
+)
 @options.metrics
 @options.kafka
 @options.with_settings
-def produce(settings: Settings) -> None:
+def produce(settings: Settings, as_json: bool) -> None:
     """Turn rows of customers into events.
 
     Streaming sends random customers until stopped; batch sends the whole file in order and goes
@@ -55,6 +63,8 @@ def produce(settings: Settings) -> None:
     Examples: churnstream produce --events-per-sec 500 --duration 60
               churnstream produce --mode batch --dataset customers.csv
     """
+    if as_json and settings.producer.mode != "batch":
+        raise ConfigurationError("--json goes with --mode batch")
     from churnstream.dataset import open_dataset
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.stop import Stop
@@ -65,8 +75,13 @@ def produce(settings: Settings) -> None:
     with watched_producer(settings) as tell:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
-        send = _stream if settings.producer.mode == "streaming" else _send_file
-        click.echo(send(settings, admin, dataset, stop, tell))
+        if settings.producer.mode == "streaming":
+            click.echo(_stream(settings, admin, dataset, stop, tell))
+        elif as_json:
+            options.echo_json(_send_stretch(settings, admin, dataset, stop, tell))
+        else:
+            result = _send_file(settings, admin, dataset, stop, tell)
+            click.echo(_batch_line(result, dataset.name, settings.topics.input))
 
 
 def _stream(
@@ -94,12 +109,12 @@ def _stream(
 
 def _send_file(
     settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
-) -> str:
-    """Send the whole file; what to say in the end."""
+) -> BatchResult:
+    """Send the whole file."""
     from churnstream.streaming.producer import batch_sink, produce_batch
 
     with progress("rows sent") as show:
-        result = produce_batch(
+        return produce_batch(
             dataset,
             batch_sink(settings, admin, dataset, stop),
             batch_size=settings.producer.batch_size,
@@ -107,7 +122,23 @@ def _send_file(
             stop=stop,
             on_rows=_both(show, tell),
         )
-    return _batch_line(result, dataset.name, settings.topics.input)
+
+
+def _send_stretch(
+    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+) -> Sent:
+    """Send the whole file; between which offsets its rows lie."""
+    from churnstream.cli.stretch import StretchKeeper
+    from churnstream.streaming.checkpoint import Source
+
+    topic = settings.topics.input
+    source = Source(dataset.digest(), topic, admin.topic_id(topic))
+    path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
+    keeper = StretchKeeper(path, source, admin)
+    result = _send_file(settings, admin, dataset, stop, _both(keeper.begin, tell))
+    if result.finished:
+        keeper.finish()
+    return keeper.sent(result.resumed_at + result.sent, result.sent)
 
 
 def _both(one: Callable[[int], None], other: Callable[[int], None]) -> Callable[[int], None]:

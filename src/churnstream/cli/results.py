@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from churnstream.cli import options
+from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,10 +102,22 @@ def _model_at_hand(settings: Settings) -> tuple[Model | None, str]:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 @click.option("--in-flight-ok", is_flag=True, help="Events still on their way are no failure.")
+@click.option("--min-events", type=click.IntRange(min=0), help="Fewer events are a failure.")
+@click.option(
+    "--max-dead-letters",
+    type=click.FloatRange(0, 1),
+    help="A larger share of the events in dead letters is a failure, 0 to 1.",
+)
 @options.window
 @options.kafka
 @options.with_settings
-def audit(settings: Settings, as_json: bool, in_flight_ok: bool) -> None:
+def audit(
+    settings: Settings,
+    as_json: bool,
+    in_flight_ok: bool,
+    min_events: int | None,
+    max_dead_letters: float | None,
+) -> None:
     """Prove that every event has exactly one outcome; exit 1 if not.
 
     Reads the three topics as committed, also while the pipeline works.
@@ -124,7 +137,19 @@ def audit(settings: Settings, as_json: bool, in_flight_ok: bool) -> None:
         options.echo_json(verdict)
     else:
         _print_audit(verdict)
+    _refuse_beyond(verdict, min_events, max_dead_letters)
     sys.exit(0 if verdict.complete or (in_flight_ok and verdict.exactly_once) else 1)
+
+
+def _refuse_beyond(verdict: Audit, min_events: int | None, most: float | None) -> None:
+    events, letters = verdict.events, sum(row.dead_letters for row in verdict.partitions)
+    if min_events is not None and events < min_events:
+        raise ChurnstreamError(f"there are {events:,} events, fewer than {min_events:,}")
+    if most is not None and letters > most * events:
+        raise ChurnstreamError(
+            f"{letters:,} of {events:,} events are dead letters, more than {most:.1%}; look with: "
+            "churnstream dead-letters list"
+        )
 
 
 def _print_audit(verdict: Audit) -> None:

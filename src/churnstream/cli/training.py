@@ -118,7 +118,7 @@ def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
     own = settings.model
     if is_registered(own.path):
         raise ConfigurationError(f"{own.path}: a model is trained into a folder; see --model")
-    customers = _customers(settings)
+    customers = customers_of(settings)
     with progress("training"):
         trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=_offer(settings))
         return trained, save(trained, Path(own.path))
@@ -134,7 +134,7 @@ def _register(
     click.echo(f"{NAME} version {done.version}: {verdict}; {done.reason}", err=True)
 
 
-def _customers(settings: Settings) -> list[CustomerEvent]:
+def customers_of(settings: Settings) -> list[CustomerEvent]:
     """All customers of the settings' data set that can be used."""
     import structlog
 
@@ -172,7 +172,7 @@ def _compare(settings: Settings, report: Path, as_json: bool) -> None:
     total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
     with progress("fits", total) as show:
         comparison, predictions = compare.compare(
-            _customers(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
+            customers_of(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
         )
     folder = report.with_suffix("")
     files = [compare.save(comparison, folder)]

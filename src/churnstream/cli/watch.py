@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -43,16 +43,17 @@ _COLUMNS = (
     show_default=True,
     help="The index above which a feature has drifted.",
 )
+@click.option("--small-ok", is_flag=True, help="A window too small to tell is no failure.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table, with all bins.")
 @options.window
 @options.model
 @options.kafka
 @options.with_settings
-def drift(settings: Settings, threshold: float, as_json: bool) -> None:
+def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -> None:
     """Compare scored events with the training customers; exit 1 if they drifted apart.
 
     The measure is the population stability index of each feature and of the score. A window too
-    small to tell drift from chance is refused, which is exit 1 as well.
+    small to tell drift from chance is refused, which is exit 1 as well, but for --small-ok.
 
     \b
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
@@ -67,19 +68,27 @@ def drift(settings: Settings, threshold: float, as_json: bool) -> None:
     history = History(settings, admin, *_window(settings, admin))
     counted = _count(history, manifest.background)
     if not counted:
-        raise ChurnstreamError("nothing to compare: the window holds no predictions")
+        _refuse_small("nothing to compare: the window holds no predictions", small_ok)
     training = {name: bins.counts for name, bins in manifest.background.bins.items()}
     found = compare(training, counted, threshold)
     if found.noise > threshold:
-        raise ChurnstreamError(
+        _refuse_small(
             f"the window is too small: between {found.events:,} events and the "
             f"{found.training_events:,} of the training, chance alone may bring an index of "
-            f"{found.noise:.2g}; the threshold is {threshold:g}"
+            f"{found.noise:.2g}; the threshold is {threshold:g}",
+            small_ok,
         )
     if others := sorted(set(history.versions) - {manifest.version}):
         click.echo(f"note: scores of other models are in the window: {', '.join(others)}", err=True)
     (options.echo_json if as_json else _print_drift)(found)
     sys.exit(1 if found.drifted else 0)
+
+
+def _refuse_small(why: str, small_ok: bool) -> NoReturn:
+    if not small_ok:
+        raise ChurnstreamError(why)
+    click.echo(why, err=True)
+    sys.exit(0)
 
 
 def _count(history: History, background: Background) -> Mapping[str, Counter[str]]:

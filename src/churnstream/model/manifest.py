@@ -117,6 +117,11 @@ def save(model: "TrainedModel", folder: Path) -> Manifest:
     if untrusted := _untrusted(pipeline):
         raise ModelError(f"the model is not saved: loading would not trust {untrusted} in it")
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
+    _replace(folder, manifest, pipeline)
+    return manifest
+
+
+def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / manifest.pipeline_name, pipeline)
@@ -124,7 +129,6 @@ def save(model: "TrainedModel", folder: Path) -> Manifest:
         _remove_old_pipelines(folder)
     except OSError as error:
         raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
-    return manifest
 
 
 def load(folder: Path) -> Model:
@@ -146,6 +150,18 @@ def load(folder: Path) -> Model:
     model = Model(manifest, partial(_unpack, path, content))
     _check_reference(model, path)
     return model
+
+
+def put(model: Path, folder: Path) -> Model:
+    """Put a saved model into another folder, in place of the one that is there.
+
+    Raises:
+        ModelError: It cannot be trusted or used, or the folder cannot be written.
+    """
+    found = load(model)
+    pipeline = (model / found.manifest.pipeline_name).read_bytes()
+    _replace(folder, found.manifest, pipeline)
+    return found
 
 
 def read(folder: Path) -> bytes:

@@ -10,18 +10,17 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from churnstream.errors import ModelError, RegistryError
 from churnstream.model.compare import Comparison
-from churnstream.model.evaluate import Metrics, evaluate
+from churnstream.model.evaluate import Metrics
 from churnstream.model.features import frame
 from churnstream.model.manifest import MANIFEST_NAME, TRUSTED_TYPES, Manifest
 from churnstream.model.plots import draw
+from churnstream.model.promotion import judge
 from churnstream.model.registry import DIGEST_TAG, FOLDER, SCHEME, Registered, store
 from churnstream.model.train import TrainedModel
 
 NAME = "telco-churn"
 CHAMPION = "champion"
-MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
 
 Promote = Literal["always", "better", "never"]
 
@@ -48,8 +47,8 @@ def register(
     Args:
         manifest: Of the model as saved in `folder`.
         promote: "better": unless its log loss on its own held-out customers is above that of the
-            present champion on the same customers by more than `MARGIN`. The champion may have
-            been trained on some of them, which favours it.
+            present champion on the same customers by more than a margin, as
+            `churnstream.model.promotion` has it.
 
     Raises:
         ConfigurationError: MLflow or matplotlib is not installed.
@@ -156,15 +155,4 @@ def _deserves(client: Any, model: TrainedModel, promote: Promote) -> tuple[bool,
     if CHAMPION not in client.get_registered_model(NAME).aliases:
         return True, "there was no champion"
     source = Registered(f"{SCHEME}{NAME}@{CHAMPION}")
-    labels = np.array([event.Churn == "Yes" for event in model.held_out], dtype=np.int64)
-    try:
-        champion = source.load(source.newest())
-        theirs = evaluate(labels, champion.score(model.held_out), champion.threshold).log_loss
-    except RegistryError:
-        raise
-    except (ModelError, KeyError, ValueError) as error:
-        # Unreadable here, or unable to score today's customers: nothing to defend.
-        return True, f"the champion cannot score the held-out customers ({error})"
-    ours = model.test.log_loss
-    comparison = f"log loss {ours:.4f}, the champion's {theirs:.4f}, margin {MARGIN}"
-    return ours <= theirs + MARGIN, comparison
+    return judge(model.test.log_loss, model.held_out, lambda: source.load(source.newest()))

@@ -14,6 +14,7 @@ from operator import attrgetter
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -118,9 +119,7 @@ def train(
     pipeline = splines(schema) if estimator is None else behind_one_hot(estimator, schema)
     rows = frame(events)
     charges = rows["MonthlyCharges"].to_numpy()
-    fit_on, test_on = train_test_split(
-        np.arange(len(events)), test_size=_TEST_SHARE, stratify=labels, random_state=seed
-    )
+    fit_on, test_on = _split(labels, seed)
     cv = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     fit_rows, fit_labels = rows.iloc[fit_on], labels[fit_on]
     with one_blas_thread():
@@ -133,7 +132,7 @@ def train(
     test = Predictions(labels[test_on], charges[test_on], tested)
     chosen, decision = decide(threshold, offer, out_of_fold, test)
     folds = [held for _, held in cv.split(fit_rows, fit_labels)]
-    held_out = tuple(events[index] for index in test_on)
+    tested_events = tuple(events[index] for index in test_on)
     terms = read_out(pipeline)
     return TrainedModel(
         pipeline=pipeline,
@@ -141,17 +140,33 @@ def train(
         threshold=chosen,
         decision=decision,
         seed=seed,
-        digest=_digest(events),
+        digest=digest_of(events),
         rows=len(events),
         test=evaluate(test.labels, tested, chosen),
         cross_validated=spread([evaluate(fit_labels[f], predicted[f], chosen) for f in folds]),
         out_of_fold=evaluate(fit_labels, predicted, chosen),
         predictions=out_of_fold,
-        held_out=held_out,
-        reference=_reference(held_out, tested),
+        held_out=tested_events,
+        reference=_reference(tested_events, tested),
         background=background(terms, [events[index] for index in fit_on], predicted),
         terms=terms,
     )
+
+
+def held_out(events: Sequence[CustomerEvent], seed: int) -> tuple[CustomerEvent, ...]:
+    """The events that training with this seed does not see.
+
+    Raises:
+        ModelError: As `train` does.
+    """
+    return tuple(events[index] for index in _split(labels_of(events), seed)[1])
+
+
+def _split(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    fit_on, test_on = train_test_split(
+        np.arange(len(labels)), test_size=_TEST_SHARE, stratify=labels, random_state=seed
+    )
+    return fit_on, test_on
 
 
 def splines(schema: FeatureSchema) -> Pipeline:
@@ -210,7 +225,7 @@ def labels_of(events: Sequence[CustomerEvent]) -> Labels:
     return labels
 
 
-def _digest(events: Sequence[CustomerEvent]) -> str:
+def digest_of(events: Sequence[CustomerEvent]) -> str:
     """SHA-256 of what training reads; `event_ts` is left out: it is when a file was read."""
     columns = attrgetter(*DATASET_COLUMNS, "Churn")
     encode = msgspec.json.Encoder().encode

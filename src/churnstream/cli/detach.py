@@ -1,0 +1,65 @@
+"""A consumer of its own in the background, where no supervisor keeps one running."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from churnstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLAG = "--detach"
+
+
+def run_detached(arguments: list[str], pid_file: Path) -> str:
+    """Run this command once more without its flag, in the background, and never twice.
+
+    The process holds a lock on its pid file for as long as it lives, so a file that a dead one left
+    behind keeps nobody from starting. Its log is beside the file, under the suffix `.log`.
+
+    Args:
+        arguments: Of the command line.
+
+    Returns:
+        What to say.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    try:
+        pid_file.parent.mkdir(parents=True, exist_ok=True)
+        file = pid_file.open("a+")
+        log = pid_file.with_suffix(".log").open("ab")
+    except OSError as error:
+        raise ConfigurationError(f"{FLAG} {pid_file}: {error.strerror}") from error
+    with file, log:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            return f"runs already, as process {file.read()}"
+        process = subprocess.Popen(
+            [sys.argv[0], *_without_flag(arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[file.fileno()],  # with it the process inherits the lock
+        )
+        file.truncate(0)
+        file.write(str(process.pid))
+    return f"started as process {process.pid}; stop it with: kill {process.pid}"
+
+
+def _without_flag(arguments: list[str]) -> list[str]:
+    left = list(arguments)
+    for index, argument in enumerate(arguments):
+        if argument == FLAG:
+            del left[index : index + 2]
+        elif argument.startswith(f"{FLAG}="):
+            del left[index]
+    return left

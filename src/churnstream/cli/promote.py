@@ -1,0 +1,72 @@
+"""promote: a new model in the champion's place, if it is not worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import options
+from churnstream.errors import ConfigurationError, ModelError
+
+if TYPE_CHECKING:
+    from churnstream.config import Settings
+    from churnstream.model.promotion import Verdict
+    from churnstream.model.scorer import Model
+
+
+@click.command()
+@click.argument("candidate", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only compare.")
+@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@options.dataset
+@options.model
+@options.with_settings
+def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -> None:
+    """Put the model in the folder CANDIDATE in the place of --model, unless it is worse.
+
+    Both score the customers that were held out when the candidate was trained, so --dataset is the
+    file that it was trained on. The better log loss wins; a difference that another split could
+    bring about is none. Running consumers take the new model over by themselves.
+
+    \b
+    Examples: churnstream train --model models/candidate
+              churnstream promote models/candidate --dry-run
+    """
+    from churnstream.model.manifest import load, put
+    from churnstream.model.source import is_registered
+
+    if is_registered(settings.model.path):
+        raise ConfigurationError("--model must be a folder; in a registry: train --mlflow")
+    model = load(candidate)
+    better, reason = _judge(settings, model)
+    if better and not dry_run:
+        put(candidate, Path(settings.model.path))
+    if as_json:
+        options.echo_json({"version": model.version, "better": better, "reason": reason})
+    else:
+        click.echo(f"{model.version} {_verdict(better, dry_run)} the champion: {reason}")
+
+
+def _judge(settings: Settings, candidate: Model) -> Verdict:
+    from churnstream.cli.training import customers_of
+    from churnstream.model.manifest import load
+    from churnstream.model.promotion import Verdict, judge
+    from churnstream.model.train import digest_of, held_out
+
+    champion, manifest = Path(settings.model.path), candidate.manifest
+    if not champion.exists():
+        return Verdict(True, "there was no champion")
+    customers = customers_of(settings)
+    if digest_of(customers) != manifest.data_sha256:
+        raise ModelError(
+            f"model {candidate.version} was trained on other customers; name their file: --dataset"
+        )
+    return judge(manifest.test.log_loss, held_out(customers, manifest.seed), lambda: load(champion))
+
+
+def _verdict(better: bool, dry_run: bool) -> str:
+    if dry_run:
+        return "would become" if better else "would not become"
+    return "is now" if better else "is not"
