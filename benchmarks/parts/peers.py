@@ -22,10 +22,9 @@ def run(bench: Bench) -> list[Line]:
         return []
     topic = create_topic(bench.broker, "in")
     fill(bench.broker, topic, of_size(SIZE), bench.stock)
-    bare = max(_SLOW, bench.events // 5)
     contestants: dict[str, Run] = {
         "churnstream, at least once": partial(one, bench, topic, OURS),
-        "Quix Streams, no model": partial(_peer, bench, topic, _QUIX, bare),
+        "Quix Streams, no model": partial(_peer, bench, topic, _QUIX, bench.events),
         "Quix Streams, model call per event": partial(
             _peer, bench, topic, _QUIX, _SLOW, variant="model"
         ),

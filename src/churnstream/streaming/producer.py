@@ -20,6 +20,7 @@ from churnstream.streaming.stop import Stop
 
 log = structlog.get_logger(__name__)
 
+_CHUNK = 5_000  # rows that are encoded together
 _POOL = 20_000  # customers that streaming mode draws from, in memory
 _TICK = 0.01  # seconds between two bursts at high rates
 _MOST_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
@@ -60,17 +61,22 @@ def produce_batch(
     """
     start = rows = sink.start(resume=resume)
     on_rows(rows)
-    encoded = (
-        _records(encode_events(batch, datetime.now(UTC)))
-        for batch in dataset.batches(batch_size, start)
-    )
-    for records in _ahead(encoded):
+    for records in _ahead(_encoded(dataset, batch_size, start)):
         if stop.requested():
             return BatchResult(start, rows - start, finished=False)
         rows += len(records)
         sink.publish(records, rows)
         on_rows(rows)
     return BatchResult(start, rows - start, finished=True)
+
+
+def _encoded(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:
+    """Batches of records; encoded many rows at a time, since each time has its price."""
+    chunk = batch_size * max(1, _CHUNK // batch_size)
+    for rows in dataset.batches(chunk, start):
+        records = _records(encode_events(rows, datetime.now(UTC)))
+        for begin in range(0, len(records), batch_size):
+            yield records[begin : begin + batch_size]
 
 
 def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
