@@ -12,7 +12,7 @@ import pytest
 
 from builders import event_json
 from churnstream.model.manifest import load
-from integration.flow import Flow, Sent, churnstream, until, write_customers
+from integration.flow import Flow, Sent, churnstream, error_in, until, write_customers
 
 KEY = b"7590-VHVEG"
 
@@ -128,6 +128,14 @@ def test_detached_consumer(flow: Flow) -> None:
 
     assert "started" in detach()
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_detached_consumer_without_a_model(flow: Flow) -> None:
+    """One that cannot work is no success: the reason is that of the process."""
+    pid_file, model = flow.folder / "consumer.pid", flow.folder / "no-model"
+    with flow.process("consume", "--detach", pid_file, "--model", model) as process:
+        assert process.wait() == 1
+        assert error_in(process.err).startswith("the consumer ended at its start: no model in")
 
 
 def is_dead(pid: int) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
 
-from churnstream.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from churnstream.errors import ChurnstreamError, ConfigurationError
 
 FLAG = "--detach"
+_STARTED = b"consumer_started"  # an event of the log
+_STARTS_WITHIN = 15.0  # seconds; one that is slower is taken for well
 
 
 def run_detached(arguments: list[str], pid_file: Path) -> str:
@@ -29,6 +29,7 @@ def run_detached(arguments: list[str], pid_file: Path) -> str:
 
     Raises:
         ConfigurationError: The file cannot be written.
+        ChurnstreamError: The process ended at its start.
     """
     try:
         pid_file.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +43,7 @@ def run_detached(arguments: list[str], pid_file: Path) -> str:
         except BlockingIOError:
             file.seek(0)
             return f"runs already, as process {file.read()}"
+        begin = log.tell()
         process = subprocess.Popen(
             [sys.argv[0], *_without_flag(arguments)],
             stdin=subprocess.DEVNULL,
@@ -52,7 +54,25 @@ def run_detached(arguments: list[str], pid_file: Path) -> str:
         )
         file.truncate(0)
         file.write(str(process.pid))
+        file.flush()
+        _wait_for_start(process, Path(log.name), begin)
     return f"started as process {process.pid}; stop it with: kill {process.pid}"
+
+
+def _wait_for_start(process: subprocess.Popen[bytes], log: Path, begin: int) -> None:
+    """Hear of what keeps it from working: a model that is missing, a broker.
+
+    Args:
+        begin: Size of the log before it was started.
+    """
+    deadline = time.monotonic() + _STARTS_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        if _STARTED in log.read_bytes()[begin:]:
+            return
+        time.sleep(0.1)
+    if process.returncode:
+        last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise ChurnstreamError(f"the consumer ended at its start: {last.removeprefix('Error: ')}")
 
 
 def _without_flag(arguments: list[str]) -> list[str]:
