@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from builders import event_message, message
+from churnstream.analytics.shadow import ShadowBuilder
 from churnstream.config import TopicSettings
 from churnstream.errors import AbortableError
 from churnstream.messages import CustomerEvent
@@ -159,6 +160,22 @@ def test_refused_models_are_counted() -> None:
     watched.run(3)
 
     assert watched.value("churnstream_model_swaps_refused_total") == 2
+
+
+def test_a_challenger_is_compared_by_its_version() -> None:
+    """How often it agrees, and how much higher it scores; nothing before it scored anything."""
+    watched = Watched({})
+    shadow = ShadowBuilder()
+    watched.metrics.compared = shadow.build
+    assert watched.value("churnstream_challenger_events", {"version": "new"}) is None
+
+    shadow.add(("old", "new"), (np.array([0.1, 0.9]), np.array([0.3, 0.4])), (0.5, 0.5), 0)
+
+    assert watched.value("churnstream_challenger_events", {"version": "new"}) == 2
+    assert watched.value("churnstream_challenger_agreement", {"version": "new"}) == 0.5
+    assert watched.value(
+        "churnstream_challenger_mean_difference", {"version": "new"}
+    ) == pytest.approx(-0.15)
 
 
 @given(

@@ -95,7 +95,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     with watched_consumer(settings) as watch:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, watch.use_model) as models:
-            watch.follow(models.champion)
+            watch.follow(models)
             if settings.consumer.mode == "streaming":
                 consume_streaming(settings, admin, models, stop, watch.tell)
                 return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from churnstream.cli.scoring import Models
     from churnstream.config import Settings
     from churnstream.model.scorer import Model
-    from churnstream.model.watch import ModelWatch
     from churnstream.observe.metrics import ConsumerMetrics
     from churnstream.streaming.notices import Notice
 
@@ -33,10 +33,11 @@ class ConsumerWatch:
         if self._metrics:
             self._metrics.use_model(model.version, model.manifest.background)
 
-    def follow(self, champion: ModelWatch) -> None:
-        """Count the models that were refused, too."""
+    def follow(self, models: Models) -> None:
+        """Count the models that were refused, and compare champion and challenger, too."""
         if self._metrics:
-            self._metrics.refused = lambda: champion.refused
+            self._metrics.refused = lambda: models.champion.refused
+            self._metrics.compared = models.comparison
 
     def tell(self, notice: Notice) -> None:
         """Take note of what the consumer does."""

@@ -8,6 +8,7 @@ costs some array operations whatever its size: nothing here is called for a sing
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 
 import numpy as np
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from churnstream.analytics.shadow import Shadow
 from churnstream.config import TopicSettings
 from churnstream.messages import REASONS
 from churnstream.model.background import Background
@@ -54,6 +56,13 @@ class _Table(Collector):
         yield family
 
 
+_COMPARED = {
+    "events": "Events that champion and challenger both scored.",
+    "agreement": "Share of them with the same Yes or No from both.",
+    "mean_difference": "Probability of the challenger less that of the champion, on average.",
+}
+
+
 class ConsumerMetrics:
     """What a consumer does, told by its notices.
 
@@ -63,6 +72,7 @@ class ConsumerMetrics:
 
     Attributes:
         refused: Asked at every step how many models were refused so far.
+        compared: Asked at every scrape how the challengers did.
     """
 
     def __init__(self, topics: TopicSettings, health: ConsumerHealth) -> None:
@@ -72,6 +82,7 @@ class ConsumerMetrics:
         self._drift: dict[str, float] = {}
         self._rebalances_seen = self._refused_seen = 0
         self.refused: Callable[[], int] = lambda: 0
+        self.compared: Callable[[], list[Shadow]] = list
         ProcessCollector(registry=registry)
         self._consumed = Counter(
             "messaging_client_consumed_messages",
@@ -170,8 +181,21 @@ class ConsumerMetrics:
             lambda: self._drift,
             registry,
         )
+        for figure, meaning in _COMPARED.items():
+            _Table(
+                f"churnstream_challenger_{figure}",
+                meaning,
+                "version",
+                partial(self._compared, figure),
+                registry,
+            )
         for reason in REASONS:  # a rate needs the 0 before the first one
             self._letters.labels(reason)
+
+    def _compared(self, figure: str) -> dict[str, float]:
+        """By version of the challenger, against the champion that it met last."""
+        found = {one.challenger: getattr(one, figure) for one in self.compared()}
+        return {version: value for version, value in found.items() if value is not None}
 
     def use_model(self, version: str, background: Background) -> None:
         """Take note of the model that scores from now on."""
