@@ -11,7 +11,7 @@ from pathlib import Path
 from churnstream.streaming.embedded import HOST, free_port
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?```sh\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?```sh\n(.*?)```", re.DOTALL)
 _BROKER = "churnstream broker\n"  # stays in the foreground of a terminal of its own
 _SECONDS = 300
 

@@ -38,6 +38,8 @@ def demo(settings: Settings, keep: bool) -> None:
     \b
     Example: churnstream demo
     """
+    # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
+    import churnstream.model.train  # noqa: F401
     from churnstream.dataset import open_dataset
     from churnstream.streaming.embedded import embedded_broker
     from churnstream.streaming.kafka.admin import Admin
