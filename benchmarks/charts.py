@@ -37,7 +37,10 @@ def _save(figure: Figure, path: Path) -> None:
 
 def _rates(lines: list[dict[str, Any]]) -> Figure:
     """A bar a contestant, with the spread of the rounds."""
-    unique = list({line["name"]: line for line in lines}.values())[::-1]
+    first: dict[str, dict[str, Any]] = {}
+    for line in lines:  # later parts repeat contestants, for comparisons of their own
+        first.setdefault(line["name"], line)
+    unique = list(first.values())[::-1]  # bars are drawn from below
     names = [line["name"] for line in unique]
     rates = [median(line["rates"]) for line in unique]
     low = [rate - min(line["rates"]) for rate, line in zip(rates, unique, strict=True)]
@@ -45,7 +48,9 @@ def _rates(lines: list[dict[str, Any]]) -> Figure:
     colors = [_OURS if name.startswith("churnstream") else _OTHERS for name in names]
     figure = Figure(figsize=(8, 0.42 * len(names) + 0.8))
     axes = figure.subplots()
-    axes.barh(names, rates, color=colors, xerr=(low, high), ecolor="#555", capsize=2)
+    bars = axes.barh(names, rates, color=colors, xerr=(low, high), ecolor="#555", capsize=2)
+    axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=4)
+    axes.set_xlim(right=1.15 * max(max(line["rates"]) for line in unique))
     axes.set_xlabel("events a second")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
@@ -70,7 +75,7 @@ def _latency(lines: list[dict[str, Any]]) -> Figure:
     axes.set(xscale="log", xlabel="events a second", ylabel="p99, milliseconds")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
