@@ -34,6 +34,10 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
         found["churnstream, at least once, reasons for the likely churners"] = partial(
             flow, OURS, delivery="at-least-once", reasons="top"
         )
+    if not bench.quick:
+        found["churnstream, at least once, metrics served"] = partial(
+            flow, OURS, delivery="at-least-once", variant="metrics"
+        )
     if bench.broker.kind == "kafka":
         found |= {
             "pass-through, transactions": partial(flow, PASS, delivery="exactly-once"),

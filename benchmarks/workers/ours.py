@@ -4,10 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.config import ConsumerSettings, KafkaSettings, Settings, TopicSettings
+from churnstream.cli.watched import watched_consumer
+from churnstream.config import (
+    ConsumerSettings,
+    KafkaSettings,
+    MetricsSettings,
+    Settings,
+    TopicSettings,
+)
 from churnstream.model.manifest import load
 from churnstream.observe.logs import configure
 from churnstream.streaming.consumer import connect
+from churnstream.streaming.embedded import free_port
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.scoring import Batch
 from churnstream.streaming.stop import Stop
@@ -28,6 +36,7 @@ def settings(asked: dict[str, Any]) -> Settings:
             batch_size=asked["batch_size"],
             reasons=asked["reasons"],
         ),
+        metrics=MetricsSettings(port=free_port() if asked["variant"] == "metrics" else None),
     )
 
 
@@ -50,9 +59,18 @@ def main() -> None:
             stop.request()
 
     wait_for_go()
-    connect(own, admin, lambda: model, window=Window(), starts={}, stop=stop, on_batch=count).run(
-        stop
-    )
+    with watched_consumer(own) as watch:
+        watch.use_model(model)
+        connect(
+            own,
+            admin,
+            lambda: model,
+            window=Window(),
+            starts={},
+            stop=stop,
+            on_batch=count,
+            tell=watch.tell,
+        ).run(stop)
     meter.report(rejected=rejected)
 
 
