@@ -179,7 +179,12 @@ class Consumer:
         try:
             began_and_ended = ended.done.result()
         except AbortableError as error:
-            log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
+            log.warning(
+                "batch_rolled_back",
+                events=len(ended.batch),
+                places=ended.batch.places,
+                error=str(error),
+            )
             self._tell(RolledBack(ended.batch))
             self._roll_back(ended)
             return False
