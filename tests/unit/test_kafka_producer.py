@@ -407,6 +407,24 @@ def test_a_transaction_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) 
     assert names == [*once, "abort", *once]
 
 
+def test_a_broker_that_has_just_come_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first answers after an outage may be errors, which end nothing."""
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")
+    answers: list[int | Exception] = [BrokerError("no leaders found"), 0]
+
+    def read() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sink, "_read", read)
+
+    sink.publish(ROWS, 2)
+
+    assert answers == []
+
+
 def test_who_slept_while_another_took_over_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the place has moved meanwhile, another process has sent these rows."""
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, CheckpointError, FencedError
+from churnstream.errors import AbortableError, BrokerError, CheckpointError, FencedError
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
@@ -18,6 +18,7 @@ from churnstream.streaming.kafka.writer import Record, Writer
 log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps failing
+_COMES_BACK = 60.0  # seconds that a broker may take to answer again
 _Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -157,8 +158,19 @@ class TransactionSink:
 
     def _check_place(self) -> None:
         """Whoever slept for too long may have been replaced, and must not repeat its rows."""
-        if self._read() != self._kept:
+        if self._read_patiently() != self._kept:
             raise FencedError("another process has sent more rows of this file; this one ends")
+
+    def _read_patiently(self) -> int:
+        """A broker that has just come back does not answer everything at once."""
+        deadline = time.monotonic() + _COMES_BACK
+        while True:
+            try:
+                return self._read()
+            except BrokerError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def _read(self) -> int:
         rows = 0
