@@ -22,6 +22,7 @@ from churnstream.messages import CustomerEvent, Rejection
 
 SEGMENTATIONS = ("Contract", "InternetService", "PaymentMethod", "tenure")
 
+_DIGITS = 8  # sums end in others with the order in which partitions arrive
 _TENURE_BANDS = ("0-12", "13-24", "25-48", "49-72", "over 72")
 _LAST_MONTH_OF_BAND = (12, 24, 48, 72)
 # Charges may be any finite number; capped here, no sum of them can become infinite, which JSON
@@ -242,8 +243,8 @@ def _figures(totals: NDArray[np.float64]) -> Figures:
         scored=int(scored),
         predicted_churners=int(churners),
         churn_rate=churners / scored if scored else None,
-        average_probability=probability / scored if scored else None,
-        monthly_revenue_at_risk=revenue,
+        average_probability=round(probability / scored, _DIGITS) if scored else None,
+        monthly_revenue_at_risk=round(revenue, _DIGITS),
     )
 
 
