@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import time
@@ -15,6 +16,7 @@ from churnstream.cli import options
 from churnstream.cli.progress import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from churnstream.config import Settings
@@ -48,9 +50,9 @@ def demo(settings: Settings, keep: bool) -> None:
 
     dataset = open_dataset(settings.producer.dataset)
     # A plain SIGTERM would end us without stopping the broker.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _interrupt)
-    with embedded_broker() as address:
+    with embedded_broker() as address, _interrupted_once():
         kafka = settings.kafka.model_copy(update={"brokers": address})
         consumer = settings.consumer.model_copy(update={"mode": "batch"})
         settings = settings.model_copy(update={"kafka": kafka, "consumer": consumer})
@@ -71,7 +73,17 @@ def demo(settings: Settings, keep: bool) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.alarm(1)  # and again, should a library that we are in the middle of swallow this one
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Leave the broker's end in peace once the interrupt has come through."""
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def _say(what: str) -> None:
