@@ -22,7 +22,7 @@ from churnstream.messages import CustomerEvent, Rejection
 
 SEGMENTATIONS = ("Contract", "InternetService", "PaymentMethod", "tenure")
 
-_DIGITS = 8  # sums end in others with the order in which partitions arrive
+_SIGNIFICANT_DIGITS = 12  # those after them change with the order in which partitions arrive
 _TENURE_BANDS = ("0-12", "13-24", "25-48", "49-72", "over 72")
 _LAST_MONTH_OF_BAND = (12, 24, 48, 72)
 # Charges may be any finite number; capped here, no sum of them can become infinite, which JSON
@@ -243,9 +243,13 @@ def _figures(totals: NDArray[np.float64]) -> Figures:
         scored=int(scored),
         predicted_churners=int(churners),
         churn_rate=churners / scored if scored else None,
-        average_probability=round(probability / scored, _DIGITS) if scored else None,
-        monthly_revenue_at_risk=round(revenue, _DIGITS),
+        average_probability=_rounded(probability / scored) if scored else None,
+        monthly_revenue_at_risk=_rounded(revenue),
     )
+
+
+def _rounded(total: float) -> float:
+    return float(f"{total:.{_SIGNIFICANT_DIGITS}g}")
 
 
 def write_summary(summary: Summary, path: Path) -> None:
