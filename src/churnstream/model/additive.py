@@ -108,7 +108,8 @@ class Additive:
 
     def score(self, events: Sequence[CustomerEvent]) -> Array:
         """Probabilities of churn, (n,)."""
-        log_odds = np.array(list(map(self._sums.__getitem__, map(self.combination, events))))
+        sums = map(self._sums.__getitem__, map(self.combination, events))
+        log_odds = np.fromiter(sums, np.float64, len(events))
         log_odds += self.base
         for name, curve in self.curves.items():
             log_odds += curve(amounts(events, name))
@@ -130,5 +131,6 @@ class Additive:
 
 def amounts(events: Sequence[CustomerEvent], name: str) -> Array:
     """A column of numbers, (n,); null is 0."""
-    column = np.array(list(map(attrgetter(name), events)), dtype=np.float64)
-    return np.nan_to_num(column, copy=False, posinf=np.inf)
+    column = np.array(list(map(attrgetter(name), events)), dtype=np.float64)  # null becomes NaN
+    column[np.isnan(column)] = 0
+    return column

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -11,11 +13,14 @@ from numpy.typing import NDArray
 from churnstream.decoding import EventDecoder
 from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, Rejection, encode
 from churnstream.streaming.dead_letters import describe, to_record
-from churnstream.streaming.kafka.client import Message
+from churnstream.streaming.kafka.client import Message, contents_of
 from churnstream.streaming.kafka.reader import Polled
 from churnstream.streaming.kafka.writer import FullRecord, Record
 
 Explained = Literal["top", "all", "none"]
+
+_CUSTOMER, _MOMENT = attrgetter("customerID"), attrgetter("event_ts")
+_YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
 
 
 class Scorer(Protocol):
@@ -99,49 +104,36 @@ def score_batch(
         most_letter_bytes: The largest record that the dead-letter topic takes.
         explained: Which predictions get reasons.
     """
-    good, events, rejected, rejections = _decode(polled, scorer)
-    keys = [record.key() for record in good.records]
+    good, keys, events, rejected, rejections = _decode(polled, scorer)
     probabilities = scorer.score(events)
-    version = scorer.version
+    reasons = scorer.reasons(events, probabilities, explained)
+    predictions = map(
+        Prediction,
+        map(_CUSTOMER, events),
+        probabilities.tolist(),
+        map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
+        map(_MOMENT, events),
+        repeat(now),
+        repeat(scorer.version),
+        good.partitions,
+        good.offsets,
+        reasons,
+    )
     return Batch(
         events=events,
         partitions=good.partitions,
         offsets=good.offsets,
         probabilities=probabilities,
         predictions=[
-            {
-                "key": key,
-                "value": encode(
-                    Prediction(
-                        event.customerID,
-                        probability,
-                        "Yes" if says_yes else "No",
-                        event.event_ts,
-                        now,
-                        version,
-                        partition,
-                        offset,
-                        why,
-                    )
-                ),
-            }
-            for key, event, probability, says_yes, partition, offset, why in zip(
-                keys,
-                events,
-                probabilities.tolist(),
-                (probabilities >= scorer.threshold).tolist(),
-                good.partitions,
-                good.offsets,
-                scorer.reasons(events, probabilities, explained),
-                strict=True,
-            )
+            {"key": key, "value": value}
+            for key, value in zip(keys, map(encode, predictions), strict=True)
         ],
         rejected=rejected,
         rejections=rejections,
         dead_letters=[
             to_record(
                 record,
-                describe(record, why, group=group, model_version=version, now=now),
+                describe(record, why, group=group, model_version=scorer.version, now=now),
                 most_letter_bytes,
             )
             for record, why in zip(rejected, rejections, strict=True)
@@ -152,18 +144,26 @@ def score_batch(
     )
 
 
-def _decode(
-    polled: Polled, scorer: Scorer
-) -> tuple[Polled, list[CustomerEvent], list[Message], list[Rejection]]:
-    """Good records with their events, and refused ones with the reasons."""
-    values = [record.value() for record in polled.records]
-    decoded: list[Any] = scorer.decode.batch(values, [record.key() for record in polled.records])
+class _Decoded(NamedTuple):
+    """Good records with their keys and events, and refused ones with the reasons."""
+
+    good: Polled
+    keys: list[bytes | None]
+    events: list[CustomerEvent]
+    rejected: list[Message]
+    rejections: list[Rejection]
+
+
+def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
+    values, keys = contents_of(polled.records)
+    decoded: list[Any] = scorer.decode.batch(values, keys)
+    if Rejection not in {*map(type, decoded)}:
+        return _Decoded(polled, keys, decoded, [], [])
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
-    if not bad:
-        return polled, decoded, [], []
     good = sorted(set(range(len(decoded))).difference(bad))
-    return (
+    return _Decoded(
         Polled.of([polled.records[i] for i in good], polled.ends),
+        [keys[i] for i in good],
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],
         [decoded[i] for i in bad],

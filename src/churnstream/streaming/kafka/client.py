@@ -160,8 +160,14 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     return kind(f"{doing} failed: {text}{advice}")
 
 
+# Looking at records is a large part of what scoring them costs; `map` over the client's own methods
+# is the cheapest way to.
 def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
     """Partitions and offsets of records that were read, in their order."""
-    partitions: list[int] = [record.partition() for record in records]  # type: ignore[misc]
-    offsets: list[int] = [record.offset() for record in records]  # type: ignore[misc]
-    return partitions, offsets
+    partitions, offsets = map(Message.partition, records), map(Message.offset, records)
+    return list(partitions), list(offsets)  # type: ignore[arg-type]
+
+
+def contents_of(records: Sequence[Message]) -> tuple[list[bytes | None], list[bytes | None]]:
+    """Values and keys of records, in their order."""
+    return list(map(Message.value, records)), list(map(Message.key, records))
