@@ -146,8 +146,9 @@ class TransactionSink:
         place: Record = {"key": self._source.key.encode(), "value": str(rows).encode()}
         try:
             self._writer.begin()
-            self._writer.send(self._source.topic, records)
+            # First, so that its partition joins the transaction together with those of the rows.
             self._writer.send(self._topic, [place])
+            self._writer.send(self._source.topic, records)
             self._writer.commit()
         except AbortableError as error:
             log.warning("batch_rolled_back", rows=len(records), error=str(error))
