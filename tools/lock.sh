@@ -9,11 +9,12 @@ compile() {
 compile pyproject.toml --group build --output-file requirements/base.lock
 compile pyproject.toml --extra plots --group dev --constraints requirements/base.lock \
     --output-file requirements/dev.lock
-# MLflow allows only an older pyarrow; all else is what the tests run with.
+# MLflow allows only an older pyarrow; all else is what the tests run with. shap comes along, to be
+# tested with it.
 others=$(mktemp)
 trap 'rm -f "$others"' EXIT
 sed -n 's/ *\\$//; /^pyarrow==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
-compile pyproject.toml --extra mlflow --group test --constraints "$others" \
+compile pyproject.toml --extra mlflow --extra trees --group test --constraints "$others" \
     --output-file requirements/mlflow.lock
 compile pyproject.toml --group web --constraints requirements/dev.lock \
     --output-file requirements/web.lock

@@ -137,6 +137,9 @@ class ModelSettings(Section):
         min_length=1,
         description="consumer: a second model for the same events, of which nothing is published",
     )
+    trusted_types: tuple[str, ...] = Field(
+        (), description="types that a pipeline of yours may hold beyond scikit-learn's plain ones"
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="training: split and folds")
     threshold: Literal["profit", "f1"] | float = Field(
         "profit", description="training: what the threshold maximises, profit or f1; or a number"

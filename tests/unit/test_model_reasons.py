@@ -21,6 +21,7 @@ from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.features import FEATURES, FeatureSchema, frame
 from churnstream.model.manifest import load
+from churnstream.model.phrases import reason_for
 from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
@@ -46,7 +47,7 @@ def model(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
 @pytest.fixture(scope="module")
 def explainer(model: Model) -> Explainer:
     """The model's."""
-    assert model.explainer is not None
+    assert isinstance(model.explainer, Explainer)
     return model.explainer
 
 
@@ -219,19 +220,15 @@ def test_every_known_value_has_words(explainer: Explainer, customers: list[Custo
 
 def every_reason(customers: list[CustomerEvent], sign: int) -> list[ReasonGiven]:
     """A reason of each known value of each category."""
-    from churnstream.model.reasons import _reason
-
     known = FeatureSchema.of(customers).categories | {"SeniorCitizen": ("0", "1")}
-    return [_reason(name, value, 0.5 * sign) for name in known for value in known[name]]
+    return [reason_for(name, value, 0.5 * sign) for name in known for value in known[name]]
 
 
 def test_unknown_values_have_words_too(customers: list[CustomerEvent]) -> None:
     """A category that only somebody else's data has is named as it stands."""
-    from churnstream.model.reasons import _reason
-
-    assert _reason("Contract", "Weekly", 0.1).text == "Weekly contract raises the risk"
-    assert _reason("Partner", "Maybe", -0.1).text == "Partner Maybe lowers the risk"
-    assert _reason("tenure", "0", 0.1).text == "Being a new customer raises the risk"
+    assert reason_for("Contract", "Weekly", 0.1).text == "Weekly contract raises the risk"
+    assert reason_for("Partner", "Maybe", -0.1).text == "Partner Maybe lowers the risk"
+    assert reason_for("tenure", "0", 0.1).text == "Being a new customer raises the risk"
 
 
 def test_absurd_amounts_stay_readable(model: Model, customers: list[CustomerEvent]) -> None:

@@ -9,6 +9,7 @@ import sys
 import click
 
 from churnstream.cli import (
+    adopt,
     cluster,
     demo,
     flow,
@@ -46,6 +47,7 @@ for command in (
     cluster.broker,
     cluster.topics,
     training.train,
+    adopt.adopt,
     promote.promote,
     models.predict,
     models.batch_predict,

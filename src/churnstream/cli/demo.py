@@ -29,7 +29,7 @@ _LETTERS = Path("reports/dead-letters.jsonl")
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the broker running afterwards, until Ctrl-C.")
 @options.dataset
-@options.model
+@options.model_folder
 @options.summary
 @options.with_settings
 def demo(settings: Settings, keep: bool) -> None:

@@ -20,7 +20,7 @@ def show_model(manifest: Manifest, folder: Path) -> None:
         (name, f"{getattr(manifest.test, name):.4f}", f"{spread.mean:.4f} ± {spread.std:.4f}")
         for name, spread in manifest.cross_validated.items()
     )
-    table(("metric", "test", "cross-validated"), rows)
+    table(("metric", "test", "over five folds"), rows)
     click.echo()
     decision = manifest.decision
     points = sorted([*decision.curve[::10], decision.out_of_fold], key=lambda p: p.threshold)

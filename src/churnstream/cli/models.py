@@ -38,7 +38,7 @@ def predict(settings: Settings, customers: str | None) -> None:
     from churnstream.model.predict import score_one_by_one
     from churnstream.model.source import load
 
-    model = load(settings.model.path)
+    model = load(settings.model.path, settings.model.trusted_types)
     refused = False
     for number, outcome in enumerate(score_one_by_one(model, _texts(customers)), start=1):
         if isinstance(outcome, Rejection):
@@ -82,7 +82,7 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     from churnstream.model.source import load
 
     dataset = open_dataset(source)
-    model = load(settings.model.path)
+    model = load(settings.model.path, settings.model.trusted_types)
     with progress("rows scored") as show:
         scored, refused = score_file(model, dataset, target, on_rows=show)
     click.echo(f"{scored:,} rows scored into {target}, {refused:,} refused (column error)")

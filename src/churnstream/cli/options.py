@@ -78,11 +78,50 @@ dataset = setting(
     help="CSV or Parquet file of customers [the bundled 7,043].",
 )
 
-model = setting(
+model_folder = setting(
     "model.path",
     "--model",
     metavar="FOLDER|models:/NAME@ALIAS",
     help="The model: a folder, or an address in MLflow's registry [models/telco-churn].",
+)
+
+model = _together(
+    model_folder,
+    setting(
+        "model.trusted_types",
+        "--trust",
+        multiple=True,
+        metavar="TYPE",
+        help="A type that the model may hold beyond scikit-learn's plain ones; repeatable.",
+    ),
+)
+
+decision = _together(
+    setting("model.seed", "--seed", type=int, help="Split and folds [42]."),
+    setting(
+        "model.threshold",
+        "--threshold",
+        metavar="profit|f1|NUMBER",
+        help="What the threshold maximises, or the threshold [profit].",
+    ),
+    setting(
+        "model.offer_cost",
+        "--offer-cost",
+        type=float,
+        help="Cost of an offer; by default what offers to everybody would bring in.",
+    ),
+    setting(
+        "model.offer_success_rate",
+        "--offer-success-rate",
+        type=float,
+        help="Share of the churners whom an offer keeps [0.3].",
+    ),
+    setting(
+        "model.months_kept",
+        "--months-kept",
+        type=float,
+        help="Months of revenue from each who is kept [12].",
+    ),
 )
 
 summary = _together(
@@ -124,7 +163,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in [name for name in values if "__" in name]:
             value = values.pop(name)
             section, _, key = name.partition("__")
-            if value is not None:
+            if value not in (None, ()):  # the latter: a repeatable flag that is not given
                 flags.setdefault(section, {})[key] = value
         if properties:
             flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))

@@ -39,10 +39,11 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
 
     if is_registered(settings.model.path):
         raise ConfigurationError("--model must be a folder; in a registry: train --mlflow")
-    model = load(candidate)
+    trusted = settings.model.trusted_types
+    model = load(candidate, trusted)
     better, reason = _judge(settings, model)
     if better and not dry_run:
-        put(candidate, Path(settings.model.path))
+        put(candidate, Path(settings.model.path), trusted)
     if as_json:
         options.echo_json({"version": model.version, "better": better, "reason": reason})
     else:
@@ -63,7 +64,9 @@ def _judge(settings: Settings, candidate: Model) -> Verdict:
         raise ModelError(
             f"model {candidate.version} was trained on other customers; name their file: --dataset"
         )
-    return judge(manifest.test.log_loss, held_out(customers, manifest.seed), lambda: load(champion))
+    theirs = held_out(customers, manifest.seed)
+    trusted = settings.model.trusted_types
+    return judge(manifest.test.log_loss, theirs, lambda: load(champion, trusted))
 
 
 def _verdict(better: bool, dry_run: bool) -> str:

@@ -94,7 +94,7 @@ def _model_at_hand(settings: Settings) -> tuple[Model | None, str]:
     from churnstream.model.source import load
 
     try:
-        return load(settings.model.path), ""
+        return load(settings.model.path, settings.model.trusted_types), ""
     except ModelError as error:
         return None, f"Not at hand: {error}."
 

@@ -44,9 +44,11 @@ class Models:
         own = settings.model
         self._on_use = on_use
         self._explained = settings.consumer.reasons
-        self.champion = ModelWatch(source_of(own.path), own.refresh, on_use=self._note)
+        self.champion = ModelWatch(
+            source_of(own.path, own.trusted_types), own.refresh, on_use=self._note
+        )
         self.challenger = (
-            ModelWatch(source_of(own.challenger), own.refresh, "challenger")
+            ModelWatch(source_of(own.challenger, own.trusted_types), own.refresh, "challenger")
             if own.challenger
             else None
         )
@@ -87,7 +89,7 @@ class Models:
             log.warning(
                 "no_reasons",
                 model=model.version,
-                because="only a sum of one term per feature can be explained",
+                because="only sums of terms and, with churnstream[trees], boosted trees have them",
             )
 
 

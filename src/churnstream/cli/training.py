@@ -25,32 +25,8 @@ _REPORT = Path("reports/model.md")
 
 @click.command()
 @options.dataset
-@options.model
-@options.setting("model.seed", "--seed", type=int, help="Split and folds [42].")
-@options.setting(
-    "model.threshold",
-    "--threshold",
-    metavar="profit|f1|NUMBER",
-    help="What the threshold maximises, or the threshold [profit].",
-)
-@options.setting(
-    "model.offer_cost",
-    "--offer-cost",
-    type=float,
-    help="Cost of an offer; by default what offers to everybody would bring in.",
-)
-@options.setting(
-    "model.offer_success_rate",
-    "--offer-success-rate",
-    type=float,
-    help="Share of the churners whom an offer keeps [0.3].",
-)
-@options.setting(
-    "model.months_kept",
-    "--months-kept",
-    type=float,
-    help="Months of revenue from each who is kept [12].",
-)
+@options.model_folder
+@options.decision
 @options.setting(
     "model.mlflow",
     "--mlflow/--no-mlflow",
@@ -120,7 +96,7 @@ def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
         raise ConfigurationError(f"{own.path}: a model is trained into a folder; see --model")
     customers = customers_of(settings)
     with progress("training"):
-        trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=_offer(settings))
+        trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=offer_of(settings))
         return trained, save(trained, Path(own.path))
 
 
@@ -157,7 +133,8 @@ def customers_of(settings: Settings) -> list[CustomerEvent]:
     return events
 
 
-def _offer(settings: Settings) -> Offer:
+def offer_of(settings: Settings) -> Offer:
+    """By which the profit of a threshold counts."""
     from churnstream.model.profit import Offer
 
     own = settings.model
@@ -176,7 +153,7 @@ def _compare(settings: Settings, report: Path, as_json: bool) -> None:
         )
     folder = report.with_suffix("")
     files = [compare.save(comparison, folder)]
-    files += plots.draw(predictions, _offer(settings), folder)
+    files += plots.draw(predictions, offer_of(settings), folder)
     files.append(compare.write_page(report, comparison))
     if settings.model.mlflow:
         from churnstream.model.tracking import log_comparison

@@ -63,7 +63,7 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
 
-    manifest = load(settings.model.path).manifest
+    manifest = load(settings.model.path, settings.model.trusted_types).manifest
     admin = Admin(settings.kafka)
     history = History(settings, admin, *_window(settings, admin))
     counted = _count(history, manifest.background)
@@ -152,7 +152,7 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
 
-    offer = load(settings.model.path).manifest.decision.offer
+    offer = load(settings.model.path, settings.model.trusted_types).manifest.decision.offer
     admin = Admin(settings.kafka)
     starts, ends = _window(settings, admin)
     evaluator = Evaluator(every)  # type: ignore[arg-type]  # click checks the choice

@@ -11,6 +11,7 @@ and a running consumer may load from a folder that is being written to.
 import hashlib
 import os
 import platform
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -104,8 +105,11 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def save(model: "TrainedModel", folder: Path) -> Manifest:
+def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> Manifest:
     """Put a model into a folder, in place of the one that is there.
+
+    Args:
+        trusted: Types that may be in it beyond `TRUSTED_TYPES`.
 
     Raises:
         ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
@@ -114,8 +118,8 @@ def save(model: "TrainedModel", folder: Path) -> Manifest:
     import skops.io
 
     pipeline = skops.io.dumps(model.pipeline)
-    if untrusted := _untrusted(pipeline):
-        raise ModelError(f"the model is not saved: loading would not trust {untrusted} in it")
+    if untrusted := _untrusted(pipeline, trusted):
+        raise ModelError(f"the model is not saved: loading would not trust {_named(untrusted)}")
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
     _replace(folder, manifest, pipeline)
     return manifest
@@ -131,11 +135,14 @@ def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
         raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
 
 
-def load(folder: Path) -> Model:
+def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     """Read a model and make sure that it is the one that was saved, and that it works here.
 
     Where the manifest has the terms of this very pipeline, those score, and the pipeline comes to
     life only if somebody asks for it: that takes seconds of imports.
+
+    Args:
+        trusted: Types that may be in the pipeline beyond `TRUSTED_TYPES`.
 
     Raises:
         ModelError: There is none, or it cannot be trusted or used; says what to do. Also raised
@@ -147,18 +154,18 @@ def load(folder: Path) -> Model:
     content = _read_checked(path, manifest.sha256)
     if manifest.terms_sha256 != manifest.sha256:
         manifest = msgspec.structs.replace(manifest, terms=None)
-    model = Model(manifest, partial(_unpack, path, content))
+    model = Model(manifest, partial(_unpack, path, content, trusted))
     _check_reference(model, path)
     return model
 
 
-def put(model: Path, folder: Path) -> Model:
+def put(model: Path, folder: Path, trusted: Collection[str] = ()) -> Model:
     """Put a saved model into another folder, in place of the one that is there.
 
     Raises:
         ModelError: It cannot be trusted or used, or the folder cannot be written.
     """
-    found = load(model)
+    found = load(model, trusted)
     pipeline = (model / found.manifest.pipeline_name).read_bytes()
     _replace(folder, found.manifest, pipeline)
     return found
@@ -264,29 +271,36 @@ def _read_checked(path: Path, sha256: str) -> bytes:
     return content
 
 
-def _unpack(path: Path, content: bytes) -> "Pipeline":
+def _unpack(path: Path, content: bytes, trusted: Collection[str]) -> "Pipeline":
     """The pipeline from the very bytes that were checked."""
     import skops.io
     from sklearn.pipeline import Pipeline
 
     try:
-        untrusted = _untrusted(content)
-        pipeline = None if untrusted else skops.io.loads(content, trusted=TRUSTED_TYPES)
+        untrusted = _untrusted(content, trusted)
+        known = [*TRUSTED_TYPES, *trusted]
+        pipeline = None if untrusted else skops.io.loads(content, trusted=known)
     except Exception as error:  # whatever a file that is none of ours makes skops stumble over
         raise ModelError(f"{path} is no pipeline ({error}); {_TRAIN_AGAIN}") from error
     if untrusted:
-        raise ModelError(f"{path} holds types that are not trusted: {untrusted}; {_TRAIN_AGAIN}")
+        raise ModelError(f"{path} holds types that are not trusted: {_named(untrusted)}")
     if not isinstance(pipeline, Pipeline):
         raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {_TRAIN_AGAIN}")
     return pipeline
 
 
-def _untrusted(content: bytes) -> str:
-    """The types in a skops file that are not on the list, with commas between; "" if none."""
+def _untrusted(content: bytes, trusted: Collection[str]) -> list[str]:
+    """The types in a skops file that are on neither list."""
     import skops.io
 
-    found = set(skops.io.get_untrusted_types(data=content))
-    return ", ".join(sorted(found.difference(TRUSTED_TYPES)))
+    return sorted(
+        set(skops.io.get_untrusted_types(data=content)).difference(TRUSTED_TYPES, trusted)
+    )
+
+
+def _named(types: Sequence[str]) -> str:
+    # Whoever sends a bad file must not find the way to let it in spelled out in our own words.
+    return f"{', '.join(types)}; if you know whose they are: --trust TYPE, see docs/model.md"
 
 
 def _check_reference(model: Model, path: Path) -> None:

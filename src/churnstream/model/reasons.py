@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model.additive import Additive, Array, Combinations, amounts
+from churnstream.model.phrases import reason_for
 
 Explained = Literal["all", "top", "none"]
 """Which predictions get reasons: every one, those at or above the threshold, or none."""
 
 MOST_REASONS = 3
-_DECIMALS = 4  # the fifth could not move a probability by more than 0.00002
+DECIMALS = 4  # the fifth could not move a probability by more than 0.00002
 
 
 class Explainer:
@@ -97,11 +98,11 @@ class _Strongest:
         bars = self._sign * np.array([reasons[-1].effect for reasons in found])
         for name, curve in self._terms.curves.items():
             column = amounts(events, name)
-            effects = np.round(curve(column) - self._means[name], _DECIMALS)
+            effects = np.round(curve(column) - self._means[name], DECIMALS)
             rows = np.flatnonzero(self._sign * effects > bars)
             over = zip(rows.tolist(), column[rows].tolist(), effects[rows].tolist(), strict=True)
             for row, value, effect in over:
-                reason = _reason(name, "%.12g" % value, effect)  # noqa: UP031 - half the time
+                reason = reason_for(name, "%.12g" % value, effect)  # noqa: UP031 - half the time
                 found[row] = self._ranked([*found[row], reason])
         return found
 
@@ -109,7 +110,9 @@ class _Strongest:
         named = zip(self._terms.tables.items(), combination, strict=True)
         return self._ranked(
             [
-                _reason(name, str(category), round(table[category] - self._means[name], _DECIMALS))
+                reason_for(
+                    name, str(category), round(table[category] - self._means[name], DECIMALS)
+                )
                 for (name, table), category in named
             ]
         )
@@ -119,59 +122,3 @@ class _Strongest:
 
 
 _effect = attrgetter("effect")
-
-
-def _reason(feature: str, value: str, effect: float) -> ReasonGiven:
-    phrases = _PHRASES[feature]
-    phrase = phrases.get(value) or phrases.get(_ANY, f"{feature} %s") % value
-    direction = " raises the risk" if effect > 0 else " lowers the risk"
-    return ReasonGiven(feature, value, effect, phrase + direction)
-
-
-_ANY = None  # stands for every value without a phrase of its own
-
-
-def _online(service: str) -> dict[str | None, str]:
-    """Phrases for a service that needs the internet."""
-    return {
-        "Yes": service.capitalize(),
-        "No": f"No {service}",
-        "No internet service": f"No {service} (no internet service)",
-    }
-
-
-_PHRASES: dict[str, dict[str | None, str]] = {
-    "gender": {"Female": "Being female", "Male": "Being male"},
-    "SeniorCitizen": {"1": "Being a senior citizen", "0": "Not being a senior citizen"},
-    "Partner": {"Yes": "Having a partner", "No": "Having no partner"},
-    "Dependents": {"Yes": "Having dependents", "No": "Having no dependents"},
-    "tenure": {
-        "0": "Being a new customer",
-        "1": "A tenure of 1 month",
-        _ANY: "A tenure of %s months",
-    },
-    "PhoneService": {"Yes": "Phone service", "No": "No phone service"},
-    "MultipleLines": {
-        "Yes": "A second phone line",
-        "No": "A single phone line",
-        "No phone service": "No phone line",
-    },
-    "InternetService": {"No": "No internet service", _ANY: "%s internet"},
-    "OnlineSecurity": _online("online security"),
-    "OnlineBackup": _online("online backup"),
-    "DeviceProtection": _online("device protection"),
-    "TechSupport": _online("tech support"),
-    "StreamingTV": _online("television streaming"),
-    "StreamingMovies": _online("movie streaming"),
-    "Contract": {_ANY: "%s contract"},
-    "PaperlessBilling": {"Yes": "Paperless billing", "No": "Billing on paper"},
-    "PaymentMethod": {
-        "Bank transfer (automatic)": "Payment by automatic bank transfer",
-        "Credit card (automatic)": "Payment by automatic credit card",
-        "Electronic check": "Payment by electronic check",
-        "Mailed check": "Payment by mailed check",
-        _ANY: "Payment by %s",
-    },
-    "MonthlyCharges": {_ANY: "A monthly charge of %s"},
-    "TotalCharges": {_ANY: "A total of %s charged so far"},
-}

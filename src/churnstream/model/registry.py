@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,18 +32,20 @@ class Registered:
 
     Args:
         address: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+        trusted: Types that may be in its pipeline beyond those that always may.
 
     Raises:
         ConfigurationError: The address is of another form, or MLflow is not installed.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, trusted: Collection[str] = ()) -> None:
         parts = _ADDRESS.fullmatch(address)
         if parts is None:
             raise ConfigurationError(
                 f"{address}: expected models:/NAME@ALIAS or models:/NAME/VERSION"
             )
         require()
+        self._trusted = trusted
         self._name, self._alias, self._version = parts["name"], parts["alias"], parts["version"]
 
     def newest(self) -> str:
@@ -73,7 +75,7 @@ class Registered:
             except OSError as error:
                 raise RegistryError(f"{address} cannot be fetched: {error}") from error
             try:
-                model = load(Path(scratch) / FOLDER)
+                model = load(Path(scratch) / FOLDER, self._trusted)
             except ModelError as error:
                 raise ModelError(f"{address}: {error}") from error
         if model.manifest.sha256 != tags.get(DIGEST_TAG):

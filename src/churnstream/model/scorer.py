@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from churnstream.model.manifest import Manifest
+    from churnstream.model.tree_reasons import TreeExplainer
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,17 @@ class Model:
         return Additive(terms) if terms else None
 
     @cached_property
-    def explainer(self) -> Explainer | None:
-        """Knows the effect of every feature; None for a pipeline that is no sum of terms.
+    def explainer(self) -> "Explainer | TreeExplainer | None":
+        """Knows the effect of every feature; None where exact effects are not to be had.
 
-        Exact values for trees exist as well (TreeSHAP) and are not built in.
+        A sum of terms has them, and so have boosted trees if shap is installed.
         """
         means = self.manifest.background.mean_terms
-        return Explainer(self._additive, means) if self._additive and means else None
+        if self._additive and means:
+            return Explainer(self._additive, means)
+        from churnstream.model.tree_reasons import tree_explainer
+
+        return tree_explainer(self.pipeline)
 
     def knows(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.bool_]:
         """Which events this model can score, (n,): `decode` of another model may let more pass."""

@@ -1,6 +1,7 @@
 """Where a model comes from: a folder that `train` saved, or an address in MLflow's registry."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -33,8 +34,8 @@ class Source(Protocol):
 class Folder:
     """A model on disk, named by the digest of its manifest."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, trusted: Collection[str] = ()) -> None:
+        self._path, self._trusted = path, trusted
 
     def newest(self) -> str:
         """The digest of the manifest that is there right now."""
@@ -42,16 +43,19 @@ class Folder:
 
     def load(self, name: str) -> Model:
         """What is there by now: as new as `name` or newer."""
-        return manifest.load(self._path)
+        return manifest.load(self._path, self._trusted)
 
 
-def source_of(place: str) -> Source:
+def source_of(place: str, trusted: Collection[str] = ()) -> Source:
     """What is at a folder or at an address of the registry.
+
+    Args:
+        trusted: Types that may be in the pipeline beyond those that always may.
 
     Raises:
         ConfigurationError: An address of unknown form, or MLflow is not installed.
     """
-    return Registered(place) if is_registered(place) else Folder(Path(place))
+    return Registered(place, trusted) if is_registered(place) else Folder(Path(place), trusted)
 
 
 def is_registered(place: str) -> bool:
@@ -59,12 +63,12 @@ def is_registered(place: str) -> bool:
     return place.startswith(SCHEME)
 
 
-def load(place: str) -> Model:
+def load(place: str, trusted: Collection[str] = ()) -> Model:
     """The model that is there right now.
 
     Raises:
         ConfigurationError: An address of unknown form, or MLflow is not installed.
         ModelError: There is none, or it cannot be trusted or used; says what to do.
     """
-    source = source_of(place)
+    source = source_of(place, trusted)
     return source.load(source.newest())

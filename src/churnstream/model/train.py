@@ -114,24 +114,47 @@ def train(
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
     """
-    labels = labels_of(events)
     schema = FeatureSchema.of(events)
     pipeline = splines(schema) if estimator is None else behind_one_hot(estimator, schema)
-    rows = frame(events)
-    charges = rows["MonthlyCharges"].to_numpy()
-    fit_on, test_on = _split(labels, seed)
-    cv = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    fit_rows, fit_labels = rows.iloc[fit_on], labels[fit_on]
+    labels = labels_of(events)
+    seen, _ = _split(labels, seed)
+    rows, known = frame([events[index] for index in seen]), labels[seen]
     with one_blas_thread():
         predicted = cross_val_predict(
-            pipeline, fit_rows, fit_labels, cv=cv, method="predict_proba"
+            pipeline, rows, known, cv=_folds(seed), method="predict_proba"
         )[:, 1]
-        pipeline.fit(fit_rows, fit_labels)
+        pipeline.fit(rows, known)
+    return described(
+        pipeline, events, predicted, schema=schema, seed=seed, threshold=threshold, offer=offer
+    )
+
+
+def described(
+    pipeline: Pipeline,
+    events: Sequence[CustomerEvent],
+    predicted: Array,
+    *,
+    schema: FeatureSchema,
+    seed: int,
+    threshold: Rule,
+    offer: Offer,
+) -> TrainedModel:
+    """A fitted pipeline with its threshold, and with all that is known about it.
+
+    Args:
+        predicted: For the customers that are not held out, in their order; by models that had not
+            seen them.
+    """
+    labels, rows = labels_of(events), frame(events)
+    charges = rows["MonthlyCharges"].to_numpy()
+    fit_on, test_on = _split(labels, seed)
+    fit_labels = labels[fit_on]
+    with one_blas_thread():
         tested = pipeline.predict_proba(rows.iloc[test_on])[:, 1]
     out_of_fold = Predictions(fit_labels, charges[fit_on], predicted)
     test = Predictions(labels[test_on], charges[test_on], tested)
     chosen, decision = decide(threshold, offer, out_of_fold, test)
-    folds = [held for _, held in cv.split(fit_rows, fit_labels)]
+    folds = [held for _, held in _folds(seed).split(fit_on, fit_labels)]
     tested_events = tuple(events[index] for index in test_on)
     terms = read_out(pipeline)
     return TrainedModel(
@@ -153,6 +176,10 @@ def train(
     )
 
 
+def _folds(seed: int) -> StratifiedKFold:
+    return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+
+
 def held_out(events: Sequence[CustomerEvent], seed: int) -> tuple[CustomerEvent, ...]:
     """The events that training with this seed does not see.
 
@@ -160,6 +187,15 @@ def held_out(events: Sequence[CustomerEvent], seed: int) -> tuple[CustomerEvent,
         ModelError: As `train` does.
     """
     return tuple(events[index] for index in _split(labels_of(events), seed)[1])
+
+
+def not_held_out(events: Sequence[CustomerEvent], seed: int) -> list[CustomerEvent]:
+    """The other events, in their order.
+
+    Raises:
+        ModelError: As `train` does.
+    """
+    return [events[index] for index in _split(labels_of(events), seed)[0]]
 
 
 def _split(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

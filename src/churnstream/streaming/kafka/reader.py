@@ -111,8 +111,8 @@ class Reader:
             # A lost place is an error that we hear of, report, and answer by starting over.
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
-            # What is fetched ahead: enough for a fifth of a second. When it is used up the client by
-            # default sleeps for a second before it fetches again, which halved the rate.
+            # What is fetched ahead: a tenth of a second. By default the client sleeps for a second
+            # whenever its queue was full, which halved the rate.
             "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
             "fetch.queue.backoff.ms": 10,
             # Partitions that are added are found within so many milliseconds.

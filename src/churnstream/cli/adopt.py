@@ -1,0 +1,54 @@
+"""adopt: a pipeline of the user's own, made ready to score events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import figures, options
+from churnstream.cli.progress import progress
+
+if TYPE_CHECKING:
+    from churnstream.config import Settings
+
+
+@click.command()
+@click.argument("pipeline", type=options.EXISTING_FILE)
+@options.dataset
+@options.model
+@options.decision
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+@options.with_settings
+def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
+    """Make a fitted scikit-learn classifier of yours ready to score events.
+
+    PIPELINE is a .joblib, .pkl or .skops file. It gets the raw columns of the Telco data set as a
+    pandas frame. --dataset is a file of labelled customers that it has not seen: they measure it,
+    set its threshold, and tell which categories it knows. A pickle or joblib file runs code when it
+    is read, so adopt none of strangers; what is saved in --model runs none.
+
+    \b
+    Example: churnstream adopt churn.joblib --dataset unseen.csv --model models/mine \\
+                 --trust sklearn.tree._tree.Tree
+    """
+    from churnstream.cli.training import customers_of, offer_of
+    from churnstream.model.adopt import adopt as take
+    from churnstream.model.adopt import read_pipeline
+    from churnstream.model.manifest import save
+
+    own = settings.model
+    with progress("measuring"):
+        model = take(
+            read_pipeline(pipeline, own.trusted_types),
+            customers_of(settings),
+            seed=own.seed,
+            threshold=own.threshold,
+            offer=offer_of(settings),
+        )
+        manifest = save(model, Path(own.path), own.trusted_types)
+    if as_json:
+        options.echo_json(manifest)
+    else:
+        figures.show_model(manifest, Path(own.path))

@@ -1,0 +1,115 @@
+"""A pipeline that was fitted elsewhere, as a model that churnstream can score with.
+
+It is taken as it is: measured on labelled customers, given a threshold and a description, and
+from there on handled like a model of our own.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from churnstream.errors import ModelError
+from churnstream.messages import CustomerEvent
+from churnstream.model.features import FEATURES, FeatureSchema, frame
+from churnstream.model.profit import Offer, Rule
+from churnstream.model.threads import one_blas_thread
+from churnstream.model.train import TrainedModel, described, not_held_out
+
+_LABELS = ([0, 1], [False, True], ["No", "Yes"])  # in the order of scikit-learn's `classes_`
+
+
+def read_pipeline(path: Path, trusted: Collection[str] = ()) -> Pipeline:
+    """A fitted classifier from a file: `.joblib`, `.pkl`, `.pickle`, or `.skops`.
+
+    A pickle, which a joblib file is as well, runs code while it is read: read none of strangers.
+
+    Args:
+        trusted: Types that a skops file may hold beyond those that skops trusts by itself.
+
+    Raises:
+        ModelError: The file cannot be read, or holds no fitted classifier of churn.
+    """
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise ModelError(f"{path}: is of no known format; its name must end in {_known()}")
+    try:
+        found = read(path, trusted)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such file") from error
+    except Exception as error:  # whatever a file can hold
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    _check_classes(path, found)
+    return found if isinstance(found, Pipeline) else make_pipeline(found)
+
+
+def adopt(
+    pipeline: Pipeline,
+    events: Sequence[CustomerEvent],
+    *,
+    seed: int = 42,
+    threshold: Rule = "profit",
+    offer: Offer = Offer(),  # noqa: B008  # frozen
+) -> TrainedModel:
+    """Measure a fitted pipeline as it is, and give it a threshold.
+
+    The same fifth is held out as in training; the threshold is chosen on the rest. The figures are
+    honest only if the pipeline has seen none of these customers.
+
+    Args:
+        pipeline: Takes `features.frame`; column 1 of its `predict_proba` is churn.
+        events: All with their label `Churn`; categories that do not occur in them will be refused.
+        threshold: What the threshold maximises, or the threshold itself.
+        offer: By which the profit of a threshold counts.
+
+    Raises:
+        ModelError: It cannot score these customers, or they cannot be used to measure it.
+    """
+    seen = not_held_out(events, seed)
+    try:
+        with one_blas_thread():
+            predicted = pipeline.predict_proba(frame(seen))[:, 1]
+    except Exception as error:  # a pipeline can fail in as many ways as there are estimators
+        columns = ", ".join(FEATURES)
+        raise ModelError(
+            f"the pipeline cannot score customers ({error}); it gets a frame with {columns}"
+        ) from error
+    schema = FeatureSchema.of(events)
+    return described(
+        pipeline, events, predicted, schema=schema, seed=seed, threshold=threshold, offer=offer
+    )
+
+
+def _check_classes(path: Path, found: object) -> None:
+    if not hasattr(found, "predict_proba"):
+        raise ModelError(
+            f"{path} holds no classifier with probabilities but {type(found).__name__}"
+        )
+    classes = list(getattr(found, "classes_", ()))
+    if classes not in _LABELS:
+        raise ModelError(f"{path} tells {classes} apart; expected 0 and 1, or No and Yes")
+
+
+def _read_joblib(path: Path, _: Collection[str]) -> Any:  # noqa: ANN401
+    import joblib  # reads plain pickles, too
+
+    return joblib.load(path)
+
+
+def _read_skops(path: Path, trusted: Collection[str]) -> Any:  # noqa: ANN401
+    import skops.io
+
+    return skops.io.load(path, trusted=list(trusted))
+
+
+_READERS: Mapping[str, Callable[[Path, Collection[str]], Any]] = {
+    ".joblib": _read_joblib,
+    ".pkl": _read_joblib,
+    ".pickle": _read_joblib,
+    ".skops": _read_skops,
+}
+
+
+def _known() -> str:
+    return ", ".join(_READERS)

@@ -1,0 +1,101 @@
+"""Why a customer got its probability from boosted trees: exact Shapley values, by shap.
+
+Needs the extra `trees`. shap's TreeExplainer computes, in closed form, the Shapley values of the
+game in which an unknown column sends a customer down both branches of a split, in the proportion
+in which the training customers went there [Lundberg et al. 2020, "tree_path_dependent"]. They are
+those of the columns that the trees see; the values of a feature's one-hot columns are added up.
+With the base value the effects of all features sum up to the log-odds.
+
+Forests are left out: they add up in probability, and their leaves are many.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnstream.messages import CustomerEvent, ReasonGiven
+from churnstream.model.additive import Array
+from churnstream.model.features import FEATURES, NUMERIC, frame
+from churnstream.model.phrases import reason_for
+from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+def tree_explainer(pipeline: "Pipeline") -> "TreeExplainer | None":
+    """What explains a pipeline; None if it is no boosted trees, or shap is not installed."""
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+
+    boosted = isinstance(pipeline[-1], GradientBoostingClassifier | HistGradientBoostingClassifier)
+    if not boosted or len(pipeline) == 1 or find_spec("shap") is None:
+        return None
+    features = _features_of(pipeline)
+    return None if features is None else TreeExplainer(pipeline, features)
+
+
+def _features_of(pipeline: "Pipeline") -> list[str] | None:
+    """The feature behind each column that the trees see; None if one cannot be told."""
+    try:
+        names = [name.rpartition("__")[2] for name in pipeline[:-1].get_feature_names_out()]
+    except (AttributeError, ValueError):  # a step that does not name its columns
+        return None
+    found = [next((f for f in FEATURES if name.startswith(f)), "") for name in names]
+    return found if all(found) else None
+
+
+class TreeExplainer:
+    """Says what moved the predictions of boosted trees.
+
+    Args:
+        features: The feature behind each column that the trees see.
+
+    Attributes:
+        base: The mean log-odds of the training customers.
+    """
+
+    def __init__(self, pipeline: "Pipeline", features: Sequence[str]) -> None:
+        import shap
+
+        self._prepare = pipeline[:-1]
+        trees: Any = shap.TreeExplainer(pipeline[-1], feature_perturbation="tree_path_dependent")
+        self._trees = trees
+        self.base = float(np.ravel(trees.expected_value)[0])
+        self._columns = {
+            name: np.flatnonzero([feature == name for feature in features]) for name in FEATURES
+        }
+
+    def effects(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
+        """The effect of each feature in log-odds, (n,) each."""
+        seen = self._prepare.transform(frame(events))
+        dense = seen.toarray() if hasattr(seen, "toarray") else np.asarray(seen)
+        values = self._trees.shap_values(dense, check_additivity=False)
+        return {name: values[:, columns].sum(axis=1) for name, columns in self._columns.items()}
+
+    def reasons(
+        self, events: Sequence[CustomerEvent], says_yes: NDArray[np.bool_], explained: Explained
+    ) -> list[list[ReasonGiven] | None]:
+        """The reasons of each event, as `churnstream.model.reasons.Explainer` gives them."""
+        found: list[list[ReasonGiven] | None] = [None] * len(events)
+        wanted = {"all": np.ones_like(says_yes), "top": says_yes, "none": np.zeros_like(says_yes)}
+        rows = np.flatnonzero(wanted[explained]).tolist()
+        if not rows:
+            return found
+        effects = self.effects([events[row] for row in rows])
+        table = np.round(np.array([effects[name] for name in FEATURES]).T, DECIMALS)
+        signs = np.where(says_yes[rows], 1, -1)
+        strongest = np.argsort(-signs[:, None] * table, axis=1, kind="stable")[:, :MOST_REASONS]
+        for row, columns, own in zip(rows, strongest.tolist(), table, strict=True):
+            event = events[row]
+            found[row] = [_reason(event, FEATURES[c], float(own[c])) for c in columns]
+        return found
+
+
+def _reason(event: CustomerEvent, name: str, effect: float) -> ReasonGiven:
+    value = attrgetter(name)(event)
+    text = f"{value or 0:.12g}" if name in NUMERIC else str(value)
+    return reason_for(name, text, effect)

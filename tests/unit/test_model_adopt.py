@@ -1,0 +1,129 @@
+"""A pipeline of the user's own: taken as it is, measured, and scored with like one of ours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from churnstream.errors import ModelError
+from churnstream.messages import CustomerEvent
+from churnstream.model.adopt import adopt, read_pipeline
+from churnstream.model.features import CATEGORICAL, frame
+from churnstream.model.manifest import load, save
+
+TREE = "sklearn.tree._tree.Tree"
+
+
+def labels(events: Sequence[CustomerEvent]) -> list[str]:
+    """As they stand in the file."""
+    return [str(event.Churn) for event in events]
+
+
+@pytest.fixture(scope="module")
+def theirs(customers: list[CustomerEvent]) -> Pipeline:
+    """What somebody fitted on half of the customers, without a thought of churnstream."""
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), list(CATEGORICAL)), remainder="passthrough"
+    )
+    trees = GradientBoostingClassifier(n_estimators=20, random_state=0)
+    return make_pipeline(encode, trees).fit(frame(customers[:3500]), labels(customers[:3500]))
+
+
+@pytest.fixture(scope="module")
+def unseen(customers: list[CustomerEvent]) -> list[CustomerEvent]:
+    """The other half."""
+    return customers[3500:]
+
+
+@pytest.mark.parametrize("name", ["theirs.joblib", "theirs.pkl", "theirs.skops"])
+def test_a_pipeline_scores_as_where_it_was_fitted(
+    theirs: Pipeline, unseen: list[CustomerEvent], tmp_path: Path, name: str
+) -> None:
+    """From any kind of file, through a saved model and back, the probabilities stay."""
+    path = tmp_path / name
+    skops.io.dump(theirs, path) if name.endswith("skops") else joblib.dump(theirs, path)
+    manifest = save(adopt(read_pipeline(path, [TREE]), unseen), tmp_path / "model", [TREE])
+    model = load(tmp_path / "model", [TREE])
+
+    expected = theirs.predict_proba(frame(unseen))[:, 1]
+    np.testing.assert_allclose(model.score(unseen), expected, rtol=0, atol=1e-9)
+    assert manifest.rows == len(unseen) == manifest.test.rows + manifest.out_of_fold.rows
+    assert 0.8 < manifest.test.roc_auc < 0.9
+
+
+def test_it_is_not_fitted_again(theirs: Pipeline, unseen: list[CustomerEvent]) -> None:
+    """What it was fitted on is not what it is measured on."""
+    before = joblib.hash(theirs)
+    adopt(theirs, unseen)
+
+    assert joblib.hash(theirs) == before
+
+
+def test_types_are_trusted_by_name(
+    theirs: Pipeline, unseen: list[CustomerEvent], tmp_path: Path
+) -> None:
+    """Who saves and who loads must both say that they trust compiled trees."""
+    model = adopt(theirs, unseen)
+    with pytest.raises(ModelError, match=f"not trust {TREE}; .*--trust TYPE"):
+        save(model, tmp_path)
+    save(model, tmp_path, [TREE])
+    with pytest.raises(ModelError, match=f"not trusted: {TREE}; .*--trust TYPE"):
+        load(tmp_path)
+    load(tmp_path, [TREE])
+
+
+def test_a_classifier_need_not_be_a_pipeline(unseen: list[CustomerEvent], tmp_path: Path) -> None:
+    """A bare classifier that takes the raw columns becomes a pipeline of one step."""
+    bare = DummyClassifier().fit(frame(unseen), [label == "Yes" for label in labels(unseen)])
+    joblib.dump(bare, tmp_path / "bare.joblib")
+
+    assert len(read_pipeline(tmp_path / "bare.joblib")) == 1
+
+
+def test_other_columns(unseen: list[CustomerEvent]) -> None:
+    """A pipeline that wants what events do not have is told which columns there are."""
+    rows = frame(unseen).assign(Region="north")
+    encode = make_column_transformer((OneHotEncoder(), ["Region"]), remainder="drop")
+    pipeline = make_pipeline(encode, DummyClassifier()).fit(rows, labels(unseen))
+
+    with pytest.raises(ModelError, match=r"cannot score customers .*; it gets a frame with gender"):
+        adopt(pipeline, unseen)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (LinearRegression(), "holds no classifier with probabilities but LinearRegression"),
+        (DummyClassifier().fit([[0], [1], [2]], [0, 1, 2]), r"tells \[.*2.*\] apart"),
+        (DummyClassifier().fit([[0], [1]], ["stays", "leaves"]), "expected 0 and 1, or No and Yes"),
+        (DummyClassifier(), r"tells \[\] apart"),
+    ],
+)
+def test_what_is_no_classifier_of_churn(tmp_path: Path, content: Any, problem: str) -> None:
+    """Anything else that a file can hold is refused in one line."""
+    joblib.dump(content, tmp_path / "odd.joblib")
+
+    with pytest.raises(ModelError, match=problem):
+        read_pipeline(tmp_path / "odd.joblib")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """A file that is missing, damaged or of another format is named."""
+    (tmp_path / "damaged.joblib").write_bytes(b"not a pickle")
+    for name, problem in (
+        ("missing.joblib", "there is no such file"),
+        ("damaged.joblib", "cannot be read: "),
+        ("model.onnx", r"its name must end in \.joblib, \.pkl, \.pickle, \.skops"),
+    ):
+        with pytest.raises(ModelError, match=f"{name}.*{problem}"):
+            read_pipeline(tmp_path / name)
