@@ -148,21 +148,24 @@ class Workplace:
         typed = [self.with_ports(word) for word in words]
         if words[1] == "broker":  # where it listens by default, another may be at work
             typed += ["--port", str(free_ports(1)[0])]
-        with self._start(typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        with self._start(typed, subprocess.PIPE, subprocess.STDOUT) as process:
             try:
                 yield process
             finally:
                 process.kill()
 
-    def _start(self, words: list[str], **outputs: int) -> "subprocess.Popen[bytes]":
+    def _start(
+        self, words: list[str], out: int | None = None, err: int | None = None
+    ) -> "subprocess.Popen[bytes]":
         outside = {k: v for k, v in os.environ.items() if "CHURNSTREAM_" not in k}
         return subprocess.Popen(
             words,
             cwd=self.folder,
             env=outside | self.own_environment,
             stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
             start_new_session=True,
-            **outputs,  # type: ignore[call-overload]
         )
 
 

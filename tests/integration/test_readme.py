@@ -5,6 +5,7 @@ from pathlib import Path
 
 from churnstream.streaming.embedded import embedded_broker
 from documents import ROOT, Workplace, blocks
+from integration.flow import QUICK_SESSION
 
 README = ROOT / "README.md"
 _BROKER = "churnstream broker\n"  # stays in the foreground of a terminal of its own
@@ -15,7 +16,7 @@ def test_readme_commands_succeed_in_their_order(tmp_path: Path) -> None:
     texts = [block.text for block in blocks(README) if not block.mark]
     assert _BROKER in texts
     with embedded_broker() as broker:
-        place = Workplace(tmp_path, broker)
+        place = Workplace(tmp_path, broker, CHURNSTREAM_KAFKA__CLIENT=json.dumps(QUICK_SESSION))
         place.furnish()
         for text in texts:
             place.type(text)
