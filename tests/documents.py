@@ -36,7 +36,7 @@ _SHELL = ";|&<>()\n"
 _PORTS = {"8090": 1, "9092": 2, "9093": 1, "9100": 1, "9192": 6, "9292": 2}  # so many in a row
 _PORT = re.compile(rf"\b({'|'.join(_PORTS)})\b")
 _BOUNDED = {"batch", "--max-events", "--duration", "--detach", "--help"}
-_SECONDS = 120
+_SECONDS = 300
 _QUIET = 3
 
 

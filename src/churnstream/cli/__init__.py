@@ -12,6 +12,7 @@ from churnstream.cli import (
     cluster,
     demo,
     flow,
+    letters,
     models,
     options,
     page,
@@ -55,7 +56,7 @@ for command in (
     results.audit,
     watch.drift,
     watch.evaluate,
-    results.dead_letters,
+    letters.dead_letters,
     cluster.health,
     page.dashboard,
 ):

@@ -1,0 +1,60 @@
+"""A pipeline as bytes that run no code when they are read, unlike a pickle."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churnstream.errors import ModelError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
+# splines, and the function that they keep a reference to.
+TRUSTED_TYPES = (
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
+)
+TRAIN_AGAIN = "train again: churnstream train"
+
+
+def pack(pipeline: "Pipeline") -> bytes:
+    """The content of a file that `unpack` will read.
+
+    Raises:
+        ModelError: The pipeline holds a type that `unpack` would refuse.
+    """
+    import skops.io
+
+    content: bytes = skops.io.dumps(pipeline)
+    if untrusted := _untrusted(content):
+        raise ModelError(f"the model is not saved: loading would not trust {untrusted} in it")
+    return content
+
+
+def unpack(path: Path, content: bytes) -> "Pipeline":
+    """The pipeline from the very bytes that were checked.
+
+    Raises:
+        ModelError: They hold none, or types that are not trusted; `path` says where they are from.
+    """
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
+    try:
+        untrusted = _untrusted(content)
+        pipeline = None if untrusted else skops.io.loads(content, trusted=TRUSTED_TYPES)
+    except Exception as error:  # whatever a file that is none of ours makes skops stumble over
+        raise ModelError(f"{path} is no pipeline ({error}); {TRAIN_AGAIN}") from error
+    if untrusted:
+        raise ModelError(f"{path} holds types that are not trusted: {untrusted}; {TRAIN_AGAIN}")
+    if not isinstance(pipeline, Pipeline):
+        raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {TRAIN_AGAIN}")
+    return pipeline
+
+
+def _untrusted(content: bytes) -> str:
+    """The types in a skops file that are not on the list, with commas between; "" if none."""
+    import skops.io
+
+    found = set(skops.io.get_untrusted_types(data=content))
+    return ", ".join(sorted(found.difference(TRUSTED_TYPES)))
