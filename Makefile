@@ -36,6 +36,7 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import rules
 
 generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config.yaml, docs
 	$(BIN)/python tools/write_schemas.py
+	$(BIN)/python tools/write_asyncapi.py
 	$(BIN)/python tools/write_config.py
 	$(BIN)/python tools/write_metrics.py
 	$(BIN)/python tools/write_grafana.py

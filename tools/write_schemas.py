@@ -7,7 +7,15 @@ from churnstream.messages import json_schemas
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 
+
+def files() -> dict[Path, str]:
+    """A JSON Schema for each record."""
+    return {
+        FOLDER / f"{name}.json": json.dumps(schema, indent=2) + "\n"
+        for name, schema in json_schemas().items()
+    }
+
+
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
-    for name, schema in json_schemas().items():
-        (FOLDER / f"{name}.json").write_text(json.dumps(schema, indent=2) + "\n")
+    for path, content in files().items():
+        path.write_text(content)

@@ -5,7 +5,7 @@ import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 RECORDS = {"messages", "decoding", "encoding"}
-EVERYBODYS = {"errors", "config"}
+EVERYBODYS = {"errors", "config", "sections"}
 
 
 def drawn() -> set[tuple[str, str]]:

@@ -13,38 +13,30 @@ from churnstream import config
 from churnstream.cli import cli
 from churnstream.config import Settings
 from churnstream.errors import ConfigurationError
+from documents import (
+    BY_CI,
+    NOT_RUN,
+    ON_KAFKA,
+    PAGES,
+    ROOT,
+    WITH_MLFLOW,
+    Block,
+    blocks,
+    commands,
+    prose,
+    spans,
+)
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "kafka" / "README.md"])
 MAKEFILE = (ROOT / "Makefile").read_text()
 
-_BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_ANY_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_SPAN = re.compile(r"`((?:churnstream|make) [^`]+)`")
-_COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```(\w+)$", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-_SHELL = ";|&<>()\n"
-
-
-def commands(text: str) -> list[list[str]]:
-    """Each simple command of a piece of shell, as words, without comments."""
-    text = _COMMENT.sub("", text.replace("\\\n", " "))
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=_SHELL)
-    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
-    found: list[list[str]] = [[]]
-    for word in lexer:
-        if set(word) <= set(_SHELL):
-            found.append([])
-        else:
-            found[-1].append(word)
-    return [words for words in found if words]
 
 
 def typed(page: Path) -> list[list[str]]:
     """The `churnstream` and `make` commands of a page: those in shell blocks and inline ones."""
-    text = page.read_text()
-    pieces = [*_BLOCK.findall(text), *_SPAN.findall(_ANY_BLOCK.sub("", text))]
+    pieces = [*(block.text for block in blocks(page)), *spans(page)]
     found = [words for piece in pieces for words in commands(piece)]
     ours = [words[words.index("churnstream") :] for words in found if "churnstream" in words]
     return ours + [words for words in found if words[0] == "make"]
@@ -134,17 +126,44 @@ def test_readme_shows_every_command(command: tuple[str, ...]) -> None:
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as the usual hosts of repositories make them."""
-    headings = _HEADING.findall(_ANY_BLOCK.sub("", page.read_text()))
+    headings = _HEADING.findall(prose(page))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link of a page names a file of the repository and a heading in it."""
-    for link in _LINK.findall(_ANY_BLOCK.sub("", page.read_text())):
+    for link in _LINK.findall(prose(page)):
         if "://" in link:
             continue
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+MARKED = [block for page in PAGES for block in blocks(page) if block.mark]
+
+
+@pytest.mark.parametrize("block", MARKED, ids=lambda block: block.mark)
+def test_what_is_not_run_here_says_why(block: Block) -> None:
+    """A block is run by a test, or needs what tests do not start, and the reader is told."""
+    if block.mark in {ON_KAFKA, WITH_MLFLOW, BY_CI}:
+        return
+    reason = NOT_RUN.fullmatch(block.mark)
+    assert reason, block.mark
+    assert reason[1].removeprefix("a ") in prose(block.page)
+
+
+def test_what_ci_runs_is_run_by_ci() -> None:
+    """Every command of a block that says so is a step there."""
+    steps = (ROOT / ".ci" / "run").read_text()
+    words = [words for b in MARKED if b.mark == BY_CI for words in commands(b.text)]
+    assert words
+    assert [line for line in map(shlex.join, words) if f"step {line}\n" not in steps] == []
+
+
+def test_blocks_of_commands_are_found() -> None:
+    """No document has shell under another name, which nobody would run."""
+    names = {name for page in PAGES for name in FENCE.findall(page.read_text())}
+    assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid"}

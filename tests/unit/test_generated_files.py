@@ -11,7 +11,13 @@ from churnstream.config import PREFIX, Settings, load
 ROOT = Path(__file__).parents[2]
 GENERATED: dict[Path, str] = {
     path: content
-    for tool in ("write_config", "write_metrics", "write_grafana")
+    for tool in (
+        "write_config",
+        "write_metrics",
+        "write_grafana",
+        "write_schemas",
+        "write_asyncapi",
+    )
     for path, content in runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["files"]().items()
 }
 

@@ -13,6 +13,7 @@ from churnstream.cli import (
     cluster,
     demo,
     flow,
+    letters,
     models,
     options,
     page,
@@ -57,7 +58,7 @@ for command in (
     results.audit,
     watch.drift,
     watch.evaluate,
-    results.dead_letters,
+    letters.dead_letters,
     cluster.health,
     page.dashboard,
 ):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("pipeline", type=options.EXISTING_FILE)
+@click.argument("pipeline", type=options.ANY_PATH)
 @options.dataset
 @options.model
 @options.decision

@@ -152,7 +152,7 @@ def _write_letters(settings: Settings, admin: Admin) -> None:
     """Keep the dead letters in a file: the demo's broker takes its topics with it."""
     import msgspec
 
-    from churnstream.cli.results import letter_row
+    from churnstream.cli.letters import letter_row
     from churnstream.streaming.replay import Filter, find
 
     _LETTERS.parent.mkdir(parents=True, exist_ok=True)

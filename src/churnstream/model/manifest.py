@@ -11,7 +11,7 @@ and a running consumer may load from a folder that is being written to.
 import hashlib
 import os
 import platform
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -26,26 +26,18 @@ from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
 from churnstream.model.evaluate import Metrics, Spread
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
+from churnstream.model.pipeline_file import TRAIN_AGAIN, pack, unpack
 from churnstream.model.profit import Decision
 from churnstream.model.scorer import Model
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
     from churnstream.model.train import TrainedModel
 
 FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 
-# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
-# splines, and the function that they keep a reference to.
-TRUSTED_TYPES = (
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",
-    "scipy.interpolate._bsplines.BSpline",
-)
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
-_TRAIN_AGAIN = "train again: churnstream train"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,11 +107,7 @@ def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> 
         ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
             written.
     """
-    import skops.io
-
-    pipeline = skops.io.dumps(model.pipeline)
-    if untrusted := _untrusted(pipeline, trusted):
-        raise ModelError(f"the model is not saved: loading would not trust {_named(untrusted)}")
+    pipeline = pack(model.pipeline, trusted)
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
     _replace(folder, manifest, pipeline)
     return manifest
@@ -154,7 +142,7 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     content = _read_checked(path, manifest.sha256)
     if manifest.terms_sha256 != manifest.sha256:
         manifest = msgspec.structs.replace(manifest, terms=None)
-    model = Model(manifest, partial(_unpack, path, content, trusted))
+    model = Model(manifest, partial(unpack, path, content, trusted))
     _check_reference(model, path)
     return model
 
@@ -230,9 +218,9 @@ def _read_manifest(folder: Path) -> Manifest:
         if found == FORMAT:
             return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"{path} is no manifest of a model ({error}); {_TRAIN_AGAIN}") from error
+        raise ModelError(f"{path} is no manifest of a model ({error}); {TRAIN_AGAIN}") from error
     raise ModelError(
-        f"{path} has format {found}, this churnstream reads format {FORMAT}; {_TRAIN_AGAIN}"
+        f"{path} has format {found}, this churnstream reads format {FORMAT}; {TRAIN_AGAIN}"
     )
 
 
@@ -248,11 +236,11 @@ def _check_fits(manifest: Manifest, folder: Path) -> None:
     if _series(theirs) != _series(ours):
         raise ModelError(
             f"the model in {folder} was saved with scikit-learn {theirs}, "
-            f"installed is {ours}; {_TRAIN_AGAIN}"
+            f"installed is {ours}; {TRAIN_AGAIN}"
         )
     if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
         raise ModelError(
-            f"the model in {folder} reads other features than this churnstream has; {_TRAIN_AGAIN}"
+            f"the model in {folder} reads other features than this churnstream has; {TRAIN_AGAIN}"
         )
 
 
@@ -261,46 +249,14 @@ def _series(version: str) -> list[str]:
 
 
 def _read_checked(path: Path, sha256: str) -> bytes:
-    content = _read(path, f"{path} is missing; {_TRAIN_AGAIN}")
+    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}")
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(
             f"{path} is not the pipeline that its manifest describes "
-            f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {_TRAIN_AGAIN}"
+            f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {TRAIN_AGAIN}"
         )
     return content
-
-
-def _unpack(path: Path, content: bytes, trusted: Collection[str]) -> "Pipeline":
-    """The pipeline from the very bytes that were checked."""
-    import skops.io
-    from sklearn.pipeline import Pipeline
-
-    try:
-        untrusted = _untrusted(content, trusted)
-        known = [*TRUSTED_TYPES, *trusted]
-        pipeline = None if untrusted else skops.io.loads(content, trusted=known)
-    except Exception as error:  # whatever a file that is none of ours makes skops stumble over
-        raise ModelError(f"{path} is no pipeline ({error}); {_TRAIN_AGAIN}") from error
-    if untrusted:
-        raise ModelError(f"{path} holds types that are not trusted: {_named(untrusted)}")
-    if not isinstance(pipeline, Pipeline):
-        raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {_TRAIN_AGAIN}")
-    return pipeline
-
-
-def _untrusted(content: bytes, trusted: Collection[str]) -> list[str]:
-    """The types in a skops file that are on neither list."""
-    import skops.io
-
-    return sorted(
-        set(skops.io.get_untrusted_types(data=content)).difference(TRUSTED_TYPES, trusted)
-    )
-
-
-def _named(types: Sequence[str]) -> str:
-    # Whoever sends a bad file must not find the way to let it in spelled out in our own words.
-    return f"{', '.join(types)}; if you know whose they are: --trust TYPE, see docs/model.md"
 
 
 def _check_reference(model: Model, path: Path) -> None:
@@ -315,10 +271,10 @@ def _check_reference(model: Model, path: Path) -> None:
     except ModelError:
         raise
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
-        raise ModelError(f"{path} cannot score customers ({error}); {_TRAIN_AGAIN}") from error
+        raise ModelError(f"{path} cannot score customers ({error}); {TRAIN_AGAIN}") from error
     if not off <= _TOLERANCE:  # NaN is off, too
         raise ModelError(
-            f"{path} fails its self-check: probabilities are off by {off:.2g}; {_TRAIN_AGAIN}"
+            f"{path} fails its self-check: probabilities are off by {off:.2g}; {TRAIN_AGAIN}"
         )
 
 

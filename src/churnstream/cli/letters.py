@@ -1,0 +1,151 @@
+"""dead-letters: what was refused, why, and the way back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from churnstream.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from churnstream.config import Settings
+    from churnstream.messages import DeadLetter
+    from churnstream.streaming.kafka.client import Message
+    from churnstream.streaming.replay import Filter
+
+
+def _moment(text: str) -> datetime:
+    """An RFC 3339 timestamp or a date; UTC if it does not say."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no timestamp such as 2026-11-23T08:00:00Z"
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at refused records, and send them back."""
+
+
+def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (  # the last one applied is listed first
+        click.option("--offset", multiple=True, type=int, help="Only this offset; repeatable."),
+        click.option("--until", type=_moment, help="Refused before this time."),
+        click.option("--since", type=_moment, help="Refused at this time or later."),
+        click.option("--reason", multiple=True, help="Only this reason; repeatable."),
+    ):
+        function = option(function)
+    return function
+
+
+def _filter(values: dict[str, Any]) -> Filter:
+    from churnstream.messages import REASONS
+    from churnstream.streaming.replay import Filter
+
+    for reason in values["reason"]:
+        if reason not in REASONS:
+            known = ", ".join(REASONS)
+            raise click.BadParameter(f"{reason!r} is none of {known}", param_hint="--reason")
+    return Filter(values["reason"], values["since"], values["until"], values["offset"])
+
+
+@dead_letters.command("list")
+@_filters
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="Show at most so many.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines, with the record's value.")
+@options.kafka
+@options.with_settings
+def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: Any) -> None:  # noqa: ANN401
+    """Show refused records and why.
+
+    \b
+    Examples: churnstream dead-letters list --reason unknown_category
+              churnstream dead-letters list --json | jq .value
+    """
+    from itertools import chain, islice
+
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.replay import find
+
+    wanted = _filter(values)
+    found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
+    shown = [letter_row(*pair) for pair in islice(found, limit)]
+    more = sum(1 for _ in found)
+    if as_json:
+        import msgspec
+
+        for row in shown:
+            click.echo(msgspec.json.encode(row).decode())
+    else:
+        _print_letters(shown)
+    if more or not shown:
+        click.echo(f"{more:,} more; see --limit" if more else "no dead letters", err=True)
+
+
+def letter_row(record: Message, letter: DeadLetter) -> dict[str, object]:
+    """A dead letter as `dead-letters list --json` shows it."""
+    key, value = record.key(), record.value()
+    return {
+        "offset": record.offset(),
+        "reason": letter.reason,
+        "message": letter.message,
+        "attempt": letter.attempt,
+        "failed_at": letter.failed_at,
+        "source": f"{letter.topic}/{letter.partition}@{letter.offset}",
+        "key": None if key is None else key.decode(errors="replace"),
+        "value": None if value is None else value.decode(errors="replace"),
+    }
+
+
+def _print_letters(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, justify in (("offset", "right"), ("tries", "right"), ("source", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("what is wrong", overflow="fold")
+    for row in rows:
+        place = row["source"].rpartition("/")[2]
+        table.add_row(str(row["offset"]), str(row["attempt"]), place, Text(row["message"]))
+    if rows:
+        Console().print(table)
+
+
+@dead_letters.command("replay")
+@_filters
+@click.option("--dry-run", is_flag=True, help="Only say how many would be sent back.")
+@options.kafka
+@options.with_settings
+def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: ANN401
+    """Send refused records back to where they came from, each one once.
+
+    \b
+    Example: churnstream dead-letters replay --reason unknown_category --dry-run
+    """
+    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.streaming.replay import Replay
+
+    wanted = _filter(values)
+    job = Replay(settings, Admin(settings.kafka))
+    done = job.run(wanted, dry_run=dry_run)
+    click.echo(f"{done.sent:,} dead letters {'would be ' if dry_run else ''}sent back")
+    if done.partial:
+        click.echo(
+            f"{done.partial:,} left alone: too large to be kept whole; their originals are at the "
+            "source places that dead-letters list shows"
+        )

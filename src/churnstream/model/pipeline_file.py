@@ -1,0 +1,71 @@
+"""A pipeline as bytes that run no code when they are read, unlike a pickle."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churnstream.errors import ModelError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
+# splines, and the function that they keep a reference to.
+TRUSTED_TYPES = (
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
+)
+TRAIN_AGAIN = "train again: churnstream train"
+# Whoever sends a bad file must not find the way to let it in spelled out in our own words.
+_ADVICE = "; if you know whose they are: --trust TYPE, see docs/model.md"
+
+
+def pack(pipeline: "Pipeline", trusted: Collection[str] = ()) -> bytes:
+    """The content of a file that `unpack` will read.
+
+    Args:
+        trusted: Types that may be in it beyond `TRUSTED_TYPES`.
+
+    Raises:
+        ModelError: The pipeline holds a type that `unpack` would refuse.
+    """
+    import skops.io
+
+    content: bytes = skops.io.dumps(pipeline)
+    if untrusted := _untrusted(content, trusted):
+        raise ModelError(f"the model is not saved: loading would not trust {untrusted}{_ADVICE}")
+    return content
+
+
+def unpack(path: Path, content: bytes, trusted: Collection[str] = ()) -> "Pipeline":
+    """The pipeline from the very bytes that were checked.
+
+    Args:
+        path: Where they are from, for the error message.
+        trusted: Types that may be in it beyond `TRUSTED_TYPES`.
+
+    Raises:
+        ModelError: They hold none, or types that are not trusted.
+    """
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
+    try:
+        untrusted = _untrusted(content, trusted)
+        known = [*TRUSTED_TYPES, *trusted]
+        pipeline = None if untrusted else skops.io.loads(content, trusted=known)
+    except Exception as error:  # whatever a file that is none of ours makes skops stumble over
+        raise ModelError(f"{path} is no pipeline ({error}); {TRAIN_AGAIN}") from error
+    if untrusted:
+        raise ModelError(f"{path} holds types that are not trusted: {untrusted}{_ADVICE}")
+    if not isinstance(pipeline, Pipeline):
+        raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {TRAIN_AGAIN}")
+    return pipeline
+
+
+def _untrusted(content: bytes, trusted: Collection[str]) -> str:
+    """The types in a skops file that are on neither list, with commas between; "" if none."""
+    import skops.io
+
+    found = set(skops.io.get_untrusted_types(data=content))
+    return ", ".join(sorted(found.difference(TRUSTED_TYPES, trusted)))

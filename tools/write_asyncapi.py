@@ -1,0 +1,154 @@
+"""Writes schemas/asyncapi.yaml, the three channels as AsyncAPI 3, from records and topics.
+
+A test checks that it is up to date, and against the schema of AsyncAPI itself.
+"""
+
+from importlib.metadata import version
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from churnstream.config import ConsumerSettings, KafkaSettings, Settings
+from churnstream.messages import CustomerEvent, DeadLetter, Prediction
+from churnstream.streaming import topics
+from churnstream.streaming.dead_letters import HEADER_NAMES, HEADERS_OMITTED, VALUE_OMITTED
+
+FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
+_BINDING = {"bindingVersion": "0.5.0"}
+_NOTE = "# Written by `make generated` from the record types and the topics. Do not edit by hand.\n"
+_DIGITS = {"type": "string", "pattern": "^[0-9]+$"}
+_MESSAGES = {"customers": "CustomerEvent", "predictions": "Prediction", "deadLetters": "DeadLetter"}
+_OPERATIONS = {
+    "produce": ("send", "customers", "Rows of customers become events."),
+    "consume": ("receive", "customers", "Events are scored, or refused."),
+    "predict": ("send", "predictions", "In one transaction with the group's place."),
+    "refuse": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
+    "replay": ("receive", "deadLetters", "Refused records are sent back to customers, each once."),
+}
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML to be read: what occurs twice stands there twice, and lines stay lines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """No anchors."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def files() -> dict[Path, str]:
+    """What the document should hold."""
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 100}
+    return {FILE: _NOTE + yaml.dump(document(), Dumper=_Dumper, **options)}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "churnstream",
+            "version": version("churnstream"),
+            "description": "Scores customers for churn as their events pass through Kafka. Readers "
+            "of predictions and dead letters should set isolation.level=read_committed.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"default": {"host": KafkaSettings().brokers, "protocol": "kafka"}},
+        "channels": _channels(),
+        "operations": {name: _operation(*parts) for name, parts in _OPERATIONS.items()},
+        "components": {"messages": _messages(), "schemas": _schemas()},
+    }
+
+
+def _channels() -> dict[str, Any]:
+    specs = topics.specs(Settings.model_construct())
+    return {
+        name: {
+            "address": spec.name,
+            "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+            "bindings": {"kafka": _topic(spec)},
+        }
+        for (name, message), spec in zip(_MESSAGES.items(), specs, strict=False)
+    }
+
+
+def _topic(spec: Any) -> dict[str, Any]:  # noqa: ANN401  # a TopicSpec, which only streaming names
+    binding = {"partitions": spec.partitions, "replicas": spec.replication_factor}
+    settings = {name: int(value) for name, value in spec.config.items()}
+    return binding | ({"topicConfiguration": settings} if settings else {}) | _BINDING
+
+
+def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": summary,
+    }
+    if (action, channel) == ("receive", "customers"):
+        group = {"type": "string", "default": ConsumerSettings().group}
+        operation["bindings"] = {"kafka": {"groupId": group} | _BINDING}
+    return operation
+
+
+def _messages() -> dict[str, Any]:
+    key = {"type": "string", "minLength": 1, "description": "the event's customerID"}
+    binding = {"kafka": {"key": key} | _BINDING}
+    records = {
+        name: {"payload": {"$ref": f"#/components/schemas/{name}"}, "bindings": binding}
+        for name in ("CustomerEvent", "Prediction")
+    }
+    letter = {
+        "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
+        "contentType": "application/octet-stream",
+        "payload": {
+            "description": "The refused record, byte for byte, as are its key and timestamp. It "
+            "may be no JSON, or have no value at all. Headers of its own stand beside those here."
+        },
+    }
+    return {
+        name: {"name": name} | parts for name, parts in (records | {"DeadLetter": letter}).items()
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    _, found = msgspec.json.schema_components(
+        (CustomerEvent, Prediction, DeadLetter), ref_template="#/components/schemas/{name}"
+    )
+    for schema in found.values():
+        schema["description"] = cleandoc(schema["description"])
+    return found | {"DeadLetterHeaders": _headers(found.pop("DeadLetter"))}
+
+
+def _headers(record: dict[str, Any]) -> dict[str, Any]:
+    """The headers of a dead letter: fields under their names on the wire, numbers as text."""
+    properties = {
+        HEADER_NAMES[field]: _DIGITS if schema.get("type") == "integer" else schema
+        for field, schema in record["properties"].items()
+    }
+    omitted = {
+        VALUE_OMITTED: _DIGITS | {"description": "bytes of a value too large for this topic"},
+        HEADERS_OMITTED: _DIGITS | {"description": "how many own headers were too large for it"},
+    }
+    return {
+        "title": "DeadLetterHeaders",
+        "description": record["description"],
+        "type": "object",
+        "properties": properties | omitted,
+        "required": [HEADER_NAMES[field] for field in record["required"]],
+    }
+
+
+if __name__ == "__main__":
+    for path, content in files().items():
+        path.write_text(content)
