@@ -33,7 +33,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> I
         place.type("churnstream topics create")
         place.type("churnstream produce --mode batch --dataset customers.csv")
         yield place
-        place.type('kill "$(cat .churnstream/consumer.pid)"')
+        if (folder / ".churnstream" / "consumer.pid").exists():
+            place.type('kill "$(cat .churnstream/consumer.pid)"')
 
 
 @pytest.mark.parametrize("page", [page for page in PLAIN if page != README], ids=lambda p: p.name)
