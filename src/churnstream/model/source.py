@@ -38,8 +38,8 @@ class Folder:
         self._path, self._trusted = path, trusted
 
     def newest(self) -> str:
-        """The digest of the manifest that is there right now."""
-        return hashlib.sha256(manifest.read(self._path)).hexdigest()
+        """The digest of the manifest that is there right now, as far as it is needed."""
+        return hashlib.sha256(manifest.read(self._path)).hexdigest()[:16]
 
     def load(self, name: str) -> Model:
         """What is there by now: as new as `name` or newer."""

@@ -113,7 +113,7 @@ class ModelWatch:
             event,
             role=self._role,
             version=model.version,
-            sha256=model.manifest.sha256,
+            sha256=model.manifest.sha256[:16],  # as in the name of the pipeline's file
             name=self._name,
             **more,
         )

@@ -176,7 +176,7 @@ class Reader:
         offset = self._starts.pop(partition, OFFSET_BEGINNING)
         reads_from = "the beginning" if offset == OFFSET_BEGINNING else offset
         # Having none is normal at first; one that retention has passed means that events are gone.
-        say = log.info if "No offset stored" in error.str() else log.warning
+        say = log.debug if "No offset stored" in error.str() else log.warning
         say("place_missing", partition=partition, reads_from=reads_from, because=error.str())
         self._move([TopicPartition(self._topic, partition, offset)])
 
