@@ -32,6 +32,7 @@ class Tail:
             "isolation.level": "read_committed",
             "queued.max.messages.kbytes": 4096,  # what waits in the client, per partition
             "fetch.wait.max.ms": 100,
+            "fetch.queue.backoff.ms": 20,  # a full queue is emptied soon; by default it waits 1 s
         }
         with translated("reading"):
             self._reader = Consumer(client_config(settings, own, self._connection))
