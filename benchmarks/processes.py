@@ -23,6 +23,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         client: Librdkafka properties on top.
         sample_every: Events between two looks at the memory; 0 for none.
         rate: Events a second, for those who send.
+        metrics_port: Where to serve metrics; 0 for nowhere.
     """
 
     broker: str
@@ -43,6 +44,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     dataset: str = ""
     variant: str = ""
+    metrics_port: int = 0
 
 
 class Report(msgspec.Struct, frozen=True):

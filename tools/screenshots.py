@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,14 +25,18 @@ from rich.text import Text
 from churnstream.config import KafkaSettings, TopicSettings
 from churnstream.dataset import open_dataset
 from churnstream.encoding import encode_events
+from churnstream.messages import decode_prediction
 from churnstream.streaming.broken import broken_records
 from churnstream.streaming.embedded import HOST, embedded_broker, free_port
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Writer
 
 FOLDER = Path(__file__).parents[1] / "docs" / "kafka_screenshots"
 PROGRAM = Path(sys.executable).with_name("churnstream")
 TOPICS = TopicSettings()
 _FLOWS_FOR = 110  # seconds before the pictures of the live page, so that its charts show something
+_JOINS_WITHIN = 10  # seconds until a consumer reads
 _TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 28px; background: #10151b; display: inline-block; }}
 section {{ background: #1b222b; border-radius: 10px; padding: 14px 22px 20px; width: max-content; }}
@@ -147,21 +152,34 @@ def stream(stage: Stage, browser: Browser) -> None:
     scrape = ",".join(f"{HOST}:{port}" for port in ports[1:])
     with (
         stage.running("consume", "--metrics-port", ports[1]),
-        stage.running("produce", "--events-per-sec", "150", "--metrics-port", ports[2]),
         stage.running("dashboard", "--port", ports[0], "--scrape", scrape),
+        contextlib.ExitStack() as later,
     ):
+        time.sleep(_JOINS_WITHIN)
+        rate = ("--events-per-sec", "150", "--metrics-port", ports[2])
+        later.enter_context(stage.running("produce", *rate))
         time.sleep(_FLOWS_FOR / 2)
         stage.send_broken()
         time.sleep(_FLOWS_FOR / 2)
-        live(browser, f"http://{HOST}:{ports[0]}/")
+        live(browser, f"http://{HOST}:{ports[0]}/", scored_most(stage.address))
 
 
-def live(browser: Browser, page: str) -> None:
+def scored_most(address: str) -> str:
+    """The customer at risk whose history is longest."""
+    kafka = KafkaSettings(brokers=address)
+    admin = Admin(kafka)
+    records = Scan(kafka, TOPICS.output, admin.beginnings(TOPICS.output), admin.ends(TOPICS.output))
+    made = (decode_prediction(record.value() or b"") for batch in records for record in batch)
+    times = Counter(one.customerID for one in made if one.prediction == "Yes")
+    return times.most_common(1)[0][0]
+
+
+def live(browser: Browser, page: str, customer: str) -> None:
     """The live page: both readers, both themes, a phone, and the records of each topic."""
     picture(browser, "live-customers-light", page, height=1000)
     picture(browser, "live-customers-dark", page, height=1000, scheme="dark")
     picture(browser, "live-customers-phone", page, width=390, height=844)
-    picture(browser, "live-customer", f"{page}?customer=6023-XPRNS#customer")
+    picture(browser, "live-customer", f"{page}?customer={customer}#customer")
     picture(browser, "live-pipeline-light", f"{page}?view=pipeline", height=1080)
     picture(browser, "live-pipeline-dark", f"{page}?view=pipeline", height=1080, scheme="dark")
     picture(browser, "live-pipeline-phone", f"{page}?view=pipeline", width=390, height=844)

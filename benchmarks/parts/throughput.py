@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.bench import Bench
+from benchmarks.dashboard import watching
 from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
 from benchmarks.processes import Report, measure
 from benchmarks.rounds import Line, Run, rounds, say
+from churnstream.streaming.embedded import free_port
 
 PASS = "benchmarks.workers.passthrough"
 OURS = "benchmarks.workers.ours"
@@ -34,10 +36,12 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
         found["churnstream, at least once, reasons for the likely churners"] = partial(
             flow, OURS, delivery="at-least-once", reasons="top"
         )
-    if not bench.quick:
-        found["churnstream, at least once, metrics served"] = partial(
-            flow, OURS, delivery="at-least-once", variant="metrics"
-        )
+        found |= {
+            "churnstream, at least once, metrics served": partial(
+                flow, OURS, delivery="at-least-once", metrics_port=free_port()
+            ),
+            "churnstream, at least once, dashboard watching": partial(watched, bench, topic),
+        }
     if bench.broker.kind == "kafka":
         found |= {
             "pass-through, transactions": partial(flow, PASS, delivery="exactly-once"),
@@ -50,3 +54,12 @@ def one(bench: Bench, topic: str, module: str, **more: object) -> Report:
     """One process on a topic, with new topics for its output."""
     with bench.task(topic, **more) as task:
         return measure(module, task)
+
+
+def watched(bench: Bench, topic: str) -> Report:
+    """The same, while the live page reads all of it and asks for the metrics."""
+    with (
+        bench.task(topic, delivery="at-least-once", metrics_port=free_port()) as task,
+        watching(bench, task),
+    ):
+        return measure(OURS, task)

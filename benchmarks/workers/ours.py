@@ -15,7 +15,6 @@ from churnstream.config import (
 from churnstream.model.manifest import load
 from churnstream.observe.logs import configure
 from churnstream.streaming.consumer import connect
-from churnstream.streaming.embedded import free_port
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.scoring import Batch
 from churnstream.streaming.stop import Stop
@@ -36,7 +35,7 @@ def settings(asked: dict[str, Any]) -> Settings:
             batch_size=asked["batch_size"],
             reasons=asked["reasons"],
         ),
-        metrics=MetricsSettings(port=free_port() if asked["variant"] == "metrics" else None),
+        metrics=MetricsSettings(port=asked["metrics_port"] or None),
     )
 
 

@@ -374,11 +374,12 @@ def write_customers(path: Path, count: int) -> None:
     """Write a CSV of `count` customers: the bundled ones over and over, each with a new ID."""
     rows = next(open_dataset(None).batches(10_000))
     with csv.CSVWriter(path, rows.schema) as writer:
-        for batch in _renamed(rows, count):
+        for batch in renamed(rows, count):
             writer.write_batch(batch)
 
 
-def _renamed(rows: pa.RecordBatch, count: int) -> Iterator[pa.RecordBatch]:
+def renamed(rows: pa.RecordBatch, count: int) -> Iterator[pa.RecordBatch]:
+    """`count` rows: these over and over, each with a new ID."""
     at = rows.schema.get_field_index("customerID")
     for first in range(0, count, rows.num_rows):
         batch = rows.slice(0, min(rows.num_rows, count - first))

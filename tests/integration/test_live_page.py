@@ -5,6 +5,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+import psutil
+
 from churnstream.streaming.embedded import HOST, free_port
 from integration.flow import Flow, Sent, until, value_of
 
@@ -69,6 +71,13 @@ def test_another_address_asks_for_the_token(flow: Flow) -> None:
         token = page.out.partition("token=")[2].partition(";")[0]
         assert get(port, "/", Cookie=f"churnstream={token}")[0] == 200
         assert get(port, "/changes", Cookie="churnstream=guess")[0] == 401
+
+
+def test_the_page_gives_way(flow: Flow) -> None:
+    """Where processors are short, those come first whom it shows."""
+    with flow.process("dashboard --port 0") as page:
+        until(lambda: page.says("the page is at"))
+        until(lambda: psutil.Process(page.popen.pid).nice() == 19)
 
 
 def test_a_page_without_a_broker_says_so(flow: Flow, free_address: str) -> None:

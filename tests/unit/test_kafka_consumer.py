@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from builders import customer, event_message, message, without
@@ -384,6 +386,35 @@ def test_a_batch_that_failed_is_rolled_back_and_read_again() -> None:
     order = [entry[0] for entry in setup.reader.journal if entry[0] != "group_metadata"]
     assert order == ["roll_back", "rewind", "commit"]
     assert [(log["event"], log["events"]) for log in logs] == [("batch_rolled_back", 3)]
+
+
+def test_each_line_about_a_batch_names_its_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in the thread that publishes, and when the next batch was read ahead already."""
+    setup = Setup(
+        {0: events(0, range(4)), 1: events(1, range(7, 9))},
+        batch_size=3,
+        faults=[AbortableError("no")],
+    )
+    log = structlog.get_logger()
+    publish, score = setup.delivery.publish, FakeScorer.score
+    monkeypatch.setattr(
+        setup.delivery, "publish", lambda *outcome: log.info("publish") or publish(*outcome)
+    )
+    monkeypatch.setattr(
+        FakeScorer, "score", lambda self, events: log.info("score") or score(self, events)
+    )
+
+    with capture_logs([merge_contextvars]) as logs:
+        setup.run(steps=2)
+        log.info("done")
+
+    assert [(line["event"], line.get("offsets")) for line in logs] == [
+        ("score", {0: "0-2"}),
+        ("publish", {0: "0-2"}),
+        ("score", {0: "3-3", 1: "7-8"}),
+        ("batch_rolled_back", {0: "0-2"}),
+        ("done", None),
+    ]
 
 
 def test_nobody_is_told_of_a_batch_that_failed() -> None:

@@ -1,6 +1,7 @@
 """The page that a report is kept as."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from churnstream.cli.window import Result, WindowBuilder
 from churnstream.messages import CustomerEvent, Rejection
 from churnstream.model.manifest import load
 from churnstream.pages import charts
-from churnstream.pages.render import number
+from churnstream.pages.render import number, span
 
 LARGEST = 2_000_000
 
@@ -165,3 +166,16 @@ def test_a_line_has_a_gap_where_nothing_is_known(values: list[float | None], lin
 def test_numbers_read_well() -> None:
     """Thousands are separated, none at all is a dash, astronomic ones are short."""
     assert [number(1234567.0), number(None), number(1e300)] == ["1,234,567", "-", "1.00e+300"]
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (datetime(2026, 1, 2, 8, 0, tzinfo=UTC), "2026-01-02 08:00 UTC"),
+        (datetime(2026, 1, 2, 9, 30, tzinfo=UTC), "2026-01-02 08:00 to 09:30 UTC"),
+        (datetime(2026, 1, 3, 9, 30, tzinfo=UTC), "2026-01-02 08:00 to 2026-01-03 09:30 UTC"),
+    ],
+)
+def test_a_span_of_time_reads_well(last: datetime, said: str) -> None:
+    """What both of its ends have in common is said once."""
+    assert span((datetime(2026, 1, 2, 8, 0, tzinfo=UTC), last)) == said

@@ -11,6 +11,8 @@ from churnstream.cli import options
 if TYPE_CHECKING:
     from churnstream.config import Settings
 
+# Where processors are short, the page falls behind rather than those whom it shows.
+_LEAST_PRIORITY = 19
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -35,11 +37,13 @@ def dashboard(settings: Settings) -> None:
     \b
     Example: churnstream dashboard --broker 127.0.0.1:9092
     """
+    import os
     import secrets
 
     from churnstream.observe.dashboard.serve import listen, serve
     from churnstream.streaming.stop import Stop
 
+    os.nice(_LEAST_PRIORITY)
     stop = Stop()
     stop.listen()
     own = settings.dashboard

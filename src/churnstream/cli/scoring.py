@@ -77,7 +77,8 @@ class Models:
         try:
             _compare(self._shadow, batch, challenger)
         except Exception as error:  # a pipeline can fail in as many ways as there are estimators
-            log.warning("challenger_failed", version=challenger.version, error=str(error))
+            kind = type(error).__name__  # its text may quote a customer
+            log.warning("challenger_failed", version=challenger.version, error=kind)
 
     def comparison(self) -> list[Shadow]:
         """What the challenger would have said so far."""

@@ -27,6 +27,7 @@ def _environment() -> Environment:
         "number": number,
         "percent": percent,
         "moment": moment,
+        "span": span,
         "words": words,
         "clock": clock,
         "short": short,
@@ -67,6 +68,15 @@ def percent(share: float | None, decimals: int = 1) -> str:
 def moment(when: datetime | None) -> str:
     """A time in UTC, to the minute."""
     return _NOTHING if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span(window: tuple[datetime | None, datetime | None]) -> str:
+    """From one time in UTC to another; what both have in common is said once."""
+    first, last = map(moment, window)
+    if first == last:
+        return first
+    day, _, clock_time = last.partition(" ")
+    return f"{first.removesuffix(' UTC')} to {clock_time if first.startswith(day) else last}"
 
 
 def short(reason: str) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -17,10 +18,11 @@ from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Connection
 from churnstream.streaming.kafka.reader import Polled, Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
+from churnstream.streaming.log_context import context_of
 from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
 from churnstream.streaming.stop import Stop
-from churnstream.streaming.window import Window
+from churnstream.streaming.window import Window, furthest
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +32,9 @@ _LONGEST_PAUSE = 5.0  # seconds between two attempts at a batch that keeps faili
 
 
 class _UnderWay(NamedTuple):
-    """A batch that is being published."""
+    """A batch that is being published; `context` holds what its log lines carry."""
 
+    context: Context
     batch: Batch
     offsets: Mapping[int, int]
     done: Future[tuple[float, float]]
@@ -126,7 +129,18 @@ class Consumer:
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         arrived = time.perf_counter()
         inside = self._window.admit(polled)
-        batch = score_batch(
+        context = context_of(inside)
+        batch = context.run(self._score, inside)
+        self._tell_of(polled, arrived - begin, time.perf_counter() - arrived)
+        if not self._settle():
+            return  # reading went back, so this batch comes again
+        if polled.lost:
+            self._reader.rewind()
+        else:
+            self._publish(context, batch, inside, self._window.advance(polled, len(batch)))
+
+    def _score(self, inside: Polled) -> Batch:
+        return score_batch(
             inside,
             self._scorer(),
             group=self._group,
@@ -134,25 +148,21 @@ class Consumer:
             most_letter_bytes=self._most_letter_bytes,
             explained=self._explained,
         )
-        self._tell_of(polled, arrived - begin, time.perf_counter() - arrived)
-        if not self._settle():
-            return  # reading went back, so this batch comes again
-        if polled.lost:
-            self._reader.rewind()
-        else:
-            self._publish(batch, inside, self._window.advance(polled, len(batch)))
 
     def _tell_of(self, polled: Polled, poll_s: float, score_s: float) -> None:
         reader = self._reader
         assigned = frozenset(reader.assigned)
         self._tell(Stepped(polled, assigned, reader.ends(), reader.rebalances, poll_s, score_s))
 
-    def _publish(self, batch: Batch, inside: Polled, undo: Callable[[], None]) -> None:
-        places = _furthest(batch.places, inside.ends)
+    def _publish(
+        self, context: Context, batch: Batch, inside: Polled, undo: Callable[[], None]
+    ) -> None:
+        places = furthest(batch.places, inside.ends)
         offsets = {p: o for p, o in places.items() if self._places.get(p) != o}
         if offsets:
             self._places |= offsets
             done = self._publisher.submit(
+                context.run,
                 _timed,
                 self._delivery.publish,
                 batch.predictions,
@@ -160,7 +170,7 @@ class Consumer:
                 offsets,
                 self._reader.group_metadata(),
             )
-            self._under_way = _UnderWay(batch, offsets, done, undo)
+            self._under_way = _UnderWay(context, batch, offsets, done, undo)
 
     def _wait(self) -> None:
         """Let the batch under way end, well or badly.
@@ -176,15 +186,15 @@ class Consumer:
         if self._under_way is None:
             return True
         ended, self._under_way = self._under_way, None
+        wait([ended.done])
+        return ended.context.run(self._conclude, ended)
+
+    def _conclude(self, ended: _UnderWay) -> bool:
+        """See `_settle`; in the context of the batch that ended."""
         try:
             began_and_ended = ended.done.result()
         except AbortableError as error:
-            log.warning(
-                "batch_rolled_back",
-                events=len(ended.batch),
-                places=ended.batch.places,
-                error=str(error),
-            )
+            log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
             self._tell(RolledBack(ended.batch))
             self._roll_back(ended)
             return False
@@ -211,15 +221,6 @@ def _timed(call: Callable[..., None], *args: object) -> tuple[float, float]:
     began = time.time()
     call(*args)
     return began, time.time()
-
-
-def _furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
-    """The place to commit by partition.
-
-    Where reading came to the end the place is that end: transaction markers before it take up
-    offsets, and the lag would never be 0. A record may have arrived since, hence the larger.
-    """
-    return {p: max(processed.get(p, 0), ends.get(p, 0)) for p in processed.keys() | ends.keys()}
 
 
 def _quiet_collector() -> None:

@@ -48,16 +48,18 @@ def create(admin: Admin, settings: Settings) -> dict[str, bool]:
 def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
     """Every partition of the topics of the flow.
 
+    Outcomes are looked at before the events that they are of, so that there never seem to be more.
+
     Raises:
         TopicMissingError: One of them does not exist.
     """
     rows: list[PartitionState] = []
-    for spec in specs(settings):
+    for spec in reversed(specs(settings)):
         reads = spec.name == settings.topics.input
         committed = admin.committed(settings.consumer.group, spec.name) if reads else {}
         begins, ends = admin.beginnings(spec.name), admin.ends(spec.name)
-        for p in sorted(ends):
+        for p in sorted(ends, reverse=True):
             place = committed.get(p)
             lag = ends[p] - (begins[p] if place is None else place) if reads else None
             rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag))
-    return rows
+    return rows[::-1]

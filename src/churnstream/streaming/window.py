@@ -163,3 +163,12 @@ def bounded(
 
 def _capped(offsets: Mapping[int, int], last: Mapping[int, int]) -> dict[int, int]:
     return {p: min(offset, last[p]) for p, offset in offsets.items()}
+
+
+def furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
+    """The place to commit by partition.
+
+    Where reading came to the end the place is that end: transaction markers before it take up
+    offsets, and the lag would never be 0. A record may have arrived since, hence the larger.
+    """
+    return {p: max(processed.get(p, 0), ends.get(p, 0)) for p in processed.keys() | ends.keys()}

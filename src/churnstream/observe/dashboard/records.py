@@ -54,7 +54,7 @@ class Records:
         except ChurnstreamError:
             return found  # the page says elsewhere that no broker answers
         records = [_record(message) for batch in batches for message in batch]
-        records.sort(key=lambda record: -record.at)
+        records.sort(key=lambda record: (-record.at, -record.offset))
         self._kept[topic] = time.monotonic(), records
         return records
 

@@ -30,7 +30,10 @@ class Tail:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
-            "queued.max.messages.kbytes": 4096,  # what waits in the client, per partition
+            # Of a partition 4 MB may wait in the client, and then nothing is asked for within a
+            # second: who only looks must not keep the broker from those who work.
+            "queued.max.messages.kbytes": 4096,
+            "fetch.queue.backoff.ms": 1000,
             "fetch.wait.max.ms": 100,
         }
         with translated("reading"):
