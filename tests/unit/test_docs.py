@@ -20,6 +20,7 @@ from documents import (
     PAGES,
     ROOT,
     WITH_MLFLOW,
+    WITH_TLS,
     Block,
     blocks,
     commands,
@@ -148,7 +149,7 @@ MARKED = [block for page in PAGES for block in blocks(page) if block.mark]
 @pytest.mark.parametrize("block", MARKED, ids=lambda block: block.mark)
 def test_what_is_not_run_here_says_why(block: Block) -> None:
     """A block is run by a test, or needs what tests do not start, and the reader is told."""
-    if block.mark in {ON_KAFKA, WITH_MLFLOW, BY_CI}:
+    if block.mark in {ON_KAFKA, WITH_TLS, WITH_MLFLOW, BY_CI}:
         return
     reason = NOT_RUN.fullmatch(block.mark)
     assert reason, block.mark
@@ -166,4 +167,4 @@ def test_what_ci_runs_is_run_by_ci() -> None:
 def test_blocks_of_commands_are_found() -> None:
     """No document has shell under another name, which nobody would run."""
     names = {name for page in PAGES for name in FENCE.findall(page.read_text())}
-    assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid"}
+    assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid", "properties"}
