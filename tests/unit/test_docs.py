@@ -168,3 +168,12 @@ def test_blocks_of_commands_are_found() -> None:
     """No document has shell under another name, which nobody would run."""
     names = {name for page in PAGES for name in FENCE.findall(page.read_text())}
     assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid", "properties"}
+
+
+def test_the_run_book_has_every_warning() -> None:
+    """What the log warns of, at whatever hour, has its line in the run book."""
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    warned = set(re.findall(r"\.(?:warning|error)\(\s*\"([a-z_]+)\"", source))
+    run_book = (ROOT / "docs" / "operations.md").read_text()
+    assert "batch_rolled_back" in warned
+    assert [event for event in sorted(warned) if f"`{event}`" not in run_book] == []
