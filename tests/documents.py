@@ -25,6 +25,7 @@ FOLDERS = ("docs", "kafka", "schemas", "benchmarks", "monitoring", "src", "tests
 PAGES = sorted([*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.md"))])
 
 ON_KAFKA = "run on Apache Kafka"  # by tests/kafka
+WITH_TLS = "run on Apache Kafka with TLS"  # by tests/kafka as well
 WITH_MLFLOW = "run with MLflow"  # by tests/registry
 BY_CI = "run by .ci/run"
 NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster)\b.*")

@@ -20,6 +20,7 @@ from documents import (
     PAGES,
     ROOT,
     WITH_MLFLOW,
+    WITH_TLS,
     Block,
     blocks,
     commands,
@@ -148,7 +149,7 @@ MARKED = [block for page in PAGES for block in blocks(page) if block.mark]
 @pytest.mark.parametrize("block", MARKED, ids=lambda block: block.mark)
 def test_what_is_not_run_here_says_why(block: Block) -> None:
     """A block is run by a test, or needs what tests do not start, and the reader is told."""
-    if block.mark in {ON_KAFKA, WITH_MLFLOW, BY_CI}:
+    if block.mark in {ON_KAFKA, WITH_TLS, WITH_MLFLOW, BY_CI}:
         return
     reason = NOT_RUN.fullmatch(block.mark)
     assert reason, block.mark
@@ -166,4 +167,13 @@ def test_what_ci_runs_is_run_by_ci() -> None:
 def test_blocks_of_commands_are_found() -> None:
     """No document has shell under another name, which nobody would run."""
     names = {name for page in PAGES for name in FENCE.findall(page.read_text())}
-    assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid"}
+    assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid", "properties"}
+
+
+def test_the_run_book_has_every_warning() -> None:
+    """What the log warns of, at whatever hour, has its line in the run book."""
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    warned = set(re.findall(r"\.(?:warning|error)\(\s*\"([a-z_]+)\"", source))
+    run_book = (ROOT / "docs" / "operations.md").read_text()
+    assert "batch_rolled_back" in warned
+    assert [event for event in sorted(warned) if f"`{event}`" not in run_book] == []
