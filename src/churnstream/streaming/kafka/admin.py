@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_ELECTION = 60.0  # seconds that a busy cluster may take to agree on a controller
 _LONGEST_TRANSACTION = 30.0  # seconds: ours time out after 20
 _SLICE = 2.0  # seconds that connecting may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
@@ -47,6 +48,7 @@ _MOVES = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._TIMED_OUT,  # also where no controller is elected yet, which only some answers need
 }
 _BROKER_DEFAULT_BYTES = 1024 * 1024
 
@@ -133,11 +135,14 @@ class Admin:
 
     def topic_id(self, topic: str) -> str:
         """The topic's identity, which changes when it is deleted and created again."""
-        with translated(f"describing topic {topic}"):
-            answers = self._client.describe_topics(
-                TopicCollection([topic]), request_timeout=_TIMEOUT
-            )
+
+        def ask() -> str:
+            topics = TopicCollection([topic])
+            answers = self._client.describe_topics(topics, request_timeout=_TIMEOUT)
             return str(answers[topic].result().topic_id)
+
+        with translated(f"describing topic {topic}"):
+            return _patiently(ask, _ELECTION)
 
     def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
         """Create what does not exist yet.
@@ -247,13 +252,15 @@ class Admin:
             return int(entry.value) if entry else _BROKER_DEFAULT_BYTES
 
 
-def _patiently(ask: Callable[[], T]) -> T:
+def _patiently(ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:
     """Ask again while the cluster is moving what the question is about."""
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return ask()
         except KafkaException as error:
-            if error.args[0].code() not in _MOVES or time.monotonic() > deadline:
+            fault = error.args[0]
+            if fault.code() not in _MOVES or time.monotonic() > deadline:
                 raise
+            log.debug("asked_again", error=fault.str())
             time.sleep(0.1)
