@@ -191,7 +191,7 @@ def test_the_default_in_brackets_is_the_settings_default(option: click.Option) -
     default = getattr(getattr(Settings.model_construct(), section), name)
     stated = re.findall(r"\[([^\]]*)\]", option.help or "")
 
-    if isinstance(default, bool) or (default is None and not stated):
+    if isinstance(default, bool) or (default in (None, ()) and not stated):
         assert stated == []
     elif name == "dataset":
         assert stated == ["the bundled 7,043"]

@@ -365,8 +365,8 @@ def test_rows_and_place_are_one_transaction() -> None:
 
     assert writer.journal == [
         ("begin",),
-        ("send", TOPIC, 2),
         ("send", "places", 1),
+        ("send", TOPIC, 2),
         ("commit_transaction", {}, None),
     ]
     assert writer.sent["places"] == [{"key": SOURCE.key.encode(), "value": b"2"}]

@@ -30,8 +30,7 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
     is read, so adopt none of strangers; what is saved in --model runs none.
 
     \b
-    Example: churnstream adopt churn.joblib --dataset unseen.csv --model models/mine \\
-                 --trust sklearn.tree._tree.Tree
+    Example: churnstream adopt churn.joblib --dataset unseen.csv --trust sklearn.tree._tree.Tree
     """
     from churnstream.cli.training import customers_of, offer_of
     from churnstream.model.adopt import adopt as take
