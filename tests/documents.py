@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate, takewhile
 from pathlib import Path
+from threading import Timer
 from typing import NamedTuple
 
 from network import HOST, free_ports
@@ -37,7 +38,8 @@ _SHELL = ";|&<>()\n"
 _PORTS = {"8090": 1, "9092": 2, "9093": 1, "9100": 1, "9192": 6, "9292": 2}  # so many in a row
 _PORT = re.compile(rf"\b({'|'.join(_PORTS)})\b")
 _BOUNDED = {"batch", "--max-events", "--duration", "--detach", "--help"}
-_SECONDS = 300
+_SECONDS = 120
+_SETTLED = 1  # who presses Ctrl-C has read the line before
 _QUIET = 3
 
 
@@ -126,14 +128,14 @@ class Workplace:
         (self.folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
         (self.folder / ".venv" / ".installed").touch()
 
-    def type(self, text: str) -> None:
+    def type(self, text: str, seconds: float = _SECONDS) -> None:
         """Type it, and see that every command succeeds; one that lasts gets Ctrl-C."""
         found = commands(text)
         if len(found) == 1 and lasts(found[0]):
             self.until_stopped(found[0])
             return
-        with self._start(["bash", "-e", "-c", self.with_ports(text)]) as shell:
-            assert _wait(shell) == 0, text
+        with self._start(["bash", "-ex", "-c", self.with_ports(text)]) as shell:
+            assert _wait(shell, seconds) == 0, text
 
     def until_stopped(self, *lasting: list[str]) -> None:
         """Start commands side by side, and stop each of them once it works."""
@@ -141,6 +143,8 @@ class Workplace:
             started = [(words, stack.enter_context(self._lasting(words))) for words in lasting]
             for words, process in started:
                 _wait_ready(words[1], process)
+            time.sleep(_SETTLED)
+            for _, process in started:
                 process.send_signal(signal.SIGINT)
             assert [words for words, process in started if _wait(process) != 0] == []
 
@@ -150,10 +154,13 @@ class Workplace:
         if words[1] == "broker":  # where it listens by default, another may be at work
             typed += ["--port", str(free_ports(1)[0])]
         with self._start(typed, subprocess.PIPE, subprocess.STDOUT) as process:
+            overdue = Timer(_SECONDS, process.kill)
+            overdue.start()
             try:
                 yield process
             finally:
-                process.kill()
+                overdue.cancel()
+                process.terminate()  # after a failure: a broker takes its own process along
 
     def _start(
         self, words: list[str], out: int | None = None, err: int | None = None
@@ -181,10 +188,10 @@ def _wait_ready(command: str, process: "subprocess.Popen[bytes]") -> None:
     assert process.poll() is None, b"".join(said).decode()
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
+def _wait(process: "subprocess.Popen[bytes]", seconds: float = _SECONDS) -> int:
     """Its exit code; what takes too long is ended with all that it started."""
     try:
-        process.communicate(timeout=_SECONDS)
+        process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise

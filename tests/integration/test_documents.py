@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -32,9 +33,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> I
         place = Workplace(folder, broker, CHURNSTREAM_KAFKA__CLIENT=json.dumps(QUICK_SESSION))
         place.type("churnstream topics create")
         place.type("churnstream produce --mode batch --dataset customers.csv")
+        place.type("churnstream consume --mode batch")  # there are outcomes from the beginning
         yield place
-        if (folder / ".churnstream" / "consumer.pid").exists():
-            place.type('kill "$(cat .churnstream/consumer.pid)"')
+        place.type("! test -f .churnstream/consumer.pid || kill $(cat .churnstream/consumer.pid)")
 
 
 @pytest.mark.parametrize("page", [page for page in PLAIN if page != README], ids=lambda p: p.name)
@@ -65,6 +66,10 @@ def test_command_in_a_sentence(
     monkeypatch.chdir(workplace.folder)
     for name, value in workplace.own_environment.items():
         monkeypatch.setenv(name, value)
+    # The embedded broker may wait for ever for a member that left a group while it joined.
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER__GROUP", f"sentence-{uuid4().hex[:8]}")
+    if "health" in words:  # which is right to complain of events that wait for a minute
+        assert churnstream("consume", "--mode", "batch").code == 0
     ran = churnstream(*workplace.with_ports(shlex.join(words[1:])).split())
     assert ran.code == 0, ran.err
 

@@ -16,7 +16,7 @@ def test_blocks_with_mlflow(registry: str, tmp_path: Path) -> None:
     with embedded_broker() as broker:
         place = Workplace(tmp_path, broker, MLFLOW_TRACKING_URI=registry)
         for text in trainings:
-            place.type(text)
+            place.type(text, seconds=600)
         mlflow.MlflowClient(registry).set_registered_model_alias(NAME, "challenger", "2")
         place.type("churnstream topics create")
         for text in texts:
