@@ -9,6 +9,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   ├── BrokerUnreachableError   nobody answered in time
 │   ├── TopicMissingError        a topic that must exist does not
 │   ├── AbortableError           this transaction failed; abort it and process again
+│   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
 └── CheckpointError         the producer's place in its file cannot be read or kept
 
@@ -55,6 +56,10 @@ class TopicMissingError(BrokerError):
 
 class AbortableError(BrokerError):
     """The transaction under way cannot succeed; abort it, go back and process again."""
+
+
+class TransactionEndedError(BrokerError):
+    """The broker knows no transaction under way: it has ended it, as it does when time is up."""
 
 
 class FencedError(BrokerError):

@@ -21,6 +21,7 @@ from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.log_context import context_of
 from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
+from churnstream.streaming.standby import Standby
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window, furthest
 
@@ -91,6 +92,7 @@ class Consumer:
         self._under_way: _UnderWay | None = None
         self._failures = 0
         self._stop = Stop()
+        self._standby = Standby()
         reader.before_loss = self._wait
 
     def run(self, stop: Stop) -> None:
@@ -128,6 +130,7 @@ class Consumer:
         begin = time.perf_counter()
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         arrived = time.perf_counter()
+        self._standby.note(assigned=bool(self._reader.assigned))
         inside = self._window.admit(polled)
         context = context_of(inside)
         batch = context.run(self._score, inside)

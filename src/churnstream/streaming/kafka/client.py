@@ -17,6 +17,7 @@ from churnstream.errors import (
     ConfigurationError,
     FencedError,
     TopicMissingError,
+    TransactionEndedError,
 )
 
 __all__ = ["KafkaError", "KafkaException", "Message", "TopicPartition", "client_config"]
@@ -149,6 +150,8 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
         pass
     elif code in _FENCED:
         kind, advice = FencedError, "; a newer process uses the same identity, see --instance"
+    elif code == KafkaError.INVALID_TXN_STATE:
+        kind = TransactionEndedError
     elif error.txn_requires_abort():
         kind = AbortableError
     elif code in _MISSING:

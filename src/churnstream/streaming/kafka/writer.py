@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import Producer
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerError, FencedError
+from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
 from churnstream.streaming.kafka.client import (
     Connection,
     KafkaError,
@@ -234,12 +234,13 @@ class Writer:
     def _in_time(self, call: Callable[[], None], doing: str) -> None:
         """Tell a transaction that took too long from a newer process with our identity.
 
-        The client reports both as fenced. A newer process cannot be ruled out after the timeout
+        The client reports both as fenced, or the first as a call that does not fit the state of the
+        transaction: the broker has ended it. A newer process cannot be ruled out after the timeout
         either; then it is that one which finds itself fenced, and ends.
         """
         try:
             self._retrying(call, doing)
-        except FencedError as error:
+        except (FencedError, TransactionEndedError) as error:
             if time.monotonic() - self._began_at < self._transaction_timeout:
                 raise
             self._unusable = True

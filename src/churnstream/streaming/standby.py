@@ -1,0 +1,29 @@
+"""A member of a group that has nothing to read."""
+
+import time
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_AFTER = 30.0  # seconds: joining a group takes less, but for one that misses a member
+
+
+class Standby:
+    """Says once that this member has no partitions; again after it had some."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._said = False
+
+    def note(self, *, assigned: bool) -> None:
+        """Take note of whether there are partitions to read now."""
+        if assigned:
+            self._since, self._said = time.monotonic(), False
+        elif not self._said and time.monotonic() - self._since > _AFTER:
+            self._said = True
+            log.warning(
+                "no_partitions",
+                for_s=round(_AFTER),
+                because="others have them all, or the group waits for a member that is gone",
+            )

@@ -1,0 +1,92 @@
+"""What a transaction's errors mean, as a client that is beyond repair reports them."""
+
+from typing import Any
+
+import pytest
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
+from churnstream.streaming.kafka import writer as module
+from churnstream.streaming.kafka.client import KafkaError, KafkaException
+from churnstream.streaming.kafka.writer import Writer
+
+
+class Client:
+    """Stands in for the library's producer; ends every transaction with the same error."""
+
+    made = 0
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        Client.made += 1
+        self.error: int | None = None
+
+    def begin_transaction(self) -> None:
+        """Always works."""
+
+    def init_transactions(self, _: float) -> None:
+        """Always works."""
+
+    def poll(self, _: float) -> None:
+        """Nothing to hear."""
+
+    def commit_transaction(self, _: float) -> None:
+        """Fails as told."""
+        if self.error is not None:
+            raise KafkaException(KafkaError(self.error))
+
+    abort_transaction = commit_transaction
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """A writer in the middle of a transaction."""
+    monkeypatch.setattr(module, "Producer", Client)
+    made = Writer(KafkaSettings(), "identity")
+    made.begin()
+    return made
+
+
+def fail(writer: Writer, code: int, *, late: bool) -> None:
+    """Let the transaction fail, at once or after it may have timed out."""
+    vars(writer)["_producer"].error = code
+    if late:
+        vars(writer)["_began_at"] -= 3600
+
+
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_TXN_STATE])
+def test_a_transaction_that_took_too_long_is_repeated(writer: Writer, code: int) -> None:
+    """What the broker ended by itself can be aborted, with a new client."""
+    fail(writer, code, late=True)
+    with pytest.raises(AbortableError, match="timed out"):
+        writer.commit()
+    before = Client.made
+    writer.abort()
+
+    assert Client.made == before + 1
+    writer.begin()
+    writer.commit()
+
+
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_TXN_STATE])
+def test_an_abort_that_comes_too_late_is_none_that_fails(writer: Writer, code: int) -> None:
+    """A transaction that is to be aborted may have been ended by the broker already."""
+    fail(writer, code, late=True)
+    writer.abort()
+
+    writer.begin()
+    writer.commit()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError._FENCED, FencedError),
+        (KafkaError.INVALID_TXN_STATE, TransactionEndedError),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, BrokerError),
+    ],
+)
+def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[BrokerError]) -> None:
+    """Before its time is up nobody but another process can have ended a transaction."""
+    fail(writer, code, late=False)
+    with pytest.raises(kind):
+        writer.commit()
