@@ -3,17 +3,16 @@
 import pytest
 from structlog.testing import capture_logs
 
-from churnstream.streaming import standby
 from churnstream.streaming.standby import Standby
 
 
 def test_it_is_said_once_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """After half a minute without partitions there is one warning, and another the next time."""
     now = 100.0
-    monkeypatch.setattr(standby.time, "monotonic", lambda: now)
+    monkeypatch.setattr("churnstream.streaming.standby.time.monotonic", lambda: now)
     member = Standby()
     said = []
-    for now, assigned in (  # noqa: B007  # read by the clock
+    for now, assigned in (  # read by the clock
         *((110.0, False), (131.0, False), (200.0, False), (201.0, True)),
         *((230.0, False), (232.0, False), (300.0, False)),
     ):
