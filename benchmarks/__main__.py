@@ -70,11 +70,15 @@ def main() -> None:
         for name in options.only or (_QUICK if options.quick else PARTS):
             say(f"== {name}")
             found[name] = PARTS[name](bench)
-    result = {"about": about(bench), **found}
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+            _write(options.output, {"about": about(bench), **found})
     if options.quick and (told := slips(found)):
         sys.exit("\n".join(told))
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    """After each part: half an hour of measuring is not lost to what goes wrong in its end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def page(found: dict[str, Any]) -> str:
             "",
             "<!-- made by `python -m benchmarks.report`; its end is benchmarks/notes.md -->",
             "",
-            f"Measured with `make bench`, part by part, on {about['date']}: {about['broker']}, "
+            f"Measured with `make bench` on {about['date']}: {about['broker']}, "
             f"{about['cores']} cores ({about['processor']}), Python {about['python']}, "
             f"confluent-kafka {about['libraries']['confluent-kafka']}. Contestants take turns, "
             f"{about['rounds']} rounds of {about['events']:,} events of 540 bytes in three "

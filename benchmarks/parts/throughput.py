@@ -13,6 +13,7 @@ from churnstream.streaming.embedded import free_port
 
 PASS = "benchmarks.workers.passthrough"
 OURS = "benchmarks.workers.ours"
+_DEFAULT_FETCHING = {"queued.max.messages.kbytes": 65_536, "fetch.queue.backoff.ms": 1000}
 
 
 def run(bench: Bench) -> list[Line]:
@@ -33,6 +34,9 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
         "churnstream, at least once": partial(flow, OURS, delivery="at-least-once"),
     }
     if not bench.quick:
+        found["pass-through, at least once, fetching as the client does by default"] = partial(
+            flow, PASS, delivery="at-least-once", client=_DEFAULT_FETCHING
+        )
         found["churnstream, at least once, reasons for the likely churners"] = partial(
             flow, OURS, delivery="at-least-once", reasons="top"
         )
