@@ -389,6 +389,36 @@ def test_a_repeated_field_is_found_among_escaped_colons() -> None:
     assert rejection(escaped[:-1] + b', "tenure": 1}').reason == "duplicate_field"
 
 
+UNKNOWN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=4,
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "note", "été", "tenures"]), UNKNOWN), max_size=4),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t:")]),
+    st.booleans(),
+)
+def test_a_repeated_field_is_found_however_it_is_written(
+    members: list[tuple[str, Any]], separators: tuple[str, str], ascii_only: bool
+) -> None:
+    """Blanks, nested values and other letters neither hide a repetition nor make one up."""
+    names = [name for name, _ in members]
+    comma, colon = separators
+    texts = [
+        json.dumps(name, ensure_ascii=ascii_only)
+        + colon
+        + json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+        for name, value in [*customer().items(), *members]
+    ]
+    found = decode_event(("{" + comma.join(texts) + "}").encode(), KEY)
+
+    is_refused = isinstance(found, Rejection) and found.reason == "duplicate_field"
+    assert is_refused == (len(set(names)) < len(names))
+
+
 def test_a_field_may_appear_again_inside_of_another() -> None:
     """Names are compared within the event itself, not within what its unknown fields hold."""
     assert decode(extra={"tenure": 1, "nested": {"tenure": 2}}) == decode()
