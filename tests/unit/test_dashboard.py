@@ -25,7 +25,7 @@ from churnstream.observe.dashboard.feed import Feed
 from churnstream.observe.dashboard.guard import Guard
 from churnstream.observe.dashboard.processes import look
 from churnstream.observe.dashboard.records import Records
-from churnstream.observe.dashboard.series import Latencies, OverTime, PerSecond
+from churnstream.observe.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
 from churnstream.observe.dashboard.state import State
 from churnstream.observe.dashboard.views import VIEWS, Address, Views
 from churnstream.streaming.dead_letters import describe, to_record
@@ -155,6 +155,8 @@ def test_columns_hold_the_last_word_on_every_customer(
     assert whole.monthly_revenue_at_risk == pytest.approx(at_risk, abs=0.1)
     for contract, figures in customers.segments("contract"):
         assert figures.scored == sum(c == contract for _, _, c in last.values())
+        now = customers.levels["contract", contract]
+        assert now == pytest.approx(figures.monthly_revenue_at_risk, abs=0.1)
     rows, matching = customers.find(Query(contract="One year"))
     expected = sorted((r for r, _, c in last.values() if c == "One year"), reverse=True)
     assert [row.risk for row in rows] == pytest.approx(expected)
@@ -180,10 +182,17 @@ def test_time_is_merged_and_nothing_is_lost(made: list[tuple[int, bool]]) -> Non
     """However long the time, there are at most 120 buckets, and they hold every prediction."""
     series = OverTime()
     for at, leaving in made:
-        series.add(at, leaving, 1.0)
+        series.add(at, leaving, {EVERYBODY: 1.0, ("contract", str(leaving)): 2.0})
     assert len(series.rates()) <= 120
-    assert sum(scored for scored, _, _ in series.buckets) == len(made)
-    assert sum(leaving for _, leaving, _ in series.buckets) == sum(yes for _, yes in made)
+    for part, expected in {
+        EVERYBODY: made,
+        ("contract", "True"): [one for one in made if one[1]],
+        ("contract", "False"): [one for one in made if not one[1]],
+    }.items():
+        tallies = [bucket[part] for bucket in series.buckets if part in bucket]
+        assert sum(tally.scored for tally in tallies) == len(expected)
+        assert sum(tally.leaving for tally in tallies) == sum(yes for _, yes in expected)
+        assert len(series.rates(part)) == len(series.levels(part)) == len(series.buckets)
 
 
 def test_rates_are_of_the_records_own_seconds() -> None:

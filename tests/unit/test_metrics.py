@@ -23,6 +23,7 @@ from churnstream.observe.histogram import BatchHistogram
 from churnstream.observe.interval import IntervalLog
 from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.streaming.consumer import Consumer
+from churnstream.streaming.kafka.reader import Polled
 from churnstream.streaming.notices import Notice
 from churnstream.streaming.window import Window
 from fakes import FakeDelivery, FakeReader, FakeScorer
@@ -263,6 +264,22 @@ def test_a_consumer_whose_loop_stands_is_not_alive() -> None:
     watched.run()
     watched.clock.now += 61
     assert "stuck for 61 s" in watched.health.stalled()
+
+
+def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has a partition and never got an answer about it cannot know that nothing waits."""
+    watched = Watched({0: []})
+    monkeypatch.setattr(watched.reader, "ends", dict)
+    monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
+    watched.reader.assigned = {0}
+    watched.run(1)
+    watched.clock.now += 61
+    watched.run(1)
+    assert "no broker has answered for 1 partitions in 61 s" in watched.health.stalled()
+
+    monkeypatch.setattr(watched.reader, "ends", lambda: {0: 0})
+    watched.run(1)
+    assert watched.health.stalled() == ""
 
 
 def test_a_producer_lives_while_it_sends() -> None:

@@ -20,14 +20,22 @@ class Health(Protocol):
 
 
 class _Mark(NamedTuple):
-    """A moment, on the clock of its owner, and what has been waiting since."""
+    """A moment, on the clock of its owner, and how much has been waiting since."""
 
     at: float
-    events: int
+    number: int
+
+
+def _mark(before: _Mark | None, now: float, number: int) -> _Mark | None:
+    """Since when there has been something, without a break."""
+    return _Mark(before.at if before else now, number) if number else None
 
 
 class ConsumerHealth:
     """A consumer lives while what waits for it is committed, and its loop goes round.
+
+    Nor does it live while it cannot know what waits: a broker tells the end of a partition with
+    its first answer, records or none.
 
     Args:
         patience: Seconds without progress after which it is not alive.
@@ -45,6 +53,7 @@ class ConsumerHealth:
         self._places: dict[int, int] = {}
         self._last_step = clock()
         self._waiting: _Mark | None = None  # since the last commit, while there is anything to do
+        self._unheard: _Mark | None = None  # partitions of which no broker has told the end
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""
@@ -63,17 +72,18 @@ class ConsumerHealth:
         self._places = {p: place for p, place in self._places.items() if p in step.assigned}
         ends = {**step.ends, **step.polled.ends}
         self.lags = {p: max(0, ends[p] - place) for p, place in self._places.items() if p in ends}
-        events = sum(self.lags.values())
-        since = self._waiting.at if self._waiting else now
-        self._waiting = _Mark(since, events) if events else None
+        self._waiting = _mark(self._waiting, now, sum(self.lags.values()))
+        self._unheard = _mark(self._unheard, now, len(step.assigned - ends.keys()))
 
     def stalled(self) -> str:
         """See `Health`."""
-        now, waiting = self._clock(), self._waiting
+        now, waiting, unheard = self._clock(), self._waiting, self._unheard
         if (idle := now - self._last_step) > self._patience:
             return f"the consumer has been stuck for {idle:.0f} s"
         if waiting and (idle := now - waiting.at) > self._patience:
-            return f"{waiting.events} events wait and nothing was committed for {idle:.0f} s"
+            return f"{waiting.number} events wait and nothing was committed for {idle:.0f} s"
+        if unheard and (idle := now - unheard.at) > self._patience:
+            return f"no broker has answered for {unheard.number} partitions in {idle:.0f} s"
         return ""
 
     def unready(self) -> str:

@@ -1,10 +1,13 @@
 """What is known of every customer, in columns: a million of them take some 200 MB."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from churnstream.observe.dashboard.series import EVERYBODY, Part
 
 MOST = 2_000_000
 _FIRST = 4096
@@ -100,14 +103,15 @@ class Customers:
 
     Attributes:
         left_out: Customers beyond `MOST`, who are counted nowhere else.
-        level: Monthly revenue at risk of all of them now.
+        levels: Monthly revenue at risk now, of everybody and of those with the same contract or
+            internet service.
     """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.texts = Texts()
         self.left_out = 0
-        self.level = 0.0
+        self.levels: defaultdict[Part, float] = defaultdict(float)
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
             name: np.zeros((_FIRST, width) if width > 1 else _FIRST, dtype)
@@ -130,15 +134,12 @@ class Customers:
         if row < 0:
             return
         columns = self._columns
-        old = float(columns["charges"][row])
-        risk = float(columns["risk"][row])
-        charges = min(charges, 1e12)
-        if risk > 0:
-            self.level += risk * (charges - old)
-        columns["charges"][row] = charges
+        self._count(row, -1)
+        columns["charges"][row] = min(charges, 1e12)
         columns["tenure"][row] = min(tenure, 2**31 - 1)
         columns["contract"][row] = self.texts.number(contract)
         columns["internet"][row] = self.texts.number(internet)
+        self._count(row, 1)
 
     def score(
         self, name: str, risk: float, leaving: bool, scored_at: float, reasons: Sequence[str]
@@ -148,13 +149,25 @@ class Customers:
         if row < 0:
             return
         columns = self._columns
-        old = max(0.0, float(columns["risk"][row]))
-        self.level += (risk - old) * float(columns["charges"][row])
+        self._count(row, -1)
         columns["risk"][row] = risk
+        self._count(row, 1)
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
         numbers = [self.texts.number(text) for text in reasons[:_REASONS]]
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
+
+    def _count(self, row: int, sign: int) -> None:
+        """Take a customer into the levels, or out of them before something changes."""
+        risk = float(self._columns["risk"][row])
+        if risk > 0:
+            for part in self.parts(row):
+                self.levels[part] += sign * risk * float(self._columns["charges"][row])
+
+    def parts(self, row: int) -> list[Part]:
+        """Which parts of the customers one belongs to."""
+        codes = [(name, self._columns[name][row]) for name in ("contract", "internet")]
+        return [EVERYBODY, *((name, self.texts.all[code]) for name, code in codes if code)]
 
     def _add(self, name: str) -> int:
         row = self._rows.get(name)
@@ -177,7 +190,11 @@ class Customers:
         count = int(scored.sum())
         leaving = int(self._column("leaving").sum())
         average = float(self._column("risk")[scored].mean()) if count else None
-        return Segment(count, leaving / count if count else None, self.level), leaving, average
+        return (
+            Segment(count, leaving / count if count else None, self.levels[EVERYBODY]),
+            leaving,
+            average,
+        )
 
     def segments(self, column: str) -> list[tuple[str, Segment]]:
         """Figures by the values of a column, in alphabetical order."""

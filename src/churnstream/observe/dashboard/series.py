@@ -2,14 +2,35 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 
 import numpy as np
+
+Part = tuple[str, str]  # customers with the same value in a column
+EVERYBODY: Part = ("", "")
 
 _MOST_BUCKETS = 120
 _SECONDS = 300
 _STEP = 5
 _MOST_SAMPLES = 200
+
+
+class Tally:
+    """What was predicted of some customers in some time.
+
+    Attributes:
+        level: Monthly revenue at risk of all of them at its end.
+    """
+
+    __slots__ = ("leaving", "level", "scored")
+
+    def __init__(self, scored: int = 0, leaving: int = 0, level: float = 0.0) -> None:
+        self.scored, self.leaving, self.level = scored, leaving, level
+
+    def then(self, later: "Tally") -> "Tally":
+        """Both times as one."""
+        return Tally(self.scored + later.scored, self.leaving + later.leaving, later.level)
 
 
 class OverTime:
@@ -19,16 +40,20 @@ class OverTime:
 
     Attributes:
         width: Seconds of a bucket.
-        buckets: Of each the predictions, how many of them leave, and the revenue at its end.
+        buckets: Of each a tally for all customers (`EVERYBODY`), and one for each of their parts.
     """
 
     def __init__(self) -> None:
         self.width = 1.0
         self._start = 0.0
-        self.buckets: list[list[float]] = []
+        self.buckets: list[dict[Part, Tally]] = []
 
-    def add(self, at: float, leaving: bool, level: float) -> None:
-        """Add a prediction, and the revenue at risk of all customers after it."""
+    def add(self, at: float, leaving: bool, levels: Mapping[Part, float]) -> None:
+        """Add a prediction.
+
+        Args:
+            levels: Monthly revenue at risk after it, of each part that the customer belongs to.
+        """
         if not self.buckets:
             self._start = at
         place = max(0, int((at - self._start) / self.width))
@@ -36,18 +61,18 @@ class OverTime:
             self._merge()
             place = int((at - self._start) / self.width)
         while place >= len(self.buckets):
-            self.buckets.append([0, 0, self.buckets[-1][2] if self.buckets else 0.0])
+            before = self.buckets[-1] if self.buckets else {}
+            self.buckets.append({part: Tally(level=one.level) for part, one in before.items()})
         bucket = self.buckets[place]
-        bucket[0] += 1
-        bucket[1] += leaving
-        bucket[2] = level
+        for part, level in levels.items():
+            tally = bucket.get(part) or bucket.setdefault(part, Tally())
+            tally.scored += 1
+            tally.leaving += leaving
+            tally.level = level
 
     def _merge(self) -> None:
         pairs = [self.buckets[i : i + 2] for i in range(0, len(self.buckets), 2)]
-        self.buckets = [
-            [sum(one[0] for one in pair), sum(one[1] for one in pair), pair[-1][2]]
-            for pair in pairs
-        ]
+        self.buckets = [reduce(_merged, pair) for pair in pairs]
         self.width *= 2
 
     @property
@@ -55,13 +80,21 @@ class OverTime:
         """When it begins and ends, seconds since 1970."""
         return self._start, self._start + self.width * len(self.buckets)
 
-    def rates(self) -> list[float | None]:
+    def rates(self, part: Part = EVERYBODY) -> list[float | None]:
         """Share that is expected to leave by bucket; None where nothing was scored."""
-        return [leaving / scored if scored else None for scored, leaving, _ in self.buckets]
+        return [one.leaving / one.scored if one.scored else None for one in self._of(part)]
 
-    def levels(self) -> list[float | None]:
-        """Monthly revenue at risk of all customers at the end of each bucket."""
-        return [level for _, _, level in self.buckets]
+    def levels(self, part: Part = EVERYBODY) -> list[float | None]:
+        """Monthly revenue at risk at the end of each bucket."""
+        return [one.level for one in self._of(part)]
+
+    def _of(self, part: Part) -> list[Tally]:
+        return [bucket.get(part, Tally()) for bucket in self.buckets]
+
+
+def _merged(first: dict[Part, Tally], later: dict[Part, Tally]) -> dict[Part, Tally]:
+    both = {part: first[part].then(one) for part, one in later.items() if part in first}
+    return {**first, **later, **both}
 
 
 class PerSecond:

@@ -11,7 +11,7 @@ import numpy as np
 from churnstream.messages import Prediction
 from churnstream.observe.dashboard.customers import Customers
 from churnstream.observe.dashboard.processes import Process
-from churnstream.observe.dashboard.series import Latencies, OverTime, PerSecond
+from churnstream.observe.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
 from churnstream.streaming.topics import PartitionState
 
 _MOST_PREDICTIONS = 1_000_000  # whose customer can be asked for the history
@@ -112,9 +112,12 @@ class State:
         risk, name = made.churn_probability, made.customerID
         texts = [reason.text for reason in made.reasons or ()]
         self.customers.score(name, risk, leaving, at, texts)
-        self.over_time.add(made.processed_ts.timestamp(), leaving, self.customers.level)
+        row = self.customers.row(name)
+        parts = self.customers.parts(row) if row >= 0 else [EVERYBODY]
+        levels = {part: self.customers.levels[part] for part in parts}
+        self.over_time.add(made.processed_ts.timestamp(), leaving, levels)
         slot = self.predictions % _MOST_PREDICTIONS
-        self._past[slot] = (self.customers.row(name), risk, at, partition, offset)
+        self._past[slot] = (row, risk, at, partition, offset)
         self.predictions += 1
         self.latest.appendleft(made)
         self.latencies.add(at, at - made.event_ts.timestamp())

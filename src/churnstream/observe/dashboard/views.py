@@ -111,8 +111,8 @@ class Views:
                 "broker": self._settings.kafka.brokers,
             },
             "over-time": {"series": state.over_time},
-            "by-contract": {"rows": customers.segments("contract")},
-            "by-internet": {"rows": customers.segments("internet")},
+            "by-contract": self._segments("contract"),
+            "by-internet": self._segments("internet"),
             "filters": {
                 "values": {name: customers.values(name) for name in ("contract", "internet")}
             },
@@ -127,6 +127,15 @@ class Views:
                 "topic": self._settings.topics.output,
             }
         return pieces
+
+    def _segments(self, column: str) -> dict[str, Any]:
+        series = self._state.over_time
+        return {
+            "rows": [
+                (value, figures, series.rates((column, value)), series.levels((column, value)))
+                for value, figures in self._state.customers.segments(column)
+            ]
+        }
 
     def _pipeline(self, address: Address) -> dict[str, dict[str, Any]]:
         state, topics = self._state, self._settings.topics
