@@ -61,7 +61,7 @@ def produce_batch(
     """
     start = rows = sink.start(resume=resume)
     on_rows(rows)
-    for records in _ahead(_encoded(dataset, batch_size, start)):
+    for records in _batches(dataset, batch_size, start):
         if stop.requested():
             return BatchResult(start, rows - start, finished=False)
         rows += len(records)
@@ -70,13 +70,17 @@ def produce_batch(
     return BatchResult(start, rows - start, finished=True)
 
 
-def _encoded(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:
+def _batches(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:
     """Batches of records; encoded many rows at a time, since each time has its price."""
-    chunk = batch_size * max(1, _CHUNK // batch_size)
-    for rows in dataset.batches(chunk, start):
-        records = _records(encode_events(rows, datetime.now(UTC)))
+    rows = batch_size * max(1, _CHUNK // batch_size)
+    for records in _ahead(_encoded(dataset, rows, start)):
         for begin in range(0, len(records), batch_size):
             yield records[begin : begin + batch_size]
+
+
+def _encoded(dataset: Dataset, rows: int, start: int) -> Iterator[list[Record]]:
+    for chunk in dataset.batches(rows, start):
+        yield _records(encode_events(chunk, datetime.now(UTC)))
 
 
 def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
