@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
 import structlog
 from pyarrow import parquet
+from sklearn.dummy import DummyClassifier
 
 from builders import customer, event_json, write_csv
 from churnstream import config
@@ -663,3 +665,27 @@ def test_train_needs_both_kinds_of_customers(run: Run, tmp_path: Path) -> None:
 def test_a_batch_ends_with_what_was_sent(result: tuple[int, int, bool], expected: str) -> None:
     """The last line of a batch counts the rows of this run and of earlier ones."""
     assert _batch_line(BatchResult(*result), "x.csv", "t") == expected
+
+
+# ---- a pipeline of the user's own ----
+
+
+def test_adopt_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
+    """An address in a registry, and a file that is not there, are one line each."""
+    joblib.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "any.joblib")
+
+    assert_fails(run("adopt", "any.joblib", "--model", "models:/a@b"), 2, "saved in a folder")
+    assert_fails(run("adopt", "none.joblib"), 1, "none.joblib: there is no such file")
+
+
+def test_adopted_models_score(run: Run, tmp_path: Path) -> None:
+    """From a file of one's own to predictions, in two commands."""
+    any_frame = pa.table({"x": [0, 1]}).to_pandas()
+    joblib.dump(DummyClassifier().fit(any_frame, ["No", "Yes"]), tmp_path / "any.joblib")
+
+    adopted = run("adopt", "any.joblib", "--model", "own", "--threshold", "0.5", "--json")
+    answer = run("predict", "--model", "own", json.dumps(customer()))
+
+    assert (adopted.code, answer.code) == (0, 0), adopted.err + answer.err
+    assert json.loads(adopted.out)["version"] == answer.records[0]["model_version"]
+    assert answer.records[0]["churn_probability"] == 0.5

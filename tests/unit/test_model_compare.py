@@ -158,7 +158,7 @@ def test_flags_that_would_do_nothing_are_wrong_use(flags: str) -> None:
 
 def test_a_model_is_trained_into_a_folder() -> None:
     """An address of the registry is no place to save to."""
-    with pytest.raises(ConfigurationError, match=r"^models:/a@b: a model is trained into a folder"):
+    with pytest.raises(ConfigurationError, match=r"^models:/a@b: a model is saved in a folder"):
         cli.main(["train", "--model", "models:/a@b"], standalone_mode=False)
 
 

@@ -32,12 +32,12 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
     \b
     Example: churnstream adopt churn.joblib --dataset unseen.csv --trust sklearn.tree._tree.Tree
     """
-    from churnstream.cli.training import customers_of, offer_of
+    from churnstream.cli.training import customers_of, folder_of, offer_of
     from churnstream.model.adopt import adopt as take
     from churnstream.model.adopt import read_pipeline
     from churnstream.model.manifest import save
 
-    own = settings.model
+    own, folder = settings.model, folder_of(settings)
     with progress("measuring"):
         model = take(
             read_pipeline(pipeline, own.trusted_types),
@@ -46,8 +46,8 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
             threshold=own.threshold,
             offer=offer_of(settings),
         )
-        manifest = save(model, Path(own.path), own.trusted_types)
+        manifest = save(model, folder, own.trusted_types)
     if as_json:
         options.echo_json(manifest)
     else:
-        figures.show_model(manifest, Path(own.path))
+        figures.show_model(manifest, folder)

@@ -88,16 +88,23 @@ def train_and_save(settings: Settings) -> Manifest:
 
 def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
     from churnstream.model.manifest import save
-    from churnstream.model.source import is_registered
     from churnstream.model.train import train as fit
 
-    own = settings.model
-    if is_registered(own.path):
-        raise ConfigurationError(f"{own.path}: a model is trained into a folder; see --model")
+    own, folder = settings.model, folder_of(settings)
     customers = customers_of(settings)
     with progress("training"):
         trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=offer_of(settings))
-        return trained, save(trained, Path(own.path))
+        return trained, save(trained, folder)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where a new model is saved."""
+    from churnstream.model.source import is_registered
+
+    place = settings.model.path
+    if is_registered(place):
+        raise ConfigurationError(f"{place}: a model is saved in a folder; see --model")
+    return Path(place)
 
 
 def _register(
