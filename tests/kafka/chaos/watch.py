@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
 _TIMEOUT = 30
 _TRANSACTIONS = "__transaction_state"
@@ -56,27 +55,47 @@ class Watch:
 
     @property
     def admin(self) -> AdminClient:
-        """A new client for each question: one that saw brokers die was seen to crash.
+        """For what only it can do; keep it in a variable until it has answered.
 
-        Keep it in a variable until it has answered.
+        One that sees brokers die may crash, and all tests with it: others ask as a consumer does.
         """
         return AdminClient({"bootstrap.servers": self._servers, "log_level": 0})
 
+    @contextmanager
+    def _client(self, group: str = "chaos-watch") -> Iterator[Consumer]:
+        """A client of its own for each question; never joins the group."""
+        config = {
+            "bootstrap.servers": self._servers,
+            "log_level": 0,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+        }
+        client = Consumer(config)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _topics(self, topic: str | None = None) -> dict[str, TopicMetadata]:
+        with self._client() as client:
+            found: dict[str, TopicMetadata] = client.list_topics(topic, timeout=_TIMEOUT).topics
+            return found
+
     def partitions(self, topic: str) -> list[int]:
         """The topic's partitions."""
-        return sorted(self.admin.list_topics(topic, timeout=_TIMEOUT).topics[topic].partitions)
+        return sorted(self._topics(topic)[topic].partitions)
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end of each partition for readers of what is committed."""
-        asked = {
-            TopicPartition(topic, p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for p in self.partitions(topic)
-        }
-        admin = self.admin
-        answers = admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
-        )
-        return {place.partition: answer.result().offset for place, answer in answers.items()}
+        partitions = self.partitions(topic)
+        with self._client() as client:
+            return {
+                p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT)[1]
+                for p in partitions
+            }
 
     def length(self, topic: str) -> int:
         """How many places all partitions have, transaction markers included."""
@@ -85,10 +104,8 @@ class Watch:
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The group's place in each partition, 0 where it has none."""
         places = [TopicPartition(topic, p) for p in self.partitions(topic)]
-        asked = ConsumerGroupTopicPartitions(group, places)
-        admin = self.admin
-        answers = admin.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT)
-        found = answers[group].result().topic_partitions
+        with self._client(group) as client:
+            found = client.committed(places, timeout=_TIMEOUT)
         return {place.partition: max(place.offset, 0) for place in found}
 
     def lag(self, group: str, topic: str) -> int:
@@ -105,19 +122,9 @@ class Watch:
 
     def read(self, topic: str) -> Iterator[Message]:
         """Every committed record that the topic has now."""
-        config = {
-            "bootstrap.servers": self._servers,
-            "log_level": 0,
-            "group.id": "chaos-watch",  # required by the client, never joined
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-        }
-        reader = Consumer(config)
         waiting = set(self.partitions(topic))
-        reader.assign([TopicPartition(topic, p, 0) for p in waiting])
-        try:
+        with self._client() as reader:
+            reader.assign([TopicPartition(topic, p, 0) for p in waiting])
             while waiting:
                 for message in reader.consume(10_000, timeout=1):
                     error = message.error()
@@ -127,13 +134,10 @@ class Watch:
                         waiting.discard(message.partition() or 0)
                     else:
                         raise KafkaException(error)
-        finally:
-            reader.close()
 
     def leader(self, topic: str, partition: int) -> int:
         """The broker that leads a partition."""
-        topics = self.admin.list_topics(topic, timeout=_TIMEOUT).topics
-        leader: int = topics[topic].partitions[partition].leader
+        leader: int = self._topics(topic)[topic].partitions[partition].leader
         return leader
 
     def coordinator(self, transactional_id: str) -> int:
@@ -143,8 +147,7 @@ class Watch:
 
     def is_whole(self) -> bool:
         """Whether every replica of every partition is in sync."""
-        topics = self.admin.list_topics(timeout=_TIMEOUT).topics.values()
-        partitions = [p for topic in topics for p in topic.partitions.values()]
+        partitions = [p for topic in self._topics().values() for p in topic.partitions.values()]
         return all(p.leader >= 0 and set(p.isrs) == set(p.replicas) for p in partitions)
 
 
