@@ -57,7 +57,7 @@ def test_alias_moves_while_events_flow(registry: str, tmp_path: Path) -> None:
         outcomes, events = flow.outcomes(), flow.events()
 
     assert outcomes == dict.fromkeys(map(place_of, events), 1)
-    loaded = r"(?:model_loaded|model_swapped).* name=(\d+) role=model .* version=(\S+)"
+    loaded = r"(?:model_loaded|model_swapped).* name=(\d+) .*role=model .* version=(\S+)"
     names = re.findall(loaded, consumer.err)
     assert [name for name, _ in names] == [first, last]
     versions = [version for _, version in names]
