@@ -22,6 +22,8 @@ function show(name, html) {
   if (!place) return;
   // Whoever moves by keyboard stays where he is, although the element is a new one.
   const active = document.activeElement;
+  // Nor does anybody lose what he is typing; the form is shown anew when he is done.
+  if (place.contains(active) && active.matches("input, select")) return;
   const key = place.contains(active) ? active.dataset.key : null;
   place.innerHTML = html;
   if (key) place.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
