@@ -130,7 +130,8 @@ class Consumer:
         begin = time.perf_counter()
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         arrived = time.perf_counter()
-        self._standby.note(assigned=bool(self._reader.assigned))
+        if self._standby.note(assigned=bool(self._reader.assigned)):
+            self._look_for_topics()
         inside = self._window.admit(polled)
         context = context_of(inside)
         batch = context.run(self._score, inside)
@@ -207,13 +208,17 @@ class Consumer:
             self._on_batch(ended.batch)
         return True
 
+    def _look_for_topics(self) -> None:
+        """A topic that is gone ends the process, also where the client does not tell of it."""
+        with suppress(BrokerUnreachableError):
+            self._check_topics()
+
     def _roll_back(self, failed: _UnderWay) -> None:
         """Undo it, read again from the group's place, and give the cause time to pass."""
         failed.undo()
         self._places.clear()
         self._delivery.roll_back()
-        with suppress(BrokerUnreachableError):
-            self._check_topics()
+        self._look_for_topics()
         self._reader.rewind()
         self._failures += 1
         self._stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**self._failures))

@@ -16,8 +16,8 @@ class Standby:
         self._since = time.monotonic()
         self._said = False
 
-    def note(self, *, assigned: bool) -> None:
-        """Take note of whether there are partitions to read now."""
+    def note(self, *, assigned: bool) -> bool:
+        """Take note of whether there are partitions to read now; whether it was said just now."""
         if assigned:
             self._since, self._said = time.monotonic(), False
         elif not self._said and time.monotonic() - self._since > _AFTER:
@@ -27,3 +27,5 @@ class Standby:
                 for_s=round(_AFTER),
                 because="others have them all, or the group waits for a member that is gone",
             )
+            return True
+        return False

@@ -33,6 +33,7 @@ _NOT_OURS = {
     KafkaError.STALE_MEMBER_EPOCH,
     KafkaError._ASSIGNMENT_LOST,
 }
+_OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 # Against the embedded broker a join takes half of the session timeout.
 _EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
 
@@ -147,7 +148,10 @@ class Reader:
             if first is not None and most > 1:
                 messages += self._consumer.consume(most - 1, timeout=0)
         if self._lost_while_polling:
-            # What was read may belong to another member by now.
+            # What was read may belong to another member by now; why they are lost is for us.
+            for error in filter(None, map(Message.error, messages)):
+                if error.code() not in _OF_A_PARTITION:
+                    self._judge(error)
             return Polled.of([], {})._replace(lost=True)
         if messages:
             self._connection.on_progress()
