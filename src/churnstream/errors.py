@@ -6,7 +6,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── ModelError              a model cannot be loaded, trusted or used
 │   └── RegistryError            MLflow refused or could not be reached
 ├── BrokerError             the broker refused or could not be reached
-│   ├── BrokerUnreachableError   nobody answered in time
+│   ├── BrokerUnreachableError   nobody in charge answered in time
 │   ├── TopicMissingError        a topic that must exist does not
 │   ├── AbortableError           this transaction failed; abort it and process again
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
@@ -47,7 +47,7 @@ class BrokerError(ChurnstreamError):
 
 
 class BrokerUnreachableError(BrokerError):
-    """No broker answered within the time allowed."""
+    """No broker answered within the time allowed, or none that is in charge."""
 
 
 class TopicMissingError(BrokerError):

@@ -426,12 +426,23 @@ def test_a_broker_that_has_just_come_back_is_asked_again(monkeypatch: pytest.Mon
 
 
 def test_who_slept_while_another_took_over_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the place has moved meanwhile, another process has sent these rows."""
+    """If the place has moved beyond this batch, another process has sent these rows."""
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")
-    monkeypatch.setattr(sink, "_read", lambda: 2)
+    monkeypatch.setattr(sink, "_read", lambda: 3)
 
     with pytest.raises(FencedError, match="another process"):
         sink.publish(ROWS, 2)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place behind the batch tells that its rows are there."""
+    writer = OnceAborted()
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+    monkeypatch.setattr(sink, "_read", lambda: 2)
+
+    sink.publish(ROWS, 2)
+
+    assert writer.journal.count(("begin",)) == 1
 
 
 # ---- streaming: the rate ----

@@ -10,27 +10,36 @@ from churnstream.streaming.kafka import writer as module
 from churnstream.streaming.kafka.client import KafkaError, KafkaException
 from churnstream.streaming.kafka.writer import Writer
 
+# The same call may be made again; so says the client each time that half a second is over.
+NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer", False, True)
+
 
 class Client:
     """Stands in for the library's producer; ends every transaction with the same error."""
 
     made = 0
+    deaf = 0  # the first so many of them get no identity
 
     def __init__(self, _: dict[str, Any]) -> None:
         Client.made += 1
         self.error: int | None = None
+        self.silent = False
 
     def begin_transaction(self) -> None:
         """Always works."""
 
     def init_transactions(self, _: float) -> None:
-        """Always works."""
+        """Works, unless it is one of those that never answer."""
+        if Client.made <= Client.deaf:
+            raise KafkaException(NO_ANSWER)
 
     def poll(self, _: float) -> None:
         """Nothing to hear."""
 
     def commit_transaction(self, _: float) -> None:
         """Fails as told."""
+        if self.silent:
+            raise KafkaException(NO_ANSWER)
         if self.error is not None:
             raise KafkaException(KafkaError(self.error))
 
@@ -90,3 +99,49 @@ def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[Broker
     fail(writer, code, late=False)
     with pytest.raises(kind):
         writer.commit()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All patience ends at once."""
+    monkeypatch.setattr(module, "_HANGS", -1e9)
+    monkeypatch.setattr(module, "_SILENT", -1e9)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_commit_without_an_answer_is_left_to_the_broker(writer: Writer) -> None:
+    """Nobody here knows how it ended; a new client makes the broker end it in one way."""
+    vars(writer)["_producer"].silent = True
+    with pytest.raises(AbortableError, match="no answer"):
+        writer.commit()
+    before = Client.made
+    writer.abort()
+
+    assert Client.made == before + 1
+    writer.begin()
+    writer.commit()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_abort_without_an_answer_is_made_by_another_client(writer: Writer) -> None:
+    """A client may hang for good after its coordinator was away for a moment."""
+    vars(writer)["_producer"].silent = True
+    before = Client.made
+    writer.abort()
+
+    assert Client.made == before + 1
+    writer.begin()
+    writer.commit()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_clients_follow_each_other_until_one_gets_the_identity(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new client may hang as well."""
+    monkeypatch.setattr(Client, "deaf", Client.made + 2)
+    vars(writer)["_producer"].silent = True
+    before = Client.made
+    writer.abort()
+
+    assert Client.made == before + 3

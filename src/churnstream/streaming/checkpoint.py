@@ -137,8 +137,7 @@ class TransactionSink:
     def publish(self, records: Sequence[Record], rows: int) -> None:
         """See `Sink`. A transaction that failed is repeated, ever more slowly."""
         failures = 0
-        while not self._try(records, rows):
-            self._check_place()
+        while not (self._try(records, rows) or self._is_sent(rows)):
             failures += 1
             time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**failures))
 
@@ -157,10 +156,17 @@ class TransactionSink:
         self._kept = rows
         return True
 
-    def _check_place(self) -> None:
-        """Whoever slept for too long may have been replaced, and must not repeat its rows."""
-        if self._read_patiently() != self._kept:
+    def _is_sent(self, rows: int) -> bool:
+        """Whether a transaction that seemed to fail was committed: an answer may have been lost.
+
+        Whoever slept for too long may have been replaced, and must not repeat its rows.
+        """
+        place = self._read_patiently()
+        if place not in (self._kept, rows):
             raise FencedError("another process has sent more rows of this file; this one ends")
+        is_sent = place != self._kept
+        self._kept = place
+        return is_sent
 
     def _read_patiently(self) -> int:
         """A broker that has just come back does not answer everything at once."""

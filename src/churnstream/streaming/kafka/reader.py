@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 _JOIN = 4.0  # seconds to finish joining before leaving
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
+_PAUSE = 0.1  # seconds between two attempts to read the group's place
 _FETCHED_AHEAD_KB = 16 * 1024
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
@@ -250,15 +251,20 @@ class Reader:
             BrokerError: Given up, or the broker refused.
         """
         partitions = [TopicPartition(self._topic, p) for p in sorted(self.assigned)]
+        waiting = False
         while partitions:
             try:
                 with translated("going back to the group's place"):
                     places = self._consumer.committed(partitions, timeout=_SLICE)
                 self._move([self._start(place) for place in places])
                 break
-            except BrokerUnreachableError:
+            except BrokerUnreachableError as error:
                 if self._give_up():
                     raise
+                if not waiting:
+                    log.warning("place_unknown", topic=self._topic, retrying=True, error=str(error))
+                waiting = True
+                time.sleep(_PAUSE)
 
     def _start(self, place: TopicPartition) -> TopicPartition:
         """Where to read a partition from, given its committed place."""

@@ -31,6 +31,7 @@ _BUFFER_KB = 64 * 1024
 MOST_BYTES = 2 * 1024 * 1024
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
 _HANGS = 10.0  # seconds after which a call that should have taken `_SLICE` is given up
+_SILENT = 30.0  # seconds after which another client asks for the identity
 
 
 class Record(TypedDict):
@@ -45,6 +46,10 @@ class FullRecord(Record):
 
     headers: Headers
     timestamp: int
+
+
+class _NoAnswerError(AbortableError):
+    """The client hangs, or there is no broker; another client may get an answer."""
 
 
 class Writer:
@@ -163,9 +168,16 @@ class Writer:
         Raises:
             BrokerError: The broker refused, or the wait was given up.
         """
-        self._retrying(
-            lambda: self._producer.init_transactions(_SLICE), "taking the transactional identity"
-        )
+        doing = "taking the transactional identity"
+        while True:
+            check = self._patience(doing, _SILENT)
+            try:
+                self._retrying(lambda: self._producer.init_transactions(_SLICE), doing, check)
+            except _NoAnswerError:
+                self._producer = self._start()
+            else:
+                self._unusable = False
+                return
 
     def begin(self) -> None:
         """Open a transaction; all that is sent until `commit` becomes visible together."""
@@ -183,7 +195,8 @@ class Writer:
             group_metadata: Of the reader, taken just now.
 
         Raises:
-            AbortableError: The transaction failed; `abort` it.
+            AbortableError: The transaction failed, or there was no answer for so long that only
+                the broker knows; `abort` it, and ask for what was committed.
             FencedError: A newer process has this identity.
             BrokerError: The client is beyond repair.
         """
@@ -192,35 +205,34 @@ class Writer:
             if not any(place.offset >= 0 for place in places):
                 raise BrokerError("a transaction needs at least one offset to commit")
             self._add_offsets(places, group_metadata)
-        self._in_time(lambda: self._producer.commit_transaction(_SLICE), "committing")
+        doing = "committing"
+        # By then the broker has either committed it or ended it for its age.
+        check = self._patience(doing, self._transaction_timeout + _HANGS)
+        self._in_time(lambda: self._producer.commit_transaction(_SLICE), doing, check)
         self._connection.on_progress()
 
     def _add_offsets(self, places: list[TopicPartition], group_metadata: object) -> None:
         """The one call of a transaction that may hang, whatever its timeout.
 
         See librdkafka's issues 5456 and 5511: it waits for a coordinator that has left the
-        cluster. The client that hangs is replaced, and the broker fences it.
+        cluster.
         """
         doing = "adding offsets to the transaction"
         add = self._producer.send_offsets_to_transaction
-        deadline = time.monotonic() + _HANGS
+        check = self._patience(doing, _HANGS)
 
-        def check() -> None:
-            self._producer.poll(0)
-            self._raise_if_given_up(doing)
-            if time.monotonic() > deadline:
-                self._unusable = True
-                raise AbortableError(f"{doing} failed: no answer in {_HANGS:g} s")
+        def add_guarded() -> None:
+            call_guarded(lambda: add(places, group_metadata, _SLICE), check, _SLICE)
 
-        self._in_time(
-            lambda: call_guarded(lambda: add(places, group_metadata, _SLICE), check, _SLICE), doing
-        )
+        self._in_time(add_guarded, doing, check)
 
     def abort(self) -> None:
         """Throw away what was sent since `begin`."""
+        doing = "aborting"
         if not self._unusable:
+            check = self._patience(doing, _HANGS)
             try:
-                self._in_time(lambda: self._producer.abort_transaction(_SLICE), "aborting")
+                self._in_time(lambda: self._producer.abort_transaction(_SLICE), doing, check)
             except AbortableError:
                 if not self._unusable:
                     raise
@@ -228,10 +240,26 @@ class Writer:
             # Taking the identity anew aborts the transaction too.
             self._producer = self._start()
             self.init_transactions()
-            self._unusable = False
         self._failure = None
 
-    def _in_time(self, call: Callable[[], None], doing: str) -> None:
+    def _patience(self, doing: str, seconds: float) -> Callable[[], None]:
+        """What to ask while a call has no answer, for so long at most.
+
+        A client that saw its coordinator go away and come back may never get an answer again, from
+        whichever call: it is replaced, and the broker fences it.
+        """
+        deadline = time.monotonic() + seconds
+
+        def check() -> None:
+            self._producer.poll(0)  # hear that the brokers are gone, and say so
+            self._raise_if_given_up(doing)
+            if time.monotonic() > deadline:
+                self._unusable = True
+                raise _NoAnswerError(f"{doing} failed: no answer in {seconds:g} s")
+
+        return check
+
+    def _in_time(self, call: Callable[[], None], doing: str, check: Callable[[], None]) -> None:
         """Tell a transaction that took too long from a newer process with our identity.
 
         The client reports both as fenced, or the first as a call that does not fit the state of the
@@ -239,14 +267,14 @@ class Writer:
         either; then it is that one which finds itself fenced, and ends.
         """
         try:
-            self._retrying(call, doing)
+            self._retrying(call, doing, check)
         except (FencedError, TransactionEndedError) as error:
             if time.monotonic() - self._began_at < self._transaction_timeout:
                 raise
             self._unusable = True
             raise AbortableError(f"{doing} failed: the transaction timed out") from error
 
-    def _retrying(self, call: Callable[[], None], doing: str) -> None:
+    def _retrying(self, call: Callable[[], None], doing: str, check: Callable[[], None]) -> None:
         """Repeat a call while the client says that the same call may still succeed."""
         while True:
             try:
@@ -255,8 +283,7 @@ class Writer:
                 fault = error.args[0]
                 if fault.fatal() or not fault.retriable():
                     raise to_error(fault, doing) from error
-                self._producer.poll(0)  # hear that the brokers are gone, and say so
-                self._raise_if_given_up(doing)
+                check()
 
     def _raise_if_given_up(self, doing: str) -> None:
         if self._give_up():
