@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from churnstream.decoding import EventDecoder
 from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.reader import Polled, Reader
+from churnstream.streaming.kafka.polled import Polled
+from churnstream.streaming.kafka.reader import Reader
 from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
 from churnstream.streaming.stop import Stop
 

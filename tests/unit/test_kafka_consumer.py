@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 import structlog
 from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -20,6 +22,7 @@ from churnstream.errors import (
     BrokerError,
     ConfigurationError,
     FencedError,
+    ModelError,
     TopicMissingError,
 )
 from churnstream.messages import CustomerEvent, Prediction, decode_prediction
@@ -27,7 +30,7 @@ from churnstream.model.features import CATEGORICAL, FeatureSchema
 from churnstream.streaming.consumer import Consumer
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.scoring import Batch, Scorer, score_batch
 from churnstream.streaming.window import Window, bounded, resolve
 from fakes import FakeAdmin, FakeDelivery, FakeReader, FakeScorer, FakeStop, FakeWriter, Journal
@@ -247,6 +250,18 @@ def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
     assert ("churnstream.headers.omitted.count", b"2") in letter["headers"]
     assert {"large", "small"}.isdisjoint(dict(letter["headers"]))
     assert parse(message(headers=[*letter["headers"]])).offset == 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_model_with_rows_of_its_own_is_stopped(count: int) -> None:
+    """More or fewer probabilities than events would go to the wrong customers."""
+
+    class Resampling(FakeScorer):
+        def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
+            return np.full(count, 0.5)
+
+    with pytest.raises(ModelError, match=f"gave {count} probabilities for 2 events"):
+        scored(events(0, [0, 1]), Resampling())
 
 
 # ---- Consumer: what is committed when ----

@@ -23,7 +23,7 @@ from churnstream.observe.histogram import BatchHistogram
 from churnstream.observe.interval import IntervalLog
 from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.streaming.consumer import Consumer
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.notices import Notice
 from churnstream.streaming.window import Window
 from fakes import FakeDelivery, FakeReader, FakeScorer

@@ -16,7 +16,7 @@ from churnstream.messages import CustomerEvent
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.scoring import Batch, score_batch
 
 shares = st.floats(0, 1)

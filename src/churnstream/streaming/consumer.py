@@ -16,7 +16,8 @@ from churnstream.errors import AbortableError, BrokerError, BrokerUnreachableErr
 from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Connection
-from churnstream.streaming.kafka.reader import Polled, Reader
+from churnstream.streaming.kafka.polled import Polled
+from churnstream.streaming.kafka.reader import Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.log_context import context_of
 from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped

@@ -4,7 +4,7 @@ from contextvars import Context, copy_context
 
 from structlog.contextvars import bind_contextvars
 
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 
 
 def context_of(polled: Polled) -> Context:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.decoding import EventDecoder
+from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, Rejection, encode
 from churnstream.streaming.dead_letters import describe, to_record
 from churnstream.streaming.kafka.client import Message, contents_of
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.writer import FullRecord, Record
 
 Explained = Literal["top", "all", "none"]
@@ -103,9 +104,18 @@ def score_batch(
         now: The processing time, UTC.
         most_letter_bytes: The largest record that the dead-letter topic takes.
         explained: Which predictions get reasons.
+
+    Raises:
+        ModelError: The model gave more or fewer probabilities than there are events, as one does
+            that leaves out or resamples rows.
     """
     good, keys, events, rejected, rejections = _decode(polled, scorer)
     probabilities = scorer.score(events)
+    if len(probabilities) != len(events):  # they would go to other customers
+        raise ModelError(
+            f"model {scorer.version} gave {len(probabilities)} probabilities for {len(events)} "
+            "events; it must neither drop nor add rows"
+        )
     reasons = scorer.reasons(events, probabilities, explained)
     predictions = map(
         Prediction,

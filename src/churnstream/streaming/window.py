@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from churnstream.errors import ConfigurationError
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
-from churnstream.streaming.kafka.reader import Polled
+from churnstream.streaming.kafka.polled import Polled
 
 
 class Window:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Self
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer
@@ -16,10 +15,10 @@ from churnstream.streaming.kafka.client import (
     Message,
     TopicPartition,
     client_config,
-    places_of,
     to_error,
     translated,
 )
+from churnstream.streaming.kafka.polled import Polled
 
 log = structlog.get_logger(__name__)
 
@@ -37,35 +36,6 @@ _NOT_OURS = {
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 # Against the embedded broker a join takes half of the session timeout.
 _EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
-
-
-class Polled(NamedTuple):
-    """What one poll brought.
-
-    Attributes:
-        records: In offset order within each partition.
-        partitions: Of each record.
-        offsets: Of each record.
-        places: Last offset + 1 of each partition that has records.
-        ends: Offset of each partition's end, for those that were read up to it.
-        lost: Whether partitions were taken away meanwhile; then there are no records, and reading
-            must go back to the group's place in what is still ours (`Reader.rewind`).
-    """
-
-    records: list[Message]
-    partitions: list[int]
-    offsets: list[int]
-    places: dict[int, int]
-    ends: dict[int, int]
-    lost: bool = False
-
-    @classmethod
-    def of(cls, records: list[Message], ends: dict[int, int]) -> Self:
-        """Take note of the places of records."""
-        partitions, offsets = places_of(records)
-        last = dict(zip(partitions, offsets, strict=True))
-        places = {p: offset + 1 for p, offset in last.items()}
-        return cls(records, partitions, offsets, places, ends)
 
 
 class Reader:
