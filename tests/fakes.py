@@ -59,7 +59,7 @@ class FakeReader(Reader):
         commits: Every commit, in order.
         asked: How many records each poll asked for.
         arrivals: By number of the poll, from 0, records that arrive just before it.
-        losses: Numbers of the polls during which partitions are taken away.
+        losses: By number of the poll, partitions that are taken away and given back during it.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class FakeReader(Reader):
         committed: Mapping[int, int] | None = None,
         markers: int = 0,
         arrivals: Mapping[int, Sequence[Message]] | None = None,
-        losses: Collection[int] = (),
+        losses: Mapping[int, Collection[int]] | None = None,
         journal: Journal | None = None,
     ) -> None:
         self.before_loss = lambda: None
-        self.arrivals, self.losses = dict(arrivals or {}), losses
+        self.arrivals, self.losses = dict(arrivals or {}), dict(losses or {})
         self.partitions = {p: list(records) for p, records in partitions.items()}
         self.assigned = set(partitions)
         self.rebalances = 0
@@ -92,10 +92,10 @@ class FakeReader(Reader):
         self.asked.append(most)
         for record in self.arrivals.get(number, ()):
             self.partitions[record.partition() or 0].append(record)
-        if number in self.losses:
+        lost = frozenset(self.losses.get(number, ())) & self.assigned
+        if lost:
             self.before_loss()
             self.journal.append(("loss",))
-            return Polled.of([], {})._replace(lost=True)
         records: list[Message] = []
         ends: dict[int, int] = {}
         for p, log in self.partitions.items():
@@ -107,7 +107,10 @@ class FakeReader(Reader):
             end = max([self._place[p], *((r.offset() or 0) + 1 + self._markers for r in log)])
             if taken == waiting and self._told.get(p) != end:
                 ends[p] = self._told[p] = end
-        return Polled.of(records, ends)
+        if lost:  # read, but no longer ours
+            records = [record for record in records if record.partition() not in lost]
+            ends = {p: end for p, end in ends.items() if p not in lost}
+        return Polled.of(records, ends)._replace(again=lost)
 
     def ends(self) -> dict[int, int]:
         return {p: (log[-1].offset() or 0) + 1 for p, log in self.partitions.items() if log}
@@ -127,11 +130,12 @@ class FakeReader(Reader):
     def group_places(self) -> dict[int, int]:
         return dict(self.committed)
 
-    def rewind(self) -> None:
+    def rewind(self, only: Collection[int] | None = None) -> None:
         self.rewinds += 1
         self.journal.append(("rewind",))
-        self._place = {p: self.committed.get(p, 0) for p in self.partitions}
-        self._told = {}
+        for p in self.assigned if only is None else only:
+            self._place[p] = self.committed.get(p, 0)
+            self._told.pop(p, None)
 
     def close(self) -> None:
         self.closed = True

@@ -462,6 +462,36 @@ def test_a_reader_that_has_seen_enough_is_no_failure(trained: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+_HANGING = """
+import sys, time
+from churnstream.cli import main
+from churnstream.streaming.kafka.guard import call_guarded
+
+class Client:
+    def __del__(self):
+        time.sleep(60)
+
+client = Client()
+try:
+    call_guarded(lambda: time.sleep(60), sys.exit, every=0.01)
+except SystemExit:
+    sys.argv = ["churnstream", *{words}]
+    main()
+"""
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 0), (["--nonsense"], 2)])
+def test_a_client_that_hangs_keeps_no_process_alive(words: list[str], code: int) -> None:
+    """Python would take it apart at its end, and wait for it for ever."""
+    script = _HANGING.format(words=words)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, timeout=30
+    )
+
+    assert ended.returncode == code
+    assert ended.stdout or ended.stderr
+
+
 def test_a_full_disk_behind_stdout_is_one_line(trained: Path) -> None:
     """Results that cannot be written are a failure, and no traceback."""
     code = "from churnstream.cli import main; main()"

@@ -15,7 +15,7 @@ from churnstream.errors import (
 )
 from churnstream.streaming.kafka import client
 from churnstream.streaming.kafka.client import Connection, to_error
-from churnstream.streaming.kafka.guard import call_guarded
+from churnstream.streaming.kafka.guard import call_guarded, is_hanging
 
 ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN)
 
@@ -56,8 +56,13 @@ def test_a_guarded_call_that_hangs_is_left_alone_when_the_check_says_so() -> Non
     with pytest.raises(BrokerError, match="enough"):
         call_guarded(hang, give_up, every=0.01)
     assert not returned.is_set()
+    assert is_hanging()
     let_go.set()
     assert returned.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "guarded":
+            thread.join(10)
+    assert not is_hanging()
 
 
 # ---- outages ----

@@ -492,12 +492,16 @@ def test_a_fault_beyond_repair_commits_nothing(fault: Exception) -> None:
 @given(
     sizes=st.lists(st.integers(0, 7), min_size=1, max_size=3),
     failing=st.lists(st.booleans(), max_size=6),
-    losses=st.sets(st.integers(0, 9), max_size=3),
+    losses=st.dictionaries(st.integers(0, 9), st.sets(st.integers(0, 2), min_size=1), max_size=3),
     batch_size=st.integers(1, 5),
     markers=st.integers(0, 2),
 )
 def test_whatever_fails_every_record_has_exactly_one_outcome(
-    sizes: list[int], failing: list[bool], losses: set[int], batch_size: int, markers: int
+    sizes: list[int],
+    failing: list[bool],
+    losses: dict[int, set[int]],
+    batch_size: int,
+    markers: int,
 ) -> None:
     """Batches fail and partitions are taken away; nothing is lost, nothing committed twice."""
     setup = Setup(
@@ -546,7 +550,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever is assigned them next goes on behind what was published."""
-    setup = Setup({0: events(0, range(2))}, batch_size=1, losses=[1])
+    setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]})
     before_loss, publish = setup.reader.before_loss, setup.delivery.publish
     losing = threading.Event()
 

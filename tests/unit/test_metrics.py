@@ -1,6 +1,6 @@
 """What the metrics and the health of a process say of what it did, without a broker."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +52,12 @@ class Watched:
         partitions: Mapping[int, Sequence[Message]],
         *,
         faults: Iterable[Exception | None] = (),
-        losses: Collection[int] = (),
         tell: Callable[[Notice], None] | None = None,
     ) -> None:
         self.clock = Clock()
         self.health = ConsumerHealth(60, self.clock)
         self.metrics = ConsumerMetrics(TOPICS, self.health)
-        self.reader = FakeReader(partitions, losses=losses)
+        self.reader = FakeReader(partitions)
         self.consumer = Consumer(
             self.reader,
             FakeDelivery(self.reader, faults),

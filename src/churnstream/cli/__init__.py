@@ -4,6 +4,7 @@ Heavy imports stay inside the commands, so that `churnstream --help` answers at 
 """
 
 import logging
+import os
 import sys
 
 import click
@@ -68,31 +69,48 @@ for command in (
 def main() -> None:
     """Run the command line; every failure is one line on stderr and an exit code."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(_run())
+    except SystemExit as end:
+        _leave_hanging_clients(end.code)
+        raise
+
+
+def _run() -> int:
+    try:
+        return cli.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see: {context.command_path} --help" if context else ""
-        _fail(error.format_message().rstrip(".") + hint, error.exit_code)
+        return _failed(error.format_message().rstrip(".") + hint, error.exit_code)
     except click.Abort:
-        _fail("interrupted", 1)
+        return _failed("interrupted", 1)
     except ChurnstreamError as error:
         if _is_debugging():
             raise
-        _fail(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code)
     except OSError as error:
         if _is_debugging():
             raise
         options.silence_stdout()
-        _fail(error.strerror or str(error), 1)
+        return _failed(error.strerror or str(error), 1)
+
+
+def _leave_hanging_clients(code: object) -> None:
+    """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
+    guard = sys.modules.get("churnstream.streaming.kafka.guard")  # slow to import, and seldom there
+    if guard is not None and guard.is_hanging():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
 
 
 def _is_debugging() -> bool:
     return logging.getLogger("churnstream").isEnabledFor(logging.DEBUG)
 
 
-def _fail(message: str, code: int) -> None:
+def _failed(message: str, code: int) -> int:
     click.echo(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(code)
+    return code

@@ -139,10 +139,9 @@ class Consumer:
         self._tell_of(polled, arrived - begin, time.perf_counter() - arrived)
         if not self._settle():
             return  # reading went back, so this batch comes again
-        if polled.lost:
-            self._reader.rewind()
-        else:
-            self._publish(context, batch, inside, self._window.advance(polled, len(batch)))
+        self._publish(context, batch, inside, self._window.advance(polled, len(batch)))
+        if polled.again and not self._stop.requested():
+            self._reader.rewind(polled.again)
 
     def _score(self, inside: Polled) -> Batch:
         return score_batch(
@@ -219,6 +218,8 @@ class Consumer:
         failed.undo()
         self._places.clear()
         self._delivery.roll_back()
+        if self._stop.requested():
+            return  # others read it again
         self._look_for_topics()
         self._reader.rewind()
         self._failures += 1

@@ -77,13 +77,14 @@ class Crew:
                 self.start(instance)
 
     def finish(self, seconds: float = 120) -> None:
-        """Wait until every event is scored, then stop them all."""
+        """Wait until every event is scored and every member is back at work, then stop them all."""
 
         def scored() -> bool:
             self.revive()
             return self._flow.is_scored
 
         until(scored, seconds, "every event is scored")
+        self._flow.wait_owned(len(self._members))
         self.stop(*self._members)
 
     def said(self, event: str) -> int:

@@ -4,6 +4,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
 
+_left_alone: list[Thread] = []
+
+
+def is_hanging() -> bool:
+    """Whether a call that was left alone has still not returned.
+
+    It holds its client, and to take that apart, as Python does at its end, would hang as well.
+    """
+    return any(thread.is_alive() for thread in _left_alone)
+
 
 def call_guarded(call: Callable[[], None], check: Callable[[], None], every: float) -> None:
     """Make a call in a thread of its own, and ask at intervals whether to go on waiting.
@@ -24,11 +34,16 @@ def call_guarded(call: Callable[[], None], check: Callable[[], None], every: flo
         else:
             done.set_result(None)
 
-    Thread(target=run, name="guarded", daemon=True).start()
+    thread = Thread(target=run, name="guarded", daemon=True)
+    thread.start()
     while True:
         try:
             return done.result(every)
         except TimeoutError:
             if done.done():
                 raise
+        try:
             check()
+        except BaseException:
+            _left_alone.append(thread)
+            raise

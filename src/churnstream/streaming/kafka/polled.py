@@ -14,8 +14,8 @@ class Polled(NamedTuple):
         offsets: Of each record.
         places: Last offset + 1 of each partition that has records.
         ends: Offset of each partition's end, for those that were read up to it.
-        lost: Whether partitions were taken away meanwhile; then there are no records, and reading
-            must go back to the group's place in what is still ours (`Reader.rewind`).
+        again: Partitions that were taken away and given back meanwhile: they have no records, and
+            reading must go back to the group's place in them (`Reader.rewind`).
     """
 
     records: list[Message]
@@ -23,7 +23,7 @@ class Polled(NamedTuple):
     offsets: list[int]
     places: dict[int, int]
     ends: dict[int, int]
-    lost: bool = False
+    again: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, records: list[Message], ends: dict[int, int]) -> Self:

@@ -1,13 +1,18 @@
 """A member of a consumer group that reads one topic."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerUnreachableError, TopicMissingError
+from churnstream.errors import (
+    AbortableError,
+    BrokerError,
+    BrokerUnreachableError,
+    TopicMissingError,
+)
 from churnstream.streaming.kafka.client import (
     Connection,
     KafkaError,
@@ -18,11 +23,13 @@ from churnstream.streaming.kafka.client import (
     to_error,
     translated,
 )
+from churnstream.streaming.kafka.guard import call_guarded
 from churnstream.streaming.kafka.polled import Polled
 
 log = structlog.get_logger(__name__)
 
 _JOIN = 4.0  # seconds to finish joining before leaving
+_LEAVE = 15.0  # seconds that leaving may take
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _PAUSE = 0.1  # seconds between two attempts to read the group's place
 _FETCHED_AHEAD_KB = 16 * 1024
@@ -74,7 +81,7 @@ class Reader:
         self._connection = connection or Connection()
         self._topic = topic
         self._starts = dict(starts or {})
-        self._lost_while_polling = False
+        self._lost_while_polling: set[int] = set()
         own: dict[str, object] = {
             "group.id": group,
             "group.protocol": protocol,
@@ -105,6 +112,9 @@ class Reader:
     def poll(self, most: int, timeout: float) -> Polled:
         """Wait for a record, then take what has arrived with it.
 
+        What was read of partitions that are lost meanwhile may belong to another member by now,
+        and is left out; the other partitions go on.
+
         Args:
             most: At most so many records.
             timeout: Seconds to wait for the first one.
@@ -112,24 +122,22 @@ class Reader:
         Raises:
             BrokerError: The client is beyond repair, or the topic is gone.
         """
-        self._lost_while_polling = False
+        self._lost_while_polling.clear()
         with translated(f"reading {self._topic}"):
             first = self._consumer.poll(timeout)
             messages = [] if first is None else [first]
             if first is not None and most > 1:
                 messages += self._consumer.consume(most - 1, timeout=0)
-        if self._lost_while_polling:
-            # What was read may belong to another member by now; why they are lost is for us.
-            for error in filter(None, map(Message.error, messages)):
-                if error.code() not in _OF_A_PARTITION:
-                    self._judge(error)
-            return Polled.of([], {})._replace(lost=True)
         if messages:
             self._connection.on_progress()
+        if lost := self._lost_while_polling:
+            messages = [message for message in messages if not _is_of(message, lost)]
         if not any(map(Message.error, messages)):
-            return Polled.of(messages, {})
-        records = [message for message in messages if message.error() is None]
-        return Polled.of(records, self._sort_errors(messages))
+            polled = Polled.of(messages, {})
+        else:
+            records = [message for message in messages if message.error() is None]
+            polled = Polled.of(records, self._sort_errors(messages))
+        return polled._replace(again=frozenset(lost & self.assigned)) if lost else polled
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
         ends: dict[int, int] = {}
@@ -212,15 +220,16 @@ class Reader:
         }
         return {p: end for p, end in known.items() if end >= 0}
 
-    def rewind(self) -> None:
-        """Go back to the group's place in every partition that is ours.
+    def rewind(self, only: Collection[int] | None = None) -> None:
+        """Go back to the group's place in every partition that is ours, or only in some.
 
         Reading does not go back by itself when a transaction is aborted.
 
         Raises:
             BrokerError: Given up, or the broker refused.
         """
-        partitions = [TopicPartition(self._topic, p) for p in sorted(self.assigned)]
+        mine = self.assigned if only is None else self.assigned.intersection(only)
+        partitions = [TopicPartition(self._topic, p) for p in sorted(mine)]
         waiting = False
         while partitions:
             try:
@@ -268,7 +277,7 @@ class Reader:
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         self.before_loss()
-        self._lost_while_polling = True
+        self._lost_while_polling |= {place.partition for place in partitions}
         self.rebalances += 1
         self.assigned -= {place.partition for place in partitions}
 
@@ -279,11 +288,25 @@ class Reader:
             self._consumer.poll(0.1)
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once."""
-        if self._give_up():
-            return  # nobody answers; the group will miss us after the session timeout
-        try:
+        """Leave the group, so that others take over at once; or leave it alone, if that hangs."""
+        deadline = time.monotonic() + _LEAVE
+
+        def check() -> None:
+            if self._give_up() or time.monotonic() > deadline:
+                raise BrokerUnreachableError("nobody answers; the group will miss us")
+
+        def leave() -> None:
             self._finish_joining()
             self._consumer.close()
-        except (KafkaException, RuntimeError) as error:  # leaving must not hide why we leave
-            log.warning("leave_failed", error=str(error))
+
+        try:
+            call_guarded(leave, check, _PAUSE)
+        except (KafkaException, RuntimeError, BrokerError) as error:
+            log.warning("leave_failed", error=str(error))  # must not hide why we leave
+
+
+def _is_of(message: Message, partitions: Collection[int]) -> bool:
+    """Whether it is a record of these partitions, or says something of them alone."""
+    error = message.error()
+    is_of_one = error is None or error.code() in _OF_A_PARTITION
+    return is_of_one and message.partition() in partitions
