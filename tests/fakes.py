@@ -130,12 +130,13 @@ class FakeReader(Reader):
     def group_places(self) -> dict[int, int]:
         return dict(self.committed)
 
-    def rewind(self, only: Collection[int] | None = None) -> None:
+    def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         self.rewinds += 1
         self.journal.append(("rewind",))
         for p in self.assigned if only is None else only:
             self._place[p] = self.committed.get(p, 0)
             self._told.pop(p, None)
+        return dict(self._place)
 
     def close(self) -> None:
         self.closed = True

@@ -14,7 +14,7 @@ from churnstream.config import (
 )
 from churnstream.model.manifest import load
 from churnstream.observe.logs import configure
-from churnstream.streaming.consumer import connect
+from churnstream.streaming.connect import connect
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.scoring import Batch
 from churnstream.streaming.stop import Stop

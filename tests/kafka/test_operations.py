@@ -6,11 +6,12 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from chaos.flow import SESSION, Flow
 from chaos.processes import Process
-from chaos.records import good_records
+from chaos.records import customers_file, good_records
 from chaos.watch import until
 from cluster import Cluster
 from confluent_kafka import Producer, TopicPartition
@@ -268,6 +269,28 @@ def test_transaction_times_out_in_the_consumer(flow: Flow) -> None:
     consumer.stop()
     assert consumer.code == 0, consumer.last_words
     assert flow.audit().complete
+
+
+def test_an_open_transaction_of_another_hides_no_place(flow: Flow) -> None:
+    """A producer finds its place also behind what another process has left open, and sends no row
+    again.
+    """
+    file = customers_file(flow.folder / "customers.csv", 5_000, Random(1))
+    producer = flow.produce_file(file.path, "--batch-size", "10")
+    until(lambda: flow.watch.length(flow.input) > 0, 60, "something is sent")
+    names = {"transactional.id": f"{flow.group}-other", "transaction.timeout.ms": 15_000}
+    other = Producer({"bootstrap.servers": flow.servers, "log_level": 0, **names})
+    other.init_transactions(30)
+    other.begin_transaction()
+    other.produce("telco.producer.checkpoints", b"1", b"another file")
+    other.flush()
+    assert producer.code is None, "it was to be at work still"
+    assert producer.wait(60) == 0
+    before = flow.watch.length(flow.input)
+
+    flow.run("produce", "--mode", "batch", "--dataset", str(file.path))
+
+    assert flow.watch.length(flow.input) == before
 
 
 def test_fenced(flow: Flow) -> None:

@@ -463,15 +463,11 @@ def test_a_reader_that_has_seen_enough_is_no_failure(trained: Path) -> None:
 
 
 _HANGING = """
-import sys, time
+import atexit, sys, time
 from churnstream.cli import main
 from churnstream.streaming.kafka.guard import call_guarded
 
-class Client:
-    def __del__(self):
-        time.sleep(60)
-
-client = Client()
+atexit.register(time.sleep, 60)
 try:
     call_guarded(lambda: time.sleep(60), sys.exit, every=0.01)
 except SystemExit:

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -517,6 +517,62 @@ def test_whatever_fails_every_record_has_exactly_one_outcome(
     assert sorted(setup.places()) == [(p, o) for p, size in enumerate(sizes) for o in range(size)]
     assert sum(setup.sizes()) == sum(sizes)
     assert setup.reader.committed == {p: s + markers if s else 0 for p, s in enumerate(sizes)}
+
+
+@pytest.mark.parametrize("window", [Window({0: 3}), Window({0: 6}, 3)], ids=["end", "number"])
+def test_a_stop_while_the_last_batch_fails_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, window: Window
+) -> None:
+    """Nothing goes back any more, so nothing behind the batch may be read and committed."""
+    setup = Setup({0: events(0, range(6))}, window=window, batch_size=3)
+    publish, is_done, waiting = setup.delivery.publish, window.is_done, threading.Event()
+
+    def is_done_but_for_this_batch(assigned: Collection[int]) -> bool:
+        if done := is_done(assigned):
+            waiting.set()
+        return done
+
+    def stop_and_fail_once(*outcomes: Any) -> None:
+        assert waiting.wait(10)
+        if setup.stop.requested():
+            return publish(*outcomes)
+        setup.stop.request()
+        raise AbortableError("no")
+
+    monkeypatch.setattr(window, "is_done", is_done_but_for_this_batch)
+    monkeypatch.setattr(setup.delivery, "publish", stop_and_fail_once)
+    setup.run()
+
+    assert setup.delivery.published == []
+    assert setup.reader.committed == {}
+
+
+def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group's place tells that it happened: the batch is told of, and not scored again."""
+    setup = Setup({0: events(0, range(6))}, batch_size=3)
+    publish, answers = setup.delivery.publish, [AbortableError("no answer")]
+
+    def publish_silently(*outcomes: Any) -> None:
+        publish(*outcomes)
+        if answers:
+            raise answers.pop()
+
+    monkeypatch.setattr(setup.delivery, "publish", publish_silently)
+    setup.run(steps=9)
+
+    assert setup.places() == [(0, o) for o in range(6)]
+    assert sum(setup.sizes()) == 6
+
+
+# ---- Polled ----
+
+
+def test_what_was_handed_over_before_is_left_out() -> None:
+    """Records before a place are gone, with their places; other partitions stay as they are."""
+    found = polled({0: [3, 4, 5], 1: [7]}, {1: 8}).since({0: 5, 1: 7, 2: 9})
+
+    assert list(zip(found.partitions, found.offsets, strict=True)) == [(0, 5), (1, 7)]
+    assert (found.places, found.ends) == ({0: 6, 1: 8}, {1: 8})
 
 
 # ---- Consumer: two batches at a time ----

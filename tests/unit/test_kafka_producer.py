@@ -372,14 +372,25 @@ def test_rows_and_place_are_one_transaction() -> None:
     assert writer.sent["places"] == [{"key": SOURCE.key.encode(), "value": b"2"}]
 
 
-def test_starting_over_fences_the_predecessor_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a predecessor has open is ended before anything is sent."""
+def test_a_start_fences_the_predecessor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a predecessor has open is ended before its place is read and anything is sent."""
+    writer = FakeWriter()
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
+    monkeypatch.setattr(sink, "_read", lambda: 5)
+
+    assert sink.start(resume=True) == 5
+    assert writer.journal == [("init_transactions",)]
+
+
+def test_starting_over_takes_the_old_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a batch that ends at the old place would seem to be sent before it is."""
     writer = FakeWriter()
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
     monkeypatch.setattr(sink, "_read", lambda: 5)
 
     assert sink.start(resume=False) == 0
-    assert writer.journal == [("init_transactions",)]
+    assert writer.sent["places"] == [{"key": SOURCE.key.encode(), "value": b"0"}]
+    assert TOPIC not in writer.sent or writer.sent[TOPIC] == []
 
 
 class OnceAborted(FakeWriter):

@@ -6,6 +6,7 @@ Heavy imports stay inside the commands, so that `churnstream --help` answers at 
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -70,8 +71,8 @@ def main() -> None:
     """Run the command line; every failure is one line on stderr and an exit code."""
     try:
         sys.exit(_run())
-    except SystemExit as end:
-        _leave_hanging_clients(end.code)
+    except BaseException as end:
+        _leave_hanging_clients(end)
         raise
 
 
@@ -98,12 +99,16 @@ def _run() -> int:
         return _failed(error.strerror or str(error), 1)
 
 
-def _leave_hanging_clients(code: object) -> None:
+def _leave_hanging_clients(end: BaseException) -> None:
     """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
     guard = sys.modules.get("churnstream.streaming.kafka.guard")  # slow to import, and seldom there
     if guard is not None and guard.is_hanging():
-        sys.stdout.flush()
-        sys.stderr.flush()
+        code = end.code if isinstance(end, SystemExit) else 1
+        if not isinstance(end, SystemExit):
+            sys.excepthook(type(end), end, end.__traceback__)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
         os._exit(code if isinstance(code, int) else 1)
 
 

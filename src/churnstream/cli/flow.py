@@ -111,7 +111,7 @@ def consume_streaming(
     import structlog
 
     from churnstream.analytics.shadow import in_words
-    from churnstream.streaming.consumer import connect
+    from churnstream.streaming.connect import connect
     from churnstream.streaming.window import Window
 
     counts = {"scored": 0, "dead_lettered": 0}
@@ -150,7 +150,7 @@ def consume_batch(
 ) -> Result:
     """Score a bounded window and sum it up."""
     from churnstream.cli.window import WindowBuilder
-    from churnstream.streaming.consumer import connect
+    from churnstream.streaming.connect import connect
     from churnstream.streaming.kafka.client import places_of
     from churnstream.streaming.window import bounded
 

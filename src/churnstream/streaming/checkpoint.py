@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -12,6 +12,7 @@ import structlog
 from churnstream.config import KafkaSettings
 from churnstream.errors import AbortableError, BrokerError, CheckpointError, FencedError
 from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
 
@@ -132,7 +133,9 @@ class TransactionSink:
         """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""
         self._writer.init_transactions()
         self._kept = self._read()
-        return self._kept if resume else 0
+        if self._kept and not resume:
+            self.publish([], 0)  # or the old place might be taken for one of this run
+        return self._kept
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
         """See `Sink`. A transaction that failed is repeated, ever more slowly."""
@@ -180,10 +183,22 @@ class TransactionSink:
                 time.sleep(0.5)
 
     def _read(self) -> int:
-        rows = 0
-        begins = self._admin.beginnings(self._topic)
-        for batch in Scan(self._settings, self._topic, begins):
-            for record in batch:
-                if record.key() == self._source.key.encode():
-                    rows = int(record.value() or b"0")
+        key, rows = self._source.key.encode(), 0
+        for record in notes(self._settings, self._admin, self._topic):
+            if record.key() == key:
+                rows = int(record.value() or b"0")
         return rows
+
+
+def notes(settings: KafkaSettings, admin: Admin, topic: str) -> Iterator[Message]:
+    """Every record of the checkpoint topic.
+
+    All processes write to its one partition, and an open transaction of any hides what others have
+    committed behind it: such a one is waited for.
+
+    Raises:
+        BrokerError: It did not end in time, or the topic cannot be read.
+    """
+    begins, ends = admin.beginnings(topic), admin.settled_ends(topic, whole=True)
+    for batch in Scan(settings, topic, begins, ends):
+        yield from batch

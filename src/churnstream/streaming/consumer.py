@@ -1,6 +1,5 @@
 """The consumer: events in, predictions and dead letters out."""
 
-import gc
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,14 +10,10 @@ from typing import NamedTuple
 
 import structlog
 
-from churnstream.config import Settings
 from churnstream.errors import AbortableError, BrokerError, BrokerUnreachableError
-from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.client import Connection
+from churnstream.streaming.delivery import Delivery
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
-from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.log_context import context_of
 from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
@@ -111,14 +106,19 @@ class Consumer:
             self._reader.close()
 
     def _is_finished(self) -> bool:
-        """A batch under way may yet be rolled back, so it is waited for before the answer."""
+        """A batch under way may yet be rolled back, so it is waited for before the answer.
+
+        Then there is more to do, unless a stop was asked for: after that nothing goes back.
+        """
         if self._stop.requested():
             return self._settle() or True
         if self._window.is_bounded and not self._reader.assigned:
             # More members than partitions: the others may do it all.
             with suppress(BrokerError):
                 self._window.note_places(self._reader.group_places())
-        return self._window.is_done(self._reader.assigned) and self._settle()
+        if not self._window.is_done(self._reader.assigned):
+            return False
+        return self._settle() or self._stop.requested()
 
     def step(self) -> None:
         """Give every record of one poll its outcome.
@@ -199,14 +199,16 @@ class Consumer:
             began_and_ended = ended.done.result()
         except AbortableError as error:
             log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
-            self._tell(RolledBack(ended.batch))
             self._roll_back(ended)
             return False
+        self._note_commit(ended, *began_and_ended)
+        return True
+
+    def _note_commit(self, ended: _UnderWay, began: float, end: float) -> None:
         self._failures = 0
-        self._tell(Committed(ended.batch, ended.offsets, *began_and_ended))
+        self._tell(Committed(ended.batch, ended.offsets, began, end))
         if len(ended.batch):
             self._on_batch(ended.batch)
-        return True
 
     def _look_for_topics(self) -> None:
         """A topic that is gone ends the process, also where the client does not tell of it."""
@@ -214,16 +216,24 @@ class Consumer:
             self._check_topics()
 
     def _roll_back(self, failed: _UnderWay) -> None:
-        """Undo it, read again from the group's place, and give the cause time to pass."""
-        failed.undo()
+        """Undo it, read again from the group's place, and give the cause time to pass.
+
+        The group's place tells as well if it was committed, and only the answer was lost.
+        """
         self._places.clear()
         self._delivery.roll_back()
-        if self._stop.requested():
-            return  # others read it again
-        self._look_for_topics()
-        self._reader.rewind()
-        self._failures += 1
-        self._stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**self._failures))
+        places: dict[int, int] = {}
+        if not self._stop.requested():  # or others read it again
+            self._look_for_topics()
+            places = self._reader.rewind()
+        if all(places.get(p, -1) >= place for p, place in failed.offsets.items()):
+            log.info("batch_committed_after_all", events=len(failed.batch))
+            self._note_commit(failed, now := time.time(), now)
+        else:
+            failed.undo()
+            self._tell(RolledBack(failed.batch))
+            self._failures += 1
+            self._stop.wait(min(_LONGEST_PAUSE, 0.1 * 2**self._failures))
 
 
 def _timed(call: Callable[..., None], *args: object) -> tuple[float, float]:
@@ -231,74 +241,3 @@ def _timed(call: Callable[..., None], *args: object) -> tuple[float, float]:
     began = time.time()
     call(*args)
     return began, time.time()
-
-
-def _quiet_collector() -> None:
-    """Keep the garbage collector from walking the libraries' heap again and again.
-
-    What is alive by now stays alive, and a batch makes no cycles: looking for some after every 700
-    records took more time than scoring them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-def connect(
-    settings: Settings,
-    admin: Admin,
-    scorer: Callable[[], Scorer],
-    *,
-    window: Window,
-    starts: Mapping[int, int],
-    stop: Stop,
-    on_batch: Callable[[Batch], None],
-    tell: Callable[[Notice], None] = lambda _: None,
-) -> Consumer:
-    """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
-
-    Raises:
-        TopicMissingError: Input, output or dead-letter topic does not exist.
-        BrokerError: The broker refused.
-    """
-    own, topics = settings.consumer, settings.topics
-
-    _quiet_collector()
-
-    def check_topics() -> None:
-        for topic in (topics.input, topics.output, topics.deadletter):
-            admin.partitions(topic)
-
-    check_topics()
-    exactly_once = own.delivery == "exactly-once" and not admin.embedded
-    if own.delivery == "exactly-once" and admin.embedded:
-        log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
-    identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
-    connection = Connection()
-    writer = Writer(settings.kafka, identity, give_up=stop.overdue, connection=connection)
-    if exactly_once:
-        # Before joining: ends the transaction of a predecessor that died, and fences it.
-        writer.init_transactions()
-    reader = Reader(
-        settings.kafka,
-        topics.input,
-        own.group,
-        starts=starts,
-        protocol=own.group_protocol,
-        embedded=admin.embedded,
-        give_up=stop.overdue,
-        connection=connection,
-    )
-    return Consumer(
-        reader,
-        (ExactlyOnce if exactly_once else AtLeastOnce)(reader, writer, topics),
-        scorer,
-        window,
-        group=own.group,
-        batch_size=own.batch_size,
-        most_letter_bytes=min(admin.largest_record(topics.deadletter), MOST_BYTES),
-        explained=own.reasons,
-        check_topics=check_topics,
-        on_batch=on_batch,
-        tell=tell,
-    )

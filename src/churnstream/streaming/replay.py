@@ -1,6 +1,6 @@
 """Dead letters, looked at and sent back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import structlog
 from churnstream.config import Settings
 from churnstream.errors import ConfigurationError
 from churnstream.messages import DeadLetter
+from churnstream.streaming.checkpoint import notes
 from churnstream.streaming.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
@@ -132,13 +133,11 @@ class Replay:
         """The dead letters that were sent back before."""
         topic, prefix = self._settings.topics.checkpoint, self._prefix.encode()
         done: set[Place] = set()
-        begins: Mapping[int, int] = self._admin.beginnings(topic)
-        for batch in Scan(self._settings.kafka, topic, begins):
-            for record in batch:
-                key = record.key() or b""
-                if key.startswith(prefix):
-                    partition, offset = key.removeprefix(prefix).split(b":")
-                    done.add((int(partition), int(offset)))
+        for record in notes(self._settings.kafka, self._admin, topic):
+            key = record.key() or b""
+            if key.startswith(prefix):
+                partition, offset = key.removeprefix(prefix).split(b":")
+                done.add((int(partition), int(offset)))
         return done
 
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import BrokerUnreachableError, TopicMissingError
+from churnstream.errors import BrokerError, BrokerUnreachableError, TopicMissingError
 from churnstream.streaming.kafka.client import (
     KafkaError,
     KafkaException,
@@ -175,11 +175,14 @@ class Admin:
         reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return self._read_to_end(topic, reported) if self.embedded else reported
 
-    def settled_ends(self, topic: str) -> dict[int, int]:
+    def settled_ends(self, topic: str, *, whole: bool = False) -> dict[int, int]:
         """The end of all that is written by now, once the transactions it is part of have ended.
 
         A commit is told to its process, and may be seen in one topic, before it is seen in all.
-        What is still open after half a minute is told and left out.
+        What is still open after half a minute is told and left out, unless `whole`.
+
+        Raises:
+            BrokerError: Something is still open, and `whole` was asked for.
         """
         if self.embedded:
             return self.ends(topic)
@@ -191,6 +194,11 @@ class Admin:
             if not open_:
                 return written
             if time.monotonic() > deadline:
+                if whole:
+                    raise BrokerError(
+                        f"a transaction in {topic} does not end; its process hangs, or was killed "
+                        "just now: try again in a minute"
+                    )
                 log.warning("transaction_open", topic=topic, partitions=open_)
                 return {p: min(end, ends.get(p, 0)) for p, end in written.items()}
             time.sleep(0.1)

@@ -41,7 +41,7 @@ def call_guarded(call: Callable[[], None], check: Callable[[], None], every: flo
             return done.result(every)
         except TimeoutError:
             if done.done():
-                raise
+                return done.result()
         try:
             check()
         except BaseException:

@@ -1,5 +1,6 @@
 """What one poll brought."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from churnstream.streaming.kafka.client import Message, places_of
@@ -32,3 +33,11 @@ class Polled(NamedTuple):
         last = dict(zip(partitions, offsets, strict=True))
         places = {p: offset + 1 for p, offset in last.items()}
         return cls(records, partitions, offsets, places, ends)
+
+    def since(self, places: Mapping[int, int]) -> Self:
+        """Leave out the records before these places, by partition."""
+        first = dict(zip(reversed(self.partitions), reversed(self.offsets), strict=True))
+        if all(offset >= places.get(p, 0) for p, offset in first.items()):
+            return self
+        rows = zip(self.records, self.partitions, self.offsets, strict=True)
+        return self.of([r for r, p, offset in rows if offset >= places.get(p, 0)], self.ends)

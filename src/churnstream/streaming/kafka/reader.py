@@ -82,6 +82,7 @@ class Reader:
         self._topic = topic
         self._starts = dict(starts or {})
         self._lost_while_polling: set[int] = set()
+        self._next: dict[int, int] = {}  # by partition, the place behind what was handed over
         own: dict[str, object] = {
             "group.id": group,
             "group.protocol": protocol,
@@ -137,6 +138,10 @@ class Reader:
         else:
             records = [message for message in messages if message.error() is None]
             polled = Polled.of(records, self._sort_errors(messages))
+        # The client notes its position only at the end of a poll, and goes back to the one that it
+        # knows if a rebalance comes in the middle.
+        polled = polled.since(self._next)
+        self._next |= polled.places
         return polled._replace(again=frozenset(lost & self.assigned)) if lost else polled
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
@@ -220,10 +225,13 @@ class Reader:
         }
         return {p: end for p, end in known.items() if end >= 0}
 
-    def rewind(self, only: Collection[int] | None = None) -> None:
+    def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         """Go back to the group's place in every partition that is ours, or only in some.
 
         Reading does not go back by itself when a transaction is aborted.
+
+        Returns:
+            Where reading goes on, by partition; below 0 for the beginning.
 
         Raises:
             BrokerError: Given up, or the broker refused.
@@ -234,9 +242,10 @@ class Reader:
         while partitions:
             try:
                 with translated("going back to the group's place"):
-                    places = self._consumer.committed(partitions, timeout=_SLICE)
-                self._move([self._start(place) for place in places])
-                break
+                    found = self._consumer.committed(partitions, timeout=_SLICE)
+                    places = [self._start(place) for place in found]
+                self._move(places)
+                return {place.partition: place.offset for place in places}
             except BrokerUnreachableError as error:
                 if self._give_up():
                     raise
@@ -244,9 +253,12 @@ class Reader:
                     log.warning("place_unknown", topic=self._topic, retrying=True, error=str(error))
                 waiting = True
                 time.sleep(_PAUSE)
+        return {}
 
     def _start(self, place: TopicPartition) -> TopicPartition:
         """Where to read a partition from, given its committed place."""
+        if place.error:
+            raise KafkaException(place.error)
         offset = place.offset
         if offset < 0:
             offset = self._starts.get(place.partition, OFFSET_BEGINNING)
@@ -254,12 +266,16 @@ class Reader:
 
     def _move(self, places: list[TopicPartition]) -> None:
         # A seek is refused while a partition is only just being fetched; this never is.
+        for place in places:
+            self._next.pop(place.partition, None)
         with translated("moving to another offset"):
             self._consumer.incremental_unassign(places)
             self._consumer.incremental_assign(places)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
+        for place in partitions:
+            self._next.pop(place.partition, None)
         self._joining = False
         self.rebalances += 1
         self.assigned |= {place.partition for place in partitions}

@@ -234,8 +234,7 @@ class Writer:
             try:
                 self._in_time(lambda: self._producer.abort_transaction(_SLICE), doing, check)
             except AbortableError:
-                if not self._unusable:
-                    raise
+                self._unusable = True
         if self._unusable:
             # Taking the identity anew aborts the transaction too.
             self._producer = self._start()

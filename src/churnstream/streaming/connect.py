@@ -1,0 +1,91 @@
+"""Wiring a consumer to its broker."""
+
+import gc
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from churnstream.config import Settings
+from churnstream.streaming.consumer import Consumer
+from churnstream.streaming.delivery import AtLeastOnce, ExactlyOnce
+from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Connection
+from churnstream.streaming.kafka.reader import Reader
+from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
+from churnstream.streaming.notices import Notice
+from churnstream.streaming.scoring import Batch, Scorer
+from churnstream.streaming.stop import Stop
+from churnstream.streaming.window import Window
+
+log = structlog.get_logger(__name__)
+
+
+def _quiet_collector() -> None:
+    """Keep the garbage collector from walking the libraries' heap again and again.
+
+    What is alive by now stays alive, and a batch makes no cycles: looking for some after every 700
+    records took more time than scoring them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def connect(
+    settings: Settings,
+    admin: Admin,
+    scorer: Callable[[], Scorer],
+    *,
+    window: Window,
+    starts: Mapping[int, int],
+    stop: Stop,
+    on_batch: Callable[[Batch], None],
+    tell: Callable[[Notice], None] = lambda _: None,
+) -> Consumer:
+    """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
+
+    Raises:
+        TopicMissingError: Input, output or dead-letter topic does not exist.
+        BrokerError: The broker refused.
+    """
+    own, topics = settings.consumer, settings.topics
+
+    _quiet_collector()
+
+    def check_topics() -> None:
+        for topic in (topics.input, topics.output, topics.deadletter):
+            admin.partitions(topic)
+
+    check_topics()
+    exactly_once = own.delivery == "exactly-once" and not admin.embedded
+    if own.delivery == "exactly-once" and admin.embedded:
+        log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
+    identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
+    connection = Connection()
+    writer = Writer(settings.kafka, identity, give_up=stop.overdue, connection=connection)
+    if exactly_once:
+        # Before joining: ends the transaction of a predecessor that died, and fences it.
+        writer.init_transactions()
+    reader = Reader(
+        settings.kafka,
+        topics.input,
+        own.group,
+        starts=starts,
+        protocol=own.group_protocol,
+        embedded=admin.embedded,
+        give_up=stop.overdue,
+        connection=connection,
+    )
+    return Consumer(
+        reader,
+        (ExactlyOnce if exactly_once else AtLeastOnce)(reader, writer, topics),
+        scorer,
+        window,
+        group=own.group,
+        batch_size=own.batch_size,
+        most_letter_bytes=min(admin.largest_record(topics.deadletter), MOST_BYTES),
+        explained=own.reasons,
+        check_topics=check_topics,
+        on_batch=on_batch,
+        tell=tell,
+    )
