@@ -272,9 +272,7 @@ def test_transaction_times_out_in_the_consumer(flow: Flow) -> None:
 
 
 def test_an_open_transaction_of_another_hides_no_place(flow: Flow) -> None:
-    """A producer finds its place also behind what another process has left open, and sends no row
-    again.
-    """
+    """A producer that starts again finds its place behind what another has left open."""
     file = customers_file(flow.folder / "customers.csv", 5_000, Random(1))
     producer = flow.produce_file(file.path, "--batch-size", "10")
     until(lambda: flow.watch.length(flow.input) > 0, 60, "something is sent")
