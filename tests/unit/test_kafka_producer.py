@@ -436,6 +436,24 @@ def test_a_broker_that_has_just_come_back_is_asked_again(monkeypatch: pytest.Mon
     assert answers == []
 
 
+def test_a_start_waits_for_a_broker_that_has_just_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may freeze, or lose its leaders, between two questions of a start."""
+    sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), FakeWriter(), SOURCE, "places")
+    answers: list[int | Exception] = [BrokerError("no leaders found"), 7]
+
+    def read() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sink, "_read", read)
+
+    assert sink.start(resume=True) == 7
+
+
 def test_who_slept_while_another_took_over_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the place has moved beyond this batch, another process has sent these rows."""
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")

@@ -132,7 +132,7 @@ class TransactionSink:
     def start(self, *, resume: bool) -> int:
         """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""
         self._writer.init_transactions()
-        self._kept = self._read()
+        self._kept = self._read_patiently()
         if self._kept and not resume:
             self.publish([], 0)  # or the old place might be taken for one of this run
         return self._kept
