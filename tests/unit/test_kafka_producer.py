@@ -418,18 +418,20 @@ def test_a_transaction_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) 
     assert names == [*once, "abort", *once]
 
 
+def answer(answers: list[int | Exception]) -> int:
+    """Give, or raise, the next of these."""
+    given = answers.pop(0)
+    if isinstance(given, Exception):
+        raise given
+    return given
+
+
 def test_a_broker_that_has_just_come_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first answers after an outage may be errors, which end nothing."""
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")
     answers: list[int | Exception] = [BrokerError("no leaders found"), 0]
 
-    def read() -> int:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(sink, "_read", read)
+    monkeypatch.setattr(sink, "_read", lambda: answer(answers))
 
     sink.publish(ROWS, 2)
 
@@ -443,13 +445,7 @@ def test_a_start_waits_for_a_broker_that_has_just_come_back(
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), FakeWriter(), SOURCE, "places")
     answers: list[int | Exception] = [BrokerError("no leaders found"), 7]
 
-    def read() -> int:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(sink, "_read", read)
+    monkeypatch.setattr(sink, "_read", lambda: answer(answers))
 
     assert sink.start(resume=True) == 7
 
