@@ -62,18 +62,23 @@ def fail(writer: Writer, code: int, *, late: bool) -> None:
         vars(writer)["_began_at"] -= 3600
 
 
-@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_TXN_STATE])
-def test_a_transaction_that_took_too_long_is_repeated(writer: Writer, code: int) -> None:
-    """What the broker ended by itself can be aborted, with a new client."""
-    fail(writer, code, late=True)
-    with pytest.raises(AbortableError, match="timed out"):
-        writer.commit()
+def assert_replaced_by_abort(writer: Writer) -> None:
+    """An abort makes one new client, with which work goes on."""
     before = Client.made
     writer.abort()
 
     assert Client.made == before + 1
     writer.begin()
     writer.commit()
+
+
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_TXN_STATE])
+def test_a_transaction_that_took_too_long_is_repeated(writer: Writer, code: int) -> None:
+    """What the broker ended by itself can be aborted, with a new client."""
+    fail(writer, code, late=True)
+    with pytest.raises(AbortableError, match="timed out"):
+        writer.commit()
+    assert_replaced_by_abort(writer)
 
 
 @pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_TXN_STATE])
@@ -116,12 +121,7 @@ def test_a_client_without_an_answer_is_replaced(writer: Writer, *, hangs_in_comm
     if hangs_in_commit:
         with pytest.raises(AbortableError, match="no answer"):
             writer.commit()
-    before = Client.made
-    writer.abort()
-
-    assert Client.made == before + 1
-    writer.begin()
-    writer.commit()
+    assert_replaced_by_abort(writer)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -101,7 +101,7 @@ def _run() -> int:
 
 def _leave_hanging_clients(end: BaseException) -> None:
     """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
-    guard = sys.modules.get("churnstream.streaming.kafka.guard")  # slow to import, and seldom there
+    guard = sys.modules.get("churnstream.streaming.kafka.guard")  # there if Kafka was used
     if guard is not None and guard.is_hanging():
         code = end.code if isinstance(end, SystemExit) else 1
         if not isinstance(end, SystemExit):

@@ -1,0 +1,174 @@
+"""What a member of a group hands over while partitions come and go, over a client that is told."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from confluent_kafka import Message
+from structlog.testing import capture_logs
+
+from builders import message
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerError
+from churnstream.streaming.kafka import reader as module
+from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
+from churnstream.streaming.kafka.polled import Polled
+from churnstream.streaming.kafka.reader import Reader
+
+TOPIC = "telco.raw.customers"
+
+
+class Client:
+    """Stands in for the library's consumer: each poll first does something, then has records.
+
+    Attributes:
+        places: What it answers about the group's place, one after the other; or raises.
+        moved: Every offset that reading was moved to.
+    """
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        self.polls: list[tuple[Callable[[], None], list[Message]]] = []
+        self.places: list[TopicPartition | KafkaError] = []
+        self.moved: list[TopicPartition] = []
+        self._rest: list[Message] = []
+
+    def subscribe(
+        self,
+        _: Sequence[str],
+        on_assign: Callable[..., None],
+        on_revoke: Callable[..., None],
+        on_lost: Callable[..., None],
+    ) -> None:
+        """Take note of whom to call."""
+        self._on_assign, self._on_revoke = on_assign, on_revoke
+
+    def give(self, *partitions: int) -> None:
+        """Assign partitions."""
+        self._on_assign(self, [TopicPartition(TOPIC, p) for p in partitions])
+
+    def take(self, *partitions: int) -> None:
+        """Revoke partitions."""
+        self._on_revoke(self, [TopicPartition(TOPIC, p) for p in partitions])
+
+    def poll(self, _: float) -> Message | None:
+        """The first record of the next poll."""
+        happens, records = self.polls.pop(0)
+        happens()
+        self._rest = records[1:]
+        return records[0] if records else None
+
+    def consume(self, _: int, timeout: float) -> list[Message]:
+        """The other ones."""
+        return self._rest
+
+    def committed(self, _: Sequence[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """The next answer."""
+        answer = self.places.pop(0)
+        if isinstance(answer, KafkaError):
+            raise KafkaException(answer)
+        return [answer]
+
+    def incremental_assign(self, places: Sequence[TopicPartition]) -> None:
+        """Where to read from."""
+        self.moved += places
+
+    def incremental_unassign(self, _: Sequence[TopicPartition]) -> None:
+        """Nothing to see."""
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """One that has partitions 0 and 1."""
+    monkeypatch.setattr(module, "Consumer", Client)
+    made = Reader(KafkaSettings(), TOPIC, "group")
+    client_of(made).give(0, 1)
+    return made
+
+
+def client_of(reader: Reader) -> Client:
+    """The client under it."""
+    client: Client = vars(reader)["_consumer"]
+    return client
+
+
+def poll(
+    reader: Reader, *places: tuple[int, int], happens: Callable[[], None] = lambda: None
+) -> Polled:
+    """Poll, where the client has records at these partitions and offsets."""
+    records = [message(b"", partition=p, offset=o) for p, o in places]
+    client_of(reader).polls.append((happens, records))
+    return reader.poll(100, 0)
+
+
+def read(polled: Polled) -> list[tuple[int, int]]:
+    """Partitions and offsets of what was handed over."""
+    return list(zip(polled.partitions, polled.offsets, strict=True))
+
+
+def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> None:
+    """Records of the lost one may belong to its next owner by now; the others are ours still."""
+    told: list[set[int]] = []
+    reader.before_loss = lambda: told.append(set(reader.assigned))
+
+    found = poll(reader, (0, 5), (1, 8), (0, 6), happens=lambda: client_of(reader).take(1))
+
+    assert read(found) == [(0, 5), (0, 6)]
+    assert (found.places, found.again) == ({0: 7}, frozenset())
+    assert (reader.assigned, told) == ({0}, [{0, 1}])
+
+
+def test_a_partition_that_went_and_came_back_is_read_again(reader: Reader) -> None:
+    """Nobody knows whether its records are from before or after."""
+
+    def go_and_come() -> None:
+        client_of(reader).take(1)
+        client_of(reader).give(1)
+
+    found = poll(reader, (0, 5), (1, 8), happens=go_and_come)
+
+    assert (read(found), found.again) == ([(0, 5)], frozenset({1}))
+
+
+def test_records_that_come_twice_are_handed_over_once(reader: Reader) -> None:
+    """The client may go back by a poll when its partitions are paused for a rebalance."""
+    poll(reader, (0, 5), (0, 6), (1, 3))
+
+    assert read(poll(reader, (0, 5), (0, 6), (0, 7), (1, 4))) == [(0, 7), (1, 4)]
+
+
+def test_what_is_assigned_anew_may_begin_further_back(reader: Reader) -> None:
+    """Its place is the group's then, not ours."""
+    poll(reader, (1, 8))
+    client_of(reader).take(1)
+    client_of(reader).give(1)
+
+    assert read(poll(reader, (1, 4))) == [(1, 4)]
+
+
+def test_going_back_waits_for_a_coordinator(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coordinator that moves is no fault; the wait is told once, and reading goes back."""
+    monkeypatch.setattr(module, "_PAUSE", 0)
+    poll(reader, (1, 8))
+    moves = [KafkaError(KafkaError.NOT_COORDINATOR), KafkaError(KafkaError._TIMED_OUT)]
+    client_of(reader).places = [*moves, TopicPartition(TOPIC, 1, 4)]
+
+    with capture_logs() as logs:
+        assert reader.rewind([1, 2]) == {1: 4}
+
+    assert [line["event"] for line in logs] == ["place_unknown"]
+    assert client_of(reader).moved[-1].offset == 4
+    assert read(poll(reader, (1, 4))) == [(1, 4)]
+
+
+def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
+    """To start over there would score everything again."""
+
+    class Refused(TopicPartition):
+        error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+    client_of(reader).places = [Refused(TOPIC, 1)]
+
+    with pytest.raises(BrokerError, match="authorization"):
+        reader.rewind([1])
