@@ -1,10 +1,15 @@
 """Asking a cluster again while it is moving things about."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from churnstream.streaming.kafka.admin import _patiently
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerUnreachableError, TopicMissingError
+from churnstream.streaming.kafka import admin as module
+from churnstream.streaming.kafka.admin import Admin, _patiently
 from churnstream.streaming.kafka.client import KafkaError, KafkaException
 
 
@@ -31,3 +36,33 @@ def test_patience_ends() -> None:
         _patiently(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
     with pytest.raises(KafkaException):
         _patiently(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
+class Client:
+    """Stands in for the library's admin client; only the first one gets no more answers."""
+
+    made = 0
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        Client.made += 1
+        self.answers = 1 if Client.made == 1 else 10
+
+    def list_topics(self, timeout: float) -> SimpleNamespace:
+        """All topics of a cluster that has none."""
+        self.answers -= 1
+        if self.answers < 0:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return SimpleNamespace(topics={}, cluster_id="cluster", brokers={})
+
+
+def test_a_client_that_lost_its_brokers_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question fails, and the next one goes to another client."""
+    monkeypatch.setattr(module, "AdminClient", Client)
+    admin = Admin(KafkaSettings())
+    monkeypatch.setattr(admin._lookout, "is_lost", lambda _: True)
+
+    with pytest.raises(BrokerUnreachableError):
+        admin.partitions("telco.raw.customers")
+    with pytest.raises(TopicMissingError):
+        admin.partitions("telco.raw.customers")
+    assert Client.made == 2

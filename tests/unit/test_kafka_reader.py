@@ -1,5 +1,6 @@
 """What a member of a group hands over while partitions come and go, over a client that is told."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,13 +10,16 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.config import KafkaSettings
-from churnstream.errors import BrokerError
+from churnstream.errors import AbortableError, BrokerError
 from churnstream.streaming.kafka import reader as module
 from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
 
 TOPIC = "telco.raw.customers"
+
+
+let_go = threading.Event()
 
 
 class Client:
@@ -67,6 +71,10 @@ class Client:
         if isinstance(answer, KafkaError):
             raise KafkaException(answer)
         return [answer]
+
+    def commit(self, offsets: Sequence[TopicPartition], asynchronous: bool) -> None:
+        """Never ends, as where the coordinator is unknown, until the test lets go."""
+        let_go.wait(10)
 
     def incremental_assign(self, places: Sequence[TopicPartition]) -> None:
         """Where to read from."""
@@ -172,3 +180,64 @@ def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
 
     with pytest.raises(BrokerError, match="authorization"):
         reader.rewind([1])
+
+
+@pytest.fixture
+def lost(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The client of the reader, once it has lost its brokers; each other client is well."""
+    client = client_of(reader)
+    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is client)
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    return client
+
+
+def test_a_silent_client_that_is_lost_is_replaced(reader: Reader, lost: Client) -> None:
+    """Its partitions are gone before it is, and the new one is given some in its turn."""
+    told: list[set[int]] = []
+    reader.before_loss = lambda: told.append(set(reader.assigned))
+
+    assert read(poll(reader)) == []
+    assert (reader.assigned, told) == (set(), [{0, 1}])
+    assert client_of(reader) is not lost
+    client_of(reader).give(1)
+    assert read(poll(reader, (1, 4))) == [(1, 4)]
+
+
+def test_a_client_that_is_heard_is_kept(reader: Reader, lost: Client) -> None:
+    """What it brings proves that it has a broker."""
+    poll(reader, (1, 4))
+
+    assert client_of(reader) is lost
+
+
+def test_going_back_ends_with_the_client(reader: Reader, lost: Client) -> None:
+    """Where reading goes on the group will tell the next one."""
+    lost.places = [KafkaError(KafkaError._TIMED_OUT)]
+
+    assert reader.rewind() == {}
+    assert client_of(reader) is not lost
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_commit_that_hangs_fails(reader: Reader) -> None:
+    """Its batch comes again; that is what at least once means."""
+    try:
+        with pytest.raises(AbortableError, match="lost its brokers"):
+            reader.commit({1: 5})
+    finally:
+        let_go.set()
+
+
+def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the group has no place yet, what comes before the start is never read."""
+    monkeypatch.setattr(module, "Consumer", Client)
+    reader = Reader(KafkaSettings(), TOPIC, "group", starts={1: 50})
+    client_of(reader).give(1)
+    error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
+    no_place = Message(topic=TOPIC, partition=1, error=error)
+    client_of(reader).polls.append((lambda: None, [no_place]))
+    reader.poll(100, 0)
+    client_of(reader).places = [TopicPartition(TOPIC, 1, -1001)]
+
+    assert reader.rewind() == {1: 50}
+    assert client_of(reader).moved[-1].offset == 50

@@ -50,7 +50,10 @@ class Scenario(NamedTuple):
         with Flow(
             cluster.bootstrap_servers, name, folder=folder, model=model, copies=self.nodes
         ) as flow:
-            return self.play(cluster, flow, Random(f"{seed} {self.title}"), **sizes)
+            outcome = self.play(cluster, flow, Random(f"{seed} {self.title}"), **sizes)
+            if not outcome.is_clean:
+                flow.tell_last_lines()
+            return outcome
 
 
 SCENARIOS: dict[int, Scenario] = {

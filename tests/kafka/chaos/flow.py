@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from chaos.processes import Process
 from chaos.watch import Answer, Event, Place, Watch, until
 
+_LINES = 15  # of each process, where something went wrong
 # A member that was killed is missed after this time, and its partitions go to others.
 SESSION = ("-X", "session.timeout.ms=6000")
 
@@ -60,9 +62,17 @@ class Flow:
         self.run("topics", "create")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.tell_last_lines()
         for process in self._processes:
             process.kill()
+
+    def tell_last_lines(self) -> None:
+        """Repeat the end of what each process said, where something went wrong."""
+        for process in self._processes:
+            last = process.log.splitlines()[-_LINES:]
+            sys.stderr.write("".join(f"{process.name}: {line}\n" for line in last))
 
     def start(self, *arguments: str) -> Process:
         """Start a command on these topics."""

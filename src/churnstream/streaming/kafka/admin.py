@@ -1,7 +1,8 @@
 """Topics, their offsets and a group's place in them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from churnstream.streaming.kafka.client import (
     client_config,
     translated,
 )
+from churnstream.streaming.kafka.lookout import Lookout
 from churnstream.streaming.kafka.scan import Scan
 
 log = structlog.get_logger(__name__)
@@ -77,13 +79,28 @@ class Admin:
     ) -> None:
         self._settings = settings
         self._refusals: list[str] = []
-        with translated("connecting"):
-            self._client = AdminClient(client_config(settings, {}) | {"error_cb": self._hear})
+        self._lookout = Lookout(settings)
+        self._client = self._connect()
         cluster = self._first_answer(give_up)
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
         self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
         self.brokers = len(cluster.brokers)
+
+    def _connect(self) -> AdminClient:
+        with translated("connecting"):
+            return AdminClient(client_config(self._settings, {}) | {"error_cb": self._hear})
+
+    @contextmanager
+    def _asking(self, doing: str) -> Iterator[None]:
+        """See `translated`; a client that has lost its brokers is replaced."""
+        try:
+            with translated(doing):
+                yield
+        except BrokerUnreachableError:
+            if self._lookout.is_lost(self._client):
+                self._client = self._connect()
+            raise
 
     def _hear(self, error: KafkaError) -> None:
         if error.code() in _REFUSED:
@@ -120,7 +137,7 @@ class Admin:
         Raises:
             TopicMissingError: There is no such topic.
         """
-        with translated(f"describing topic {topic}"):
+        with self._asking(f"describing topic {topic}"):
             found = self._client.list_topics(timeout=_TIMEOUT).topics.get(topic)
         if found is None or found.error is not None:
             raise TopicMissingError(f"no topic {topic}; run: churnstream topics create")
@@ -141,7 +158,7 @@ class Admin:
             answers = self._client.describe_topics(topics, request_timeout=_TIMEOUT)
             return str(answers[topic].result().topic_id)
 
-        with translated(f"describing topic {topic}"):
+        with self._asking(f"describing topic {topic}"):
             return _patiently(ask, _ELECTION)
 
     def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
@@ -234,7 +251,7 @@ class Admin:
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
 
-        with translated(f"reading the offsets of {topic}"):
+        with self._asking(f"reading the offsets of {topic}"):
             return _patiently(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
@@ -254,7 +271,7 @@ class Admin:
     def largest_record(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        with translated(f"reading the configuration of {topic}"):
+        with self._asking(f"reading the configuration of {topic}"):
             answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
             entry = answers[resource].result().get("max.message.bytes")
             return int(entry.value) if entry else _BROKER_DEFAULT_BYTES

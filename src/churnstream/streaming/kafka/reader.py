@@ -19,11 +19,12 @@ from churnstream.streaming.kafka.client import (
     KafkaException,
     Message,
     TopicPartition,
-    client_config,
     to_error,
     translated,
 )
 from churnstream.streaming.kafka.guard import call_guarded
+from churnstream.streaming.kafka.lookout import Lookout
+from churnstream.streaming.kafka.member import member_config
 from churnstream.streaming.kafka.polled import Polled
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,6 @@ _JOIN = 4.0  # seconds to finish joining before leaving
 _LEAVE = 15.0  # seconds that leaving may take
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _PAUSE = 0.1  # seconds between two attempts to read the group's place
-_FETCHED_AHEAD_KB = 16 * 1024
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -41,8 +41,6 @@ _NOT_OURS = {
     KafkaError._ASSIGNMENT_LOST,
 }
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
-# Against the embedded broker a join takes half of the session timeout.
-_EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
 
 
 class Reader:
@@ -81,34 +79,23 @@ class Reader:
         self._connection = connection or Connection()
         self._topic = topic
         self._starts = dict(starts or {})
+        self._started: set[int] = set()  # partitions that have been read from their start
         self._lost_while_polling: set[int] = set()
         self._next: dict[int, int] = {}  # by partition, the place behind what was handed over
-        own: dict[str, object] = {
-            "group.id": group,
-            "group.protocol": protocol,
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            # A lost place is an error that we hear of, report, and answer by starting over.
-            "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            # What is fetched ahead: a tenth of a second. By default the client sleeps for a second
-            # whenever its queue was full, which halved the rate.
-            "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
-            "fetch.queue.backoff.ms": 10,
-            # Partitions that are added are found within so many milliseconds.
-            "topic.metadata.refresh.interval.ms": 30_000,
-        }
-        if protocol == "classic":
-            own["partition.assignment.strategy"] = "cooperative-sticky"
-            own |= _EMBEDDED_SESSION if embedded else {}
+        self._config = member_config(settings, group, protocol, self._connection, embedded=embedded)
+        self._lookout = Lookout(settings, topic)
+        self._consumer = self._join()
+
+    def _join(self) -> Consumer:
         with translated("joining the group"):
-            self._consumer = Consumer(client_config(settings, own, self._connection))
-            self._consumer.subscribe(
-                [topic],
+            consumer = Consumer(self._config)
+            consumer.subscribe(
+                [self._topic],
                 on_assign=self._on_assign,
                 on_revoke=self._on_revoke,
                 on_lost=self._on_lost,
             )
+        return consumer
 
     def poll(self, most: int, timeout: float) -> Polled:
         """Wait for a record, then take what has arrived with it.
@@ -131,6 +118,9 @@ class Reader:
                 messages += self._consumer.consume(most - 1, timeout=0)
         if messages:
             self._connection.on_progress()
+            self._lookout.note_sign_of_life()
+        else:
+            self._replace_if_lost()
         if lost := self._lost_while_polling:
             messages = [message for message in messages if not _is_of(message, lost)]
         if not any(map(Message.error, messages)):
@@ -161,7 +151,9 @@ class Reader:
 
     def _start_over(self, partition: int, error: KafkaError) -> None:
         """There is no place in this partition yet, or it is one that retention has removed."""
-        offset = self._starts.pop(partition, OFFSET_BEGINNING)
+        start = self._starts.get(partition, OFFSET_BEGINNING)
+        offset = OFFSET_BEGINNING if partition in self._started else start
+        self._started.add(partition)
         reads_from = "the beginning" if offset == OFFSET_BEGINNING else offset
         # Having none is normal at first; one that retention has passed means that events are gone.
         say = log.debug if "No offset stored" in error.str() else log.warning
@@ -180,15 +172,28 @@ class Reader:
 
         Raises:
             AbortableError: The partitions are no longer ours: their new owner reads on from the
-                last place that was stored.
+                last place that was stored. Or the client has lost its brokers.
             BrokerError: The commit was refused for another reason.
         """
         doing = "committing offsets"
-        try:
-            answers = self._consumer.commit(offsets=self.as_places(offsets), asynchronous=False)
-            errors = [place.error for place in answers or [] if place.error]
-        except KafkaException as error:
-            errors = [error.args[0]]
+        errors: list[KafkaError] = []
+        client, places = self._consumer, self.as_places(offsets)
+
+        def commit() -> None:
+            try:
+                answers = client.commit(offsets=places, asynchronous=False)
+            except KafkaException as error:
+                errors.append(error.args[0])
+            else:
+                errors.extend(place.error for place in answers or [] if place.error)
+
+        def check() -> None:
+            if self._give_up():
+                raise BrokerError(f"{doing}: given up, since the process was told to stop")
+            if client is not self._consumer or self._lookout.is_lost(client):
+                raise AbortableError(f"{doing} failed: the client has lost its brokers")
+
+        call_guarded(commit, check, _PAUSE)
         if errors and errors[0].code() in _NOT_OURS:
             raise AbortableError(f"{doing} failed: {errors[0].str()}")
         if errors:
@@ -236,10 +241,9 @@ class Reader:
         Raises:
             BrokerError: Given up, or the broker refused.
         """
-        mine = self.assigned if only is None else self.assigned.intersection(only)
-        partitions = [TopicPartition(self._topic, p) for p in sorted(mine)]
         waiting = False
-        while partitions:
+        while mine := self.assigned if only is None else self.assigned.intersection(only):
+            partitions = [TopicPartition(self._topic, p) for p in sorted(mine)]
             try:
                 with translated("going back to the group's place"):
                     found = self._consumer.committed(partitions, timeout=_SLICE)
@@ -252,8 +256,16 @@ class Reader:
                 if not waiting:
                     log.warning("place_unknown", topic=self._topic, retrying=True, error=str(error))
                 waiting = True
+                self._replace_if_lost()
                 time.sleep(_PAUSE)
         return {}
+
+    def _replace_if_lost(self) -> None:
+        """Join anew with another client if ours has lost its brokers; its partitions are gone."""
+        if self._lookout.is_lost(self._consumer):
+            self._consumer = self._join()
+            self._forget(set(self.assigned))
+            log.warning("partitions_lost", topic=self._topic, partitions=[])
 
     def _start(self, place: TopicPartition) -> TopicPartition:
         """Where to read a partition from, given its committed place."""
@@ -282,20 +294,20 @@ class Reader:
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(partitions)
+        self._forget({place.partition for place in partitions})
         consumer.incremental_unassign(partitions)
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(partitions)
+        self._forget({place.partition for place in partitions})
         consumer.incremental_unassign(partitions)
         log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
 
-    def _forget(self, partitions: list[TopicPartition]) -> None:
+    def _forget(self, partitions: set[int]) -> None:
         self.before_loss()
-        self._lost_while_polling |= {place.partition for place in partitions}
+        self._lost_while_polling |= partitions
         self.rebalances += 1
-        self.assigned -= {place.partition for place in partitions}
+        self.assigned -= partitions
 
     def _finish_joining(self) -> None:
         """The embedded broker waits for ever for a member that left while it joined."""

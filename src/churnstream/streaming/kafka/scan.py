@@ -13,6 +13,7 @@ from churnstream.streaming.kafka.client import (
     client_config,
     translated,
 )
+from churnstream.streaming.kafka.lookout import Lookout
 
 _BATCH = 10_000
 _WAIT = 0.5
@@ -48,8 +49,10 @@ class Scan:
         """Batches of records, in offset order within each partition.
 
         Raises:
+            BrokerUnreachableError: The client has lost its brokers, and another can find them.
             BrokerError: The topic cannot be read.
         """
+        lookout = Lookout(self._settings, self._topic)
         config = client_config(
             self._settings,
             {
@@ -69,7 +72,9 @@ class Scan:
                 while self._open:
                     first = reader.poll(_WAIT)
                     if first is None:
+                        lookout.require_brokers(reader)
                         continue
+                    lookout.note_sign_of_life()
                     # consume() alone would wait out its time for a batch that cannot fill.
                     messages = [first, *reader.consume(_BATCH, timeout=0)]
                     self._note_ends(reader, messages)

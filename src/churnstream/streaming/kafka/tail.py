@@ -14,6 +14,7 @@ from churnstream.streaming.kafka.client import (
     to_error,
     translated,
 )
+from churnstream.streaming.kafka.lookout import Lookout
 
 _BATCH = 5_000
 
@@ -23,6 +24,7 @@ class Tail:
 
     def __init__(self, settings: KafkaSettings, places: Iterable[tuple[str, int]]) -> None:
         self._unread = set(places)
+        self._lookout = Lookout(settings, next(iter(sorted(self._unread)))[0])
         self._connection = Connection()
         own: dict[str, object] = {
             "group.id": "churnstream-tail",  # required by the client, never joined
@@ -58,6 +60,7 @@ class Tail:
             timeout: Seconds to wait for the first one.
 
         Raises:
+            BrokerUnreachableError: The client has lost its brokers, and another can find them.
             BrokerError: A topic cannot be read.
         """
         with translated("reading"):
@@ -66,6 +69,9 @@ class Tail:
         messages = [] if first is None else [first, *more]
         if messages:
             self._connection.on_progress()
+            self._lookout.note_sign_of_life()
+        else:
+            self._lookout.require_brokers(self._reader)
         records = [message for message in messages if self._is_record(message)]
         self._note_ends(records)
         return records

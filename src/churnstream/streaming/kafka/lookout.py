@@ -1,0 +1,73 @@
+"""Telling a client that has lost its brokers for good from one that waits for them."""
+
+import time
+
+import structlog
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerUnreachableError
+from churnstream.streaming.kafka.client import KafkaException, client_config
+
+log = structlog.get_logger(__name__)
+
+_SILENCE = 5.0  # seconds without a word from the broker, after which a client is looked at
+_OURS = 2.0  # seconds that our client has for an answer
+_ANOTHER = 1.0  # seconds that a new client has
+
+
+class Lookout:
+    """Finds out whether a client has to be replaced.
+
+    A broker that has just come back may say for a moment that its cluster has no brokers. The
+    client library then drops all that it knew, and may never ask anybody again; it neither says so
+    nor recovers (seen in librdkafka 2.16; its issue 5301). From outside that looks like a broker
+    that is away, but for one thing: another client gets an answer.
+
+    Args:
+        topic: What is asked about; without one about all, which is a long answer.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str | None = None) -> None:
+        self._settings, self._topic = settings, topic
+        self._due = 0.0
+        self.note_sign_of_life()
+
+    def note_sign_of_life(self) -> None:
+        """The client has just had an answer, or is new."""
+        self._due = time.monotonic() + _SILENCE
+
+    def is_lost(self, client: Consumer | AdminClient) -> bool:
+        """Whether the client gets no answer although there is one to be had.
+
+        Asks nobody until there was silence for 5 s, and takes up to 3 s then.
+        """
+        if time.monotonic() < self._due:
+            return False
+        is_lost = not self._answers(client, _OURS) and self._answers(self._another(), _ANOTHER)
+        self.note_sign_of_life()
+        if is_lost:
+            log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+        return is_lost
+
+    def require_brokers(self, client: Consumer) -> None:
+        """See `is_lost`; for a client whose work is begun anew, not continued.
+
+        Raises:
+            BrokerUnreachableError: It is lost.
+        """
+        if self.is_lost(client):
+            raise BrokerUnreachableError(
+                f"reading {self._topic} failed: the client has lost its brokers; try again"
+            )
+
+    def _another(self) -> Producer:
+        return Producer(client_config(self._settings, {}))
+
+    def _answers(self, client: Consumer | AdminClient | Producer, seconds: float) -> bool:
+        try:
+            client.list_topics(self._topic, timeout=seconds)
+        except KafkaException:
+            return False
+        return True

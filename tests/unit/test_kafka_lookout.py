@@ -1,0 +1,95 @@
+"""Which client is replaced, and which one only waits for its broker."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerUnreachableError
+from churnstream.streaming.kafka import lookout as module
+from churnstream.streaming.kafka import scan, tail
+from churnstream.streaming.kafka.client import KafkaError, KafkaException
+from churnstream.streaming.kafka.lookout import Lookout
+from churnstream.streaming.kafka.scan import Scan
+from churnstream.streaming.kafka.tail import Tail
+
+TOPIC = "telco.raw.customers"
+
+
+class Client:
+    """Stands in for a client of the library; gets an answer or gets none."""
+
+    def __init__(self, *, answered: bool) -> None:
+        self.answered = answered
+        self.asked: list[str | None] = []
+
+    def list_topics(self, topic: str | None, timeout: float) -> None:
+        """Ask any broker about a topic."""
+        self.asked.append(topic)
+        if not self.answered:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+
+def is_lost(monkeypatch: pytest.MonkeyPatch, ours: Client, *, another: bool) -> bool:
+    """Whether ours is found to be lost after some silence, where another is answered or not."""
+    monkeypatch.setattr(module, "_SILENCE", -1)
+    monkeypatch.setattr(module, "Producer", lambda _: Client(answered=another))
+    client: Any = ours
+    return Lookout(KafkaSettings(), TOPIC).is_lost(client)
+
+
+def test_a_client_is_lost_if_only_another_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then its broker is there, and it does not look for it; that is told."""
+    with capture_logs() as logs:
+        assert is_lost(monkeypatch, Client(answered=False), another=True)
+
+    assert [line["event"] for line in logs] == ["client_lost"]
+
+
+@pytest.mark.parametrize(("ours", "another"), [(True, True), (True, False), (False, False)])
+def test_a_client_that_waits_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, *, ours: bool, another: bool
+) -> None:
+    """Nothing is to be had while the broker is away, and nothing is wrong with one that has it."""
+    with capture_logs() as logs:
+        assert not is_lost(monkeypatch, Client(answered=ours), another=another)
+
+    assert logs == []
+
+
+def test_a_client_that_was_heard_of_is_left_in_peace() -> None:
+    """Nothing is asked through it until it was silent for some seconds."""
+    client: Any = Client(answered=False)
+
+    assert not Lookout(KafkaSettings(), TOPIC).is_lost(client)
+    assert client.asked == []
+
+
+class Silent(Client):
+    """A consumer that hears nothing."""
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        super().__init__(answered=False)
+
+    def assign(self, _: object) -> None:
+        """What is read."""
+
+    def poll(self, _: float) -> None:
+        """Nothing came."""
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+
+def test_a_scan_and_a_tail_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a topic without a group is told, too."""
+    monkeypatch.setattr(module, "_SILENCE", -1)
+    monkeypatch.setattr(module, "Producer", lambda _: Client(answered=True))
+    monkeypatch.setattr(scan, "Consumer", Silent)
+    monkeypatch.setattr(tail, "Consumer", Silent)
+
+    with pytest.raises(BrokerUnreachableError):
+        list(Scan(KafkaSettings(), TOPIC, {0: 0}))
+    with pytest.raises(BrokerUnreachableError):
+        Tail(KafkaSettings(), [(TOPIC, 0)]).poll(0)
