@@ -1,6 +1,5 @@
 """What a member of a group hands over while partitions come and go, over a client that is told."""
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,16 +9,13 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerError
+from churnstream.errors import BrokerError
 from churnstream.streaming.kafka import reader as module
 from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
 
 TOPIC = "telco.raw.customers"
-
-
-let_go = threading.Event()
 
 
 class Client:
@@ -71,10 +67,6 @@ class Client:
         if isinstance(answer, KafkaError):
             raise KafkaException(answer)
         return [answer]
-
-    def commit(self, offsets: Sequence[TopicPartition], asynchronous: bool) -> None:
-        """Never ends, as where the coordinator is unknown, until the test lets go."""
-        let_go.wait(10)
 
     def incremental_assign(self, places: Sequence[TopicPartition]) -> None:
         """Where to read from."""
@@ -216,16 +208,6 @@ def test_going_back_ends_with_the_client(reader: Reader, lost: Client) -> None:
 
     assert reader.rewind() == {}
     assert client_of(reader) is not lost
-
-
-@pytest.mark.usefixtures("lost")
-def test_a_commit_that_hangs_fails(reader: Reader) -> None:
-    """Its batch comes again; that is what at least once means."""
-    try:
-        with pytest.raises(AbortableError, match="lost its brokers"):
-            reader.commit({1: 5})
-    finally:
-        let_go.set()
 
 
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,11 +45,11 @@ class Lookout:
         """
         if time.monotonic() < self._due:
             return False
-        is_lost = not self._answers(client, _OURS) and self._answers(self._another(), _ANOTHER)
-        self.note_sign_of_life()
-        if is_lost:
-            log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
-        return is_lost
+        if self._answers(client, _OURS) or not self._answers(self._another(), _ANOTHER):
+            self.note_sign_of_life()
+            return False
+        log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+        return True
 
     def require_brokers(self, client: Consumer) -> None:
         """See `is_lost`; for a client whose work is begun anew, not continued.

@@ -95,6 +95,7 @@ class Reader:
                 on_revoke=self._on_revoke,
                 on_lost=self._on_lost,
             )
+        self._lookout.note_sign_of_life()
         return consumer
 
     def poll(self, most: int, timeout: float) -> Polled:
@@ -172,28 +173,15 @@ class Reader:
 
         Raises:
             AbortableError: The partitions are no longer ours: their new owner reads on from the
-                last place that was stored. Or the client has lost its brokers.
+                last place that was stored.
             BrokerError: The commit was refused for another reason.
         """
         doing = "committing offsets"
-        errors: list[KafkaError] = []
-        client, places = self._consumer, self.as_places(offsets)
-
-        def commit() -> None:
-            try:
-                answers = client.commit(offsets=places, asynchronous=False)
-            except KafkaException as error:
-                errors.append(error.args[0])
-            else:
-                errors.extend(place.error for place in answers or [] if place.error)
-
-        def check() -> None:
-            if self._give_up():
-                raise BrokerError(f"{doing}: given up, since the process was told to stop")
-            if client is not self._consumer or self._lookout.is_lost(client):
-                raise AbortableError(f"{doing} failed: the client has lost its brokers")
-
-        call_guarded(commit, check, _PAUSE)
+        try:
+            answers = self._consumer.commit(offsets=self.as_places(offsets), asynchronous=False)
+            errors = [place.error for place in answers or [] if place.error]
+        except KafkaException as error:
+            errors = [error.args[0]]
         if errors and errors[0].code() in _NOT_OURS:
             raise AbortableError(f"{doing} failed: {errors[0].str()}")
         if errors:
