@@ -72,7 +72,7 @@ class FakeReader(Reader):
         losses: Mapping[int, Collection[int]] | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.before_loss = lambda: None
+        self.before_loss = lambda _: None
         self.arrivals, self.losses = dict(arrivals or {}), dict(losses or {})
         self.partitions = {p: list(records) for p, records in partitions.items()}
         self.assigned = set(partitions)
@@ -94,7 +94,7 @@ class FakeReader(Reader):
             self.partitions[record.partition() or 0].append(record)
         lost = frozenset(self.losses.get(number, ())) & self.assigned
         if lost:
-            self.before_loss()
+            self.before_loss(True)
             self.journal.append(("loss",))
         records: list[Message] = []
         ends: dict[int, int] = {}
@@ -118,6 +118,10 @@ class FakeReader(Reader):
     def commit(self, offsets: Mapping[int, int]) -> None:
         self.journal.append(("commit", dict(offsets)))
         self.commits.append(dict(offsets))
+        self.committed.update(offsets)
+
+    def commit_in_rebalance(self, offsets: Mapping[int, int]) -> None:
+        self.journal.append(("commit_in_rebalance", dict(offsets)))
         self.committed.update(offsets)
 
     def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
@@ -216,6 +220,9 @@ class FakeDelivery:
             raise fault
         self.published.append(Published(list(predictions), list(dead_letters), dict(offsets)))
         self._reader.commit(offsets)
+
+    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """Publishing has kept it."""
 
     def roll_back(self) -> None:
         self._reader.journal.append(("roll_back",))

@@ -17,6 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 from forgetful import ForgetfulBroker
 
 from churnstream.config import KafkaSettings
+from churnstream.errors import AbortableError
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
 
@@ -89,3 +90,15 @@ def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> No
         polled = _read_on(reader)
 
     assert polled.offsets[polled.partitions.index(partition)] == place
+
+
+def test_a_commit_ends(reader: Reader, forgetful: ForgetfulBroker) -> None:
+    """It is told as a failure, after which the batch is read again, through a new client."""
+    _lose(forgetful)
+
+    with pytest.raises(AbortableError):
+        reader.commit(dict.fromkeys(reader.assigned, 2000))
+    assert reader.rewind() == {}
+    polled = _read_on(reader)
+
+    assert max(polled.offsets) < 2000

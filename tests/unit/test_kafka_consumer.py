@@ -610,9 +610,9 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
     before_loss, publish = setup.reader.before_loss, setup.delivery.publish
     losing = threading.Event()
 
-    def tell_and_wait() -> None:
+    def tell_and_wait(still_ours: bool) -> None:
         losing.set()
-        before_loss()
+        before_loss(still_ours)
 
     def publish_late(*outcomes: Any) -> None:
         assert losing.wait(10)
@@ -989,6 +989,7 @@ def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
     delivery, writer, journal = delivered(AtLeastOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
+    delivery.keep_place({0: 3}, in_rebalance=False)
 
     assert journal == [
         ("send", "telco.churn.predictions", 2),
@@ -1004,6 +1005,7 @@ def test_exactly_once_is_one_transaction() -> None:
     delivery, writer, journal = delivered(ExactlyOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
+    delivery.keep_place({0: 3}, in_rebalance=False)
 
     assert journal == [
         ("begin",),
@@ -1012,6 +1014,19 @@ def test_exactly_once_is_one_transaction() -> None:
         ("commit_transaction", {0: 3}, "metadata"),
     ]
     assert writer.sent == {"telco.churn.predictions": MADE, "telco.deadletter": [LETTER]}
+
+
+def test_at_least_once_stores_the_place_before_partitions_go() -> None:
+    """In the rebalance itself, and not again after it: others may be further by then."""
+    journal: Journal = []
+    setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]}, journal=journal)
+    delivery = AtLeastOnce(setup.reader, FakeWriter(), TOPICS)
+    vars(setup.consumer)["_delivery"] = delivery
+    setup.run(steps=2)
+
+    order = [entry for entry in journal if entry[0] != "group_metadata"]
+    assert order == [("commit_in_rebalance", {0: 1}), ("loss",)]
+    assert sum(setup.sizes()) == 1
 
 
 def test_rolling_back_aborts_the_transaction() -> None:

@@ -1,5 +1,6 @@
 """Which client is replaced, and which one only waits for its broker."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,20 +22,28 @@ class Client:
     """Stands in for a client of the library; gets an answer or gets none."""
 
     def __init__(self, *, answered: bool) -> None:
-        self.answered = answered
+        self.answered, self.brokers = answered, {1: "127.0.0.1"}
         self.asked: list[str | None] = []
 
-    def list_topics(self, topic: str | None, timeout: float) -> None:
+    def list_topics(self, topic: str | None, timeout: float) -> SimpleNamespace:
         """Ask any broker about a topic."""
         self.asked.append(topic)
         if not self.answered:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return SimpleNamespace(brokers=self.brokers)
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client is looked at, and has little time to answer."""
+    monkeypatch.setattr(module, "_SILENCE", -1)
+    for patience in ("_OURS", "_ANOTHER", "_LAST"):
+        monkeypatch.setattr(module, patience, 0.01)
 
 
 def is_lost(monkeypatch: pytest.MonkeyPatch, ours: Client, *, another: bool) -> bool:
     """Whether ours is found to be lost after some silence, where another is answered or not."""
-    monkeypatch.setattr(module, "_SILENCE", -1)
-    monkeypatch.setattr(module, "Producer", lambda _: Client(answered=another))
+    impatient(monkeypatch)
+    monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=another))
     client: Any = ours
     return Lookout(KafkaSettings(), TOPIC).is_lost(client)
 
@@ -56,6 +65,31 @@ def test_a_client_that_waits_is_not_lost(
         assert not is_lost(monkeypatch, Client(answered=ours), another=another)
 
     assert logs == []
+
+
+def test_a_client_that_answers_late_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker may come back between two questions; ours is asked once more."""
+    impatient(monkeypatch)
+    ours: Any = Client(answered=False)
+
+    def come_back(_: object) -> Client:
+        ours.answered = True
+        return Client(answered=True)
+
+    monkeypatch.setattr(module, "Consumer", come_back)
+
+    assert not Lookout(KafkaSettings(), TOPIC).is_lost(ours)
+
+
+def test_an_answer_without_brokers_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is told that there are no brokers would be lost as well."""
+    impatient(monkeypatch)
+    another = Client(answered=True)
+    another.brokers = {}
+    monkeypatch.setattr(module, "Consumer", lambda _: another)
+    ours: Any = Client(answered=False)
+
+    assert not Lookout(KafkaSettings(), TOPIC).is_lost(ours)
 
 
 def test_a_client_that_was_heard_of_is_left_in_peace() -> None:
@@ -84,8 +118,8 @@ class Silent(Client):
 
 def test_a_scan_and_a_tail_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads a topic without a group is told, too."""
-    monkeypatch.setattr(module, "_SILENCE", -1)
-    monkeypatch.setattr(module, "Producer", lambda _: Client(answered=True))
+    impatient(monkeypatch)
+    monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=True))
     monkeypatch.setattr(scan, "Consumer", Silent)
     monkeypatch.setattr(tail, "Consumer", Silent)
 

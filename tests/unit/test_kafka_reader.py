@@ -1,5 +1,6 @@
 """What a member of a group hands over while partitions come and go, over a client that is told."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.config import KafkaSettings
-from churnstream.errors import BrokerError
+from churnstream.errors import AbortableError, BrokerError
+from churnstream.streaming.kafka import committing
 from churnstream.streaming.kafka import reader as module
 from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
 from churnstream.streaming.kafka.polled import Polled
@@ -24,12 +26,14 @@ class Client:
     Attributes:
         places: What it answers about the group's place, one after the other; or raises.
         moved: Every offset that reading was moved to.
+        commits: What happens in a commit.
     """
 
     def __init__(self, _: dict[str, Any]) -> None:
         self.polls: list[tuple[Callable[[], None], list[Message]]] = []
         self.places: list[TopicPartition | KafkaError] = []
         self.moved: list[TopicPartition] = []
+        self.commits: Callable[[], object] = lambda: None
         self._rest: list[Message] = []
 
     def subscribe(
@@ -67,6 +71,10 @@ class Client:
         if isinstance(answer, KafkaError):
             raise KafkaException(answer)
         return [answer]
+
+    def commit(self, offsets: Sequence[TopicPartition], asynchronous: bool) -> None:
+        """Does what the test says."""
+        self.commits()
 
     def incremental_assign(self, places: Sequence[TopicPartition]) -> None:
         """Where to read from."""
@@ -108,7 +116,7 @@ def read(polled: Polled) -> list[tuple[int, int]]:
 def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> None:
     """Records of the lost one may belong to its next owner by now; the others are ours still."""
     told: list[set[int]] = []
-    reader.before_loss = lambda: told.append(set(reader.assigned))
+    reader.before_loss = lambda _: told.append(set(reader.assigned))
 
     found = poll(reader, (0, 5), (1, 8), (0, 6), happens=lambda: client_of(reader).take(1))
 
@@ -186,7 +194,7 @@ def lost(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_a_silent_client_that_is_lost_is_replaced(reader: Reader, lost: Client) -> None:
     """Its partitions are gone before it is, and the new one is given some in its turn."""
     told: list[set[int]] = []
-    reader.before_loss = lambda: told.append(set(reader.assigned))
+    reader.before_loss = lambda _: told.append(set(reader.assigned))
 
     assert read(poll(reader)) == []
     assert (reader.assigned, told) == (set(), [{0, 1}])
@@ -210,6 +218,61 @@ def test_going_back_ends_with_the_client(reader: Reader, lost: Client) -> None:
     assert client_of(reader) is not lost
 
 
+def test_a_commit_that_hangs_fails(
+    reader: Reader, lost: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more can be asked through its client, and the batch comes again through another."""
+    monkeypatch.setattr(committing, "_PATIENCE", 0)
+    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+    let_go = threading.Event()
+    lost.commits = lambda: let_go.wait(10)
+    try:
+        with pytest.raises(AbortableError, match="lost its brokers"):
+            reader.commit({1: 5})
+        assert reader.rewind() == {}
+    finally:
+        let_go.set()
+    assert client_of(reader) is not lost
+
+
+def test_a_place_that_is_not_ours_is_left_alone(reader: Reader) -> None:
+    """Its new owner may be further by now."""
+    poll(reader, happens=lambda: client_of(reader).take(1))
+
+    with pytest.raises(AbortableError, match=r"\[1\] are no longer ours"):
+        reader.commit({0: 5, 1: 5})
+    reader.commit({0: 5})
+
+
+def test_a_commit_is_repeated_while_the_group_rebalances(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is ours stays ours until we give it up; only the number of the membership is new."""
+    monkeypatch.setattr(committing, "_PAUSE", 0.01)
+    refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
+
+    def refuse() -> None:
+        if refusals:
+            raise KafkaException(KafkaError(refusals.pop(0)))
+
+    client_of(reader).commits = refuse
+    reader.commit({1: 5})
+
+    assert refusals == []
+
+
+def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reader) -> None:
+    """A broker that comes back is not ready at once; that ends nobody."""
+
+    def wait_for_coordinator() -> None:
+        raise KafkaException(KafkaError(KafkaError._WAIT_COORD))
+
+    client_of(reader).commits = wait_for_coordinator
+
+    with pytest.raises(AbortableError):
+        reader.commit({1: 5})
+
+
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the group has no place yet, what comes before the start is never read."""
     monkeypatch.setattr(module, "Consumer", Client)
@@ -223,3 +286,18 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
 
     assert reader.rewind() == {1: 50}
     assert client_of(reader).moved[-1].offset == 50
+
+
+def test_a_new_owner_without_a_place_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if that is ourselves, once more."""
+    monkeypatch.setattr(module, "Consumer", Client)
+    reader = Reader(KafkaSettings(), TOPIC, "group", starts={1: 50})
+    error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
+    client = client_of(reader)
+    for _ in range(2):
+        client.give(1)
+        client.polls.append((lambda: None, [Message(topic=TOPIC, partition=1, error=error)]))
+        reader.poll(100, 0)
+        client.take(1)
+
+    assert [place.offset for place in client.moved if place.offset >= 0] == [50, 50]

@@ -36,6 +36,7 @@ class _UnderWay(NamedTuple):
     offsets: Mapping[int, int]
     done: Future[tuple[float, float]]
     undo: Callable[[], None]
+    is_kept: bool = False  # whether its place is stored already
 
 
 class Consumer:
@@ -176,14 +177,19 @@ class Consumer:
             )
             self._under_way = _UnderWay(context, batch, offsets, done, undo)
 
-    def _wait(self) -> None:
-        """Let the batch under way end, well or badly.
+    def _wait(self, still_ours: bool) -> None:
+        """Let the batch under way end, well or badly, and store its place while it is ours.
 
         Not for ever: while the broker is away the group has long given us up, and the broker
         refuses a batch of a member that is no more.
         """
-        if self._under_way is not None:
-            wait([self._under_way.done], _LONGEST_WAIT)
+        if (under_way := self._under_way) is None:
+            return
+        wait([under_way.done], _LONGEST_WAIT)
+        if still_ours and under_way.done.done() and under_way.done.exception() is None:
+            with suppress(BrokerError):
+                self._delivery.keep_place(under_way.offsets, in_rebalance=True)
+                self._under_way = under_way._replace(is_kept=True)
 
     def _settle(self) -> bool:
         """See the batch under way committed, or roll it back and return False."""
@@ -197,6 +203,8 @@ class Consumer:
         """See `_settle`; in the context of the batch that ended."""
         try:
             began_and_ended = ended.done.result()
+            if not ended.is_kept:
+                self._delivery.keep_place(ended.offsets, in_rebalance=False)
         except AbortableError as error:
             log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
             self._roll_back(ended)

@@ -18,7 +18,7 @@ class Delivery(Protocol):
         offsets: Mapping[int, int],
         membership: object,
     ) -> None:
-        """Make all of it visible, the place last. May run in a thread of its own.
+        """Make all of it visible. May run in a thread of its own.
 
         Args:
             predictions: For the output topic.
@@ -28,6 +28,18 @@ class Delivery(Protocol):
 
         Raises:
             AbortableError: Nothing counts; `roll_back`, read again from the group's place.
+            BrokerError: The process must end.
+        """
+        ...
+
+    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """Store the group's place, unless `publish` has; in the polling thread.
+
+        Args:
+            in_rebalance: Partitions are being given up, in the middle of a poll.
+
+        Raises:
+            AbortableError: As for `publish`.
             BrokerError: The process must end.
         """
         ...
@@ -53,7 +65,13 @@ class AtLeastOnce:
         """See `Delivery`."""
         _send(self._writer, self._topics, predictions, dead_letters)
         self._writer.flush()
-        self._reader.commit(offsets)
+
+    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """See `Delivery`."""
+        if in_rebalance:
+            self._reader.commit_in_rebalance(offsets)
+        else:
+            self._reader.commit(offsets)
 
     def roll_back(self) -> None:
         """What was sent stays; it will be sent again."""
@@ -79,6 +97,9 @@ class ExactlyOnce:
         self._writer.begin()
         _send(self._writer, self._topics, predictions, dead_letters)
         self._writer.commit(self._reader.as_places(offsets), membership)
+
+    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """The transaction has stored it."""
 
     def roll_back(self) -> None:
         """Throw the transaction away."""

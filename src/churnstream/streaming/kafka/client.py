@@ -40,7 +40,7 @@ _GUARANTEED = {
 _client_log = logging.getLogger("churnstream.kafka.client")
 
 _STALE = 5.0  # seconds after an outage
-_UNREACHABLE = {
+UNREACHABLE = {
     KafkaError._TRANSPORT,  # the library's public constants
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
@@ -163,7 +163,7 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
         kind = AbortableError
     elif code in _MISSING:
         kind, advice = TopicMissingError, "; run: churnstream topics create"
-    elif code in _UNREACHABLE:
+    elif code in UNREACHABLE:
         kind, advice = BrokerUnreachableError, "; is the broker up?"
     elif code == KafkaError._INVALID_ARG:
         return ConfigurationError(f"{doing} failed: {text}; see kafka.client in the settings")

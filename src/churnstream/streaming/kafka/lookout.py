@@ -3,18 +3,22 @@
 import time
 
 import structlog
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError
 from churnstream.streaming.kafka.client import KafkaException, client_config
 
+Client = Consumer | AdminClient
+
 log = structlog.get_logger(__name__)
 
 _SILENCE = 5.0  # seconds without a word from the broker, after which a client is looked at
 _OURS = 2.0  # seconds that our client has for an answer
 _ANOTHER = 1.0  # seconds that a new client has
+_LAST = 3.0  # seconds that ours has again, once another was answered: more than its back-off
+_SLICE = 0.5  # seconds that a question may keep signals waiting
 
 
 class Lookout:
@@ -38,18 +42,26 @@ class Lookout:
         """The client has just had an answer, or is new."""
         self._due = time.monotonic() + _SILENCE
 
-    def is_lost(self, client: Consumer | AdminClient) -> bool:
+    def is_lost(self, client: Client | None) -> bool:
         """Whether the client gets no answer although there is one to be had.
 
-        Asks nobody until there was silence for 5 s, and takes up to 3 s then.
+        Asks nobody until there was silence for 5 s, and takes up to 6 s then.
+
+        Args:
+            client: None for one that cannot be asked, since it lets in one call after the other,
+                and one of them hangs.
         """
         if time.monotonic() < self._due:
             return False
-        if self._answers(client, _OURS) or not self._answers(self._another(), _ANOTHER):
+        if self._is_answered(client, _OURS) or not self._is_answered(self._another(), _ANOTHER):
+            is_lost = False
+        else:
+            is_lost = not self._is_answered(client, _LAST)
+        if is_lost:
+            log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+        else:
             self.note_sign_of_life()
-            return False
-        log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
-        return True
+        return is_lost
 
     def require_brokers(self, client: Consumer) -> None:
         """See `is_lost`; for a client whose work is begun anew, not continued.
@@ -62,12 +74,18 @@ class Lookout:
                 f"reading {self._topic} failed: the client has lost its brokers; try again"
             )
 
-    def _another(self) -> Producer:
-        return Producer(client_config(self._settings, {}))
+    def _another(self) -> Consumer:
+        """A client that has just been made; it never joins its group, nor makes a topic."""
+        return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
 
-    def _answers(self, client: Consumer | AdminClient | Producer, seconds: float) -> bool:
-        try:
-            client.list_topics(self._topic, timeout=seconds)
-        except KafkaException:
+    def _is_answered(self, client: Client | None, seconds: float) -> bool:
+        """Whether it is told of a broker; signals wait for half a second at most."""
+        if client is None:
             return False
-        return True
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                return bool(client.list_topics(self._topic, timeout=_SLICE).brokers)
+            except KafkaException:
+                continue
+        return False

@@ -22,6 +22,7 @@ from churnstream.streaming.kafka.client import (
     to_error,
     translated,
 )
+from churnstream.streaming.kafka.committing import HangingError, commit
 from churnstream.streaming.kafka.guard import call_guarded
 from churnstream.streaming.kafka.lookout import Lookout
 from churnstream.streaming.kafka.member import member_config
@@ -33,13 +34,6 @@ _JOIN = 4.0  # seconds to finish joining before leaving
 _LEAVE = 15.0  # seconds that leaving may take
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _PAUSE = 0.1  # seconds between two attempts to read the group's place
-_NOT_OURS = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.STALE_MEMBER_EPOCH,
-    KafkaError._ASSIGNMENT_LOST,
-}
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
 
@@ -56,7 +50,8 @@ class Reader:
     Attributes:
         assigned: The partitions that are ours now.
         rebalances: How often partitions were given to us or taken away.
-        before_loss: Called before partitions are given up; ends what is under way with them.
+        before_loss: Called before partitions are given up, with whether they are ours until then;
+            ends what is under way with them.
     """
 
     def __init__(
@@ -73,8 +68,8 @@ class Reader:
     ) -> None:
         self.assigned: set[int] = set()
         self.rebalances = 0
-        self._joining = embedded
-        self.before_loss: Callable[[], None] = lambda: None
+        self._embedded = embedded
+        self.before_loss: Callable[[bool], None] = lambda _: None
         self._give_up = give_up
         self._connection = connection or Connection()
         self._topic = topic
@@ -95,6 +90,8 @@ class Reader:
                 on_revoke=self._on_revoke,
                 on_lost=self._on_lost,
             )
+        self._joining = self._embedded
+        self._hangs = False  # whether a call has not returned, so that no other can be made
         self._lookout.note_sign_of_life()
         return consumer
 
@@ -171,21 +168,31 @@ class Reader:
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Store the group's place, and wait for the broker to confirm it.
 
+        Only between two polls: the client lets in one call after the other.
+
         Raises:
             AbortableError: The partitions are no longer ours: their new owner reads on from the
-                last place that was stored.
-            BrokerError: The commit was refused for another reason.
+                last place that was stored. Or nobody answered.
+            BrokerError: The commit was refused for another reason, or given up.
         """
-        doing = "committing offsets"
+        if gone := offsets.keys() - self.assigned | offsets.keys() & self._lost_while_polling:
+            raise AbortableError(f"committing offsets failed: {sorted(gone)} are no longer ours")
         try:
-            answers = self._consumer.commit(offsets=self.as_places(offsets), asynchronous=False)
-            errors = [place.error for place in answers or [] if place.error]
-        except KafkaException as error:
-            errors = [error.args[0]]
-        if errors and errors[0].code() in _NOT_OURS:
-            raise AbortableError(f"{doing} failed: {errors[0].str()}")
-        if errors:
-            raise to_error(errors[0], doing)
+            commit(self._consumer, self.as_places(offsets), self._lookout, self._give_up)
+        except HangingError:
+            self._hangs = True
+            raise
+
+    def commit_in_rebalance(self, offsets: Mapping[int, int]) -> None:
+        """Store the group's place before partitions are given up, called back by the client.
+
+        It was told of the rebalance by the coordinator just now, so that is there.
+
+        Raises:
+            BrokerError: The place is not stored.
+        """
+        with translated("committing offsets"):
+            self._consumer.commit(offsets=self.as_places(offsets), asynchronous=False)
 
     def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         """Offsets by partition in the client library's form."""
@@ -230,6 +237,7 @@ class Reader:
             BrokerError: Given up, or the broker refused.
         """
         waiting = False
+        self._replace_if_lost()
         while mine := self.assigned if only is None else self.assigned.intersection(only):
             partitions = [TopicPartition(self._topic, p) for p in sorted(mine)]
             try:
@@ -250,7 +258,7 @@ class Reader:
 
     def _replace_if_lost(self) -> None:
         """Join anew with another client if ours has lost its brokers; its partitions are gone."""
-        if self._lookout.is_lost(self._consumer):
+        if self._hangs or self._lookout.is_lost(self._consumer):
             self._consumer = self._join()
             self._forget(set(self.assigned))
             log.warning("partitions_lost", topic=self._topic, partitions=[])
@@ -276,13 +284,14 @@ class Reader:
         consumer.incremental_assign(partitions)
         for place in partitions:
             self._next.pop(place.partition, None)
+            self._started.discard(place.partition)
         self._joining = False
         self.rebalances += 1
         self.assigned |= {place.partition for place in partitions}
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget({place.partition for place in partitions})
+        self._forget({place.partition for place in partitions}, still_ours=True)
         consumer.incremental_unassign(partitions)
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
 
@@ -291,8 +300,8 @@ class Reader:
         consumer.incremental_unassign(partitions)
         log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
 
-    def _forget(self, partitions: set[int]) -> None:
-        self.before_loss()
+    def _forget(self, partitions: set[int], *, still_ours: bool = False) -> None:
+        self.before_loss(still_ours)
         self._lost_while_polling |= partitions
         self.rebalances += 1
         self.assigned -= partitions
