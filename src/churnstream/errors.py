@@ -8,6 +8,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── BrokerError             the broker refused or could not be reached
 │   ├── BrokerUnreachableError   nobody in charge answered in time
 │   ├── TopicMissingError        a topic that must exist does not
+│   ├── RecordRejectedError      a topic will never take a record as it is
 │   ├── AbortableError           this transaction failed; abort it and process again
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
@@ -52,6 +53,10 @@ class BrokerUnreachableError(BrokerError):
 
 class TopicMissingError(BrokerError):
     """A topic that must exist does not."""
+
+
+class RecordRejectedError(BrokerError):
+    """A topic will not take a record, however often it is sent: its size, its timestamp, its key."""
 
 
 class AbortableError(BrokerError):

@@ -122,7 +122,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
         return f"{self.field}: {self.detail}"
 
 
-class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+class DeadLetter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the headers of a dead letter say; the record itself stays byte for byte.
 
     The first seven travel under the names that Kafka Connect made common
@@ -137,7 +137,10 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
         reason: One of `REASONS`.
         attempt: 1 for the first refusal, one more for each replay.
         group: The consumer group that refused it.
-        failed_at: When it was refused, UTC.
+        failed_at: When it was rejected, UTC.
+        timestamp: The original's, in milliseconds since 1970; None if it had none. The dead letter
+            itself is stamped with the time of its rejection.
+        timestamp_type: Who set it: whoever sent the record, or its topic.
     """
 
     topic: str
@@ -152,6 +155,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     group: str
     model_version: str
     failed_at: Timestamp
+    timestamp: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    timestamp_type: Literal["CreateTime", "LogAppendTime"] | None = None
 
 
 DATASET_COLUMNS: tuple[str, ...] = tuple(

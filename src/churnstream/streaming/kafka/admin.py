@@ -268,13 +268,20 @@ class Admin:
             found = self._place(group, places)
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
-    def largest_record(self, topic: str) -> int:
+    def max_record_bytes(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
+        return int(self._configuration(topic).get("max.message.bytes") or _BROKER_DEFAULT_BYTES)
+
+    def is_compacted(self, topic: str) -> bool:
+        """Whether the topic keeps only the newest record of each key, and takes none without."""
+        return "compact" in (self._configuration(topic).get("cleanup.policy") or "")
+
+    def _configuration(self, topic: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, topic)
         with self._asking(f"reading the configuration of {topic}"):
             answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
-            entry = answers[resource].result().get("max.message.bytes")
-            return int(entry.value) if entry else _BROKER_DEFAULT_BYTES
+            entries = answers[resource].result()
+        return {name: entry.value for name, entry in entries.items()}
 
 
 def _patiently(ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:

@@ -16,6 +16,7 @@ from churnstream.errors import (
     BrokerUnreachableError,
     ConfigurationError,
     FencedError,
+    RecordRejectedError,
     TopicMissingError,
     TransactionEndedError,
 )
@@ -35,6 +36,8 @@ _GUARANTEED = {
     "isolation.level",
     "transactional.id",
 }
+
+Headers = list[tuple[str, bytes | None]]
 
 # The client's own lines are for debugging; what an operator must know is logged by us.
 _client_log = logging.getLogger("churnstream.kafka.client")
@@ -58,8 +61,14 @@ _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
+_REJECTED = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "it is above max.message.bytes of its topic, which a restart "
+    "reads anew",
+    KafkaError.INVALID_TIMESTAMP: "see message.timestamp.before.max.ms and after.max.ms of its "
+    "topic, and the clocks of this machine and of the broker's",
+    KafkaError.INVALID_RECORD: "a compacted topic takes none without a key",
+}
 _HOPELESS = {
-    KafkaError.INVALID_RECORD,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -151,8 +160,8 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     code, text = error.code(), error.str()
     kind: type[BrokerError] = BrokerError
     advice = ""
-    if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        advice = "; it is above max.message.bytes of its topic, which a restart reads anew"
+    if code in _REJECTED:
+        kind, advice = RecordRejectedError, f"; {_REJECTED[code]}"
     elif code in _HOPELESS:
         pass
     elif code in _FENCED:
@@ -181,3 +190,24 @@ def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
 def contents_of(records: Sequence[Message]) -> tuple[list[bytes | None], list[bytes | None]]:
     """Values and keys of records, in their order."""
     return list(map(Message.value, records)), list(map(Message.key, records))
+
+
+_unreadable: Headers = []  # told from other empty lists by its identity
+
+
+def headers_of(record: Message) -> Headers | None:
+    """The headers of a record that was read; None if they cannot be passed on as they are.
+
+    Kafka takes any bytes as a name. The client library fails on those that are no UTF-8, and ends
+    the process if it is asked for them twice; and it would cut a name at a null byte.
+    """
+    try:
+        found = record.headers()
+    except (SystemError, UnicodeError):
+        record.set_headers(_unreadable)
+        return None
+    if found is _unreadable:
+        return None
+    pairs = found.items() if isinstance(found, dict) else found or []
+    headers = [(name, v.encode() if isinstance(v, str) else v) for name, v in pairs]
+    return None if any("\0" in name for name, _ in headers) else headers
