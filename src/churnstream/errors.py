@@ -56,7 +56,7 @@ class TopicMissingError(BrokerError):
 
 
 class RecordRejectedError(BrokerError):
-    """A topic will not take a record, however often it is sent: its size, its timestamp, its key."""
+    """A topic will not take a record, however often it is sent: for its size, timestamp or key."""
 
 
 class AbortableError(BrokerError):

@@ -29,6 +29,8 @@ REASONS: tuple[str, ...] = get_args(Reason)
 # The upper bound keeps infinity out: JSON has none, but 1e999 would otherwise become one.
 Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # since 1970
+TimestampType = Literal["CreateTime", "LogAppendTime"]
 
 
 class CustomerEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -122,7 +124,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
         return f"{self.field}: {self.detail}"
 
 
-class DeadLetter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """What the headers of a dead letter say; the record itself stays byte for byte.
 
     The first seven travel under the names that Kafka Connect made common
@@ -138,7 +140,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         attempt: 1 for the first refusal, one more for each replay.
         group: The consumer group that refused it.
         failed_at: When it was rejected, UTC.
-        timestamp: The original's, in milliseconds since 1970; None if it had none. The dead letter
+        timestamp: The original's, in milliseconds since 1970; unset if it had none. The dead letter
             itself is stamped with the time of its rejection.
         timestamp_type: Who set it: whoever sent the record, or its topic.
     """
@@ -155,8 +157,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     group: str
     model_version: str
     failed_at: Timestamp
-    timestamp: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    timestamp_type: Literal["CreateTime", "LogAppendTime"] | None = None
+    timestamp: Milliseconds | msgspec.UnsetType = msgspec.UNSET
+    timestamp_type: TimestampType | msgspec.UnsetType = msgspec.UNSET
 
 
 DATASET_COLUMNS: tuple[str, ...] = tuple(

@@ -2,11 +2,10 @@
 
 import re
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from churnstream.messages import DeadLetter, Rejection
+from churnstream.messages import DeadLetter, Rejection, TimestampType
 from churnstream.streaming.kafka.client import Headers, Message, headers_of
 from churnstream.streaming.kafka.writer import FullRecord
 
@@ -30,10 +29,7 @@ HEADER_NAMES: dict[str, str] = {
 _FIELD_NAMES = {header: field for field, header in HEADER_NAMES.items()}
 _MESSAGE_LENGTH = 500
 _STAGES = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
-_TIMESTAMP_TYPES: dict[int, Literal["CreateTime", "LogAppendTime"]] = {
-    1: "CreateTime",
-    2: "LogAppendTime",
-}
+_TIMESTAMP_TYPES: dict[int, TimestampType] = {1: "CreateTime", 2: "LogAppendTime"}
 KEY_OMITTED = _OWN + "key.omitted.bytes"
 VALUE_OMITTED = _OWN + "value.omitted.bytes"
 HEADERS_OMITTED = _OWN + "headers.omitted.count"
@@ -64,8 +60,8 @@ def describe(
         group=group,
         model_version=model_version,
         failed_at=now,
-        timestamp=timestamp if kind in _TIMESTAMP_TYPES else None,
-        timestamp_type=_TIMESTAMP_TYPES.get(kind),
+        timestamp=timestamp if kind in _TIMESTAMP_TYPES else msgspec.UNSET,
+        timestamp_type=_TIMESTAMP_TYPES.get(kind, msgspec.UNSET),
     )
 
 

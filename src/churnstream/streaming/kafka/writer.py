@@ -64,8 +64,8 @@ class Writer:
 
     Args:
         transactional_id: Stable per instance; None for no transactions.
-        max_bytes: What each of its topics takes, as `Admin.max_record_bytes` has it. A topic rejects
-            a batch that is larger, however small the records in it.
+        max_bytes: What each of its topics takes, as `Admin.max_record_bytes` has it. A topic
+            rejects a batch that is larger, however small the records in it.
         give_up: Asked twice a second while waiting for the broker; True ends the wait.
         connection: Shared by the clients of a process, so that an outage is told once.
     """
