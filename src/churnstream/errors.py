@@ -10,6 +10,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   ├── TopicMissingError        a topic that must exist does not
 │   ├── RecordRejectedError      a topic will never take a record as it is
 │   ├── AbortableError           this transaction failed; abort it and process again
+│   │   └── TopicRecreatedError      the topic that is read is another than before
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
 └── CheckpointError         the producer's place in its file cannot be read or kept
@@ -61,6 +62,10 @@ class RecordRejectedError(BrokerError):
 
 class AbortableError(BrokerError):
     """The transaction under way cannot succeed; abort it, go back and process again."""
+
+
+class TopicRecreatedError(AbortableError):
+    """The topic was deleted and created again: offsets of the old one say nothing of it."""
 
 
 class TransactionEndedError(BrokerError):

@@ -12,9 +12,11 @@ from churnstream.streaming.dead_letters import SMALLEST_LIMIT
 from churnstream.streaming.delivery import AtLeastOnce, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Connection
+from churnstream.streaming.kafka.identity import TopicIdentity
 from churnstream.streaming.kafka.reader import Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.notices import Notice
+from churnstream.streaming.outcomes import note_beginning
 from churnstream.streaming.scoring import Batch, Scorer
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window
@@ -80,6 +82,18 @@ def connect(
     if own.delivery == "exactly-once" and admin.embedded:
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
     identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
+    topic = TopicIdentity(admin, topics.input)
+    noted: set[str] = set()
+
+    def before_publishing() -> None:
+        topic.check()
+        if topic.topic_id not in noted:
+            note_beginning(settings, admin, topic.topic_id, stop.overdue)
+            noted.add(topic.topic_id)
+
+    misplaced = admin.misplaced(own.group, topics.input)
+    for p, because in sorted(misplaced.items()):
+        log.warning("place_misplaced", partition=p, because=because, reads_from="the beginning")
     connection = Connection()
     writer = Writer(
         settings.kafka,
@@ -95,7 +109,9 @@ def connect(
         settings.kafka,
         topics.input,
         own.group,
+        topic_id=lambda: topic.topic_id,
         starts=starts,
+        unread=misplaced,
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,
@@ -111,6 +127,7 @@ def connect(
         most_letter_bytes=min(max_bytes[topics.deadletter], MOST_BYTES),
         explained=own.reasons,
         check_topics=check_topics,
+        before_publishing=before_publishing,
         on_batch=on_batch,
         tell=tell,
     )

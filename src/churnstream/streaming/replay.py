@@ -182,8 +182,8 @@ def _as_it_was(record: Message, letter: DeadLetter) -> FullRecord:
     """The original record, with the number of rejections as its only new header."""
     attempts = (HEADER_NAMES["attempt"], str(letter.attempt).encode())
     # Earlier versions stamped a dead letter like its record.
-    stamped = letter.timestamp is not msgspec.UNSET
-    timestamp = letter.timestamp if stamped else record.timestamp()[1]
+    own = letter.timestamp
+    timestamp = record.timestamp()[1] if own is msgspec.UNSET else own
     return {
         "key": record.key(),
         "value": record.value(),

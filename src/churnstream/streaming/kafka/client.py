@@ -179,6 +179,20 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     return kind(f"{doing} failed: {text}{advice}")
 
 
+_WITH_ID = "churnstream:"
+
+
+def place_to_commit(topic: str, partition: int, offset: int, topic_id: str) -> TopicPartition:
+    """An offset to commit, which says of which topic of that name it is."""
+    return TopicPartition(topic, partition, offset, metadata=_WITH_ID + topic_id)
+
+
+def is_of_another(place: TopicPartition, topic_id: str) -> bool:
+    """Whether a committed offset is of an earlier topic of that name; False if it does not say."""
+    said = place.metadata or ""
+    return said.startswith(_WITH_ID) and said != _WITH_ID + topic_id
+
+
 # Looking at records is a large part of what scoring them costs; `map` over the client's own methods
 # is the cheapest way to.
 def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
@@ -192,7 +206,8 @@ def contents_of(records: Sequence[Message]) -> tuple[list[bytes | None], list[by
     return list(map(Message.value, records)), list(map(Message.key, records))
 
 
-_unreadable: Headers = []  # told from other empty lists by its identity
+# Told from other empty lists by its identity.
+_unreadable: list[tuple[str, str | bytes | None]] = []
 
 
 def headers_of(record: Message) -> Headers | None:

@@ -107,6 +107,7 @@ class Writer:
         self._config = client_config(settings, own, self._connection)
         self._transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
         self._began_at = 0.0
+        self._is_open = False  # whether there is a transaction to commit or to abort
         self._unusable = False
         self._producer = self._start()
 
@@ -216,6 +217,7 @@ class Writer:
         """Open a transaction; all that is sent until `commit` becomes visible together."""
         with translated("beginning a transaction"):
             self._producer.begin_transaction()
+        self._is_open = True
         self._began_at = time.monotonic()
 
     def commit(
@@ -242,6 +244,7 @@ class Writer:
         # By then the broker has either committed it or ended it for its age.
         check = self._patience(doing, self._transaction_timeout + _HANGS)
         self._in_time(lambda: self._producer.commit_transaction(_SLICE), doing, check)
+        self._is_open = False
         self._connection.on_progress()
 
     def _add_offsets(self, places: list[TopicPartition], group_metadata: object) -> None:
@@ -260,9 +263,9 @@ class Writer:
         self._in_time(add_guarded, doing, check)
 
     def abort(self) -> None:
-        """Throw away what was sent since `begin`."""
+        """Throw away what was sent since `begin`, if there was one."""
         doing = "aborting"
-        if not self._unusable:
+        if self._is_open and not self._unusable:
             check = self._patience(doing, _HANGS)
             try:
                 self._in_time(lambda: self._producer.abort_transaction(_SLICE), doing, check)
@@ -272,6 +275,7 @@ class Writer:
             # Taking the identity anew aborts the transaction too.
             self._producer = self._start()
             self.init_transactions()
+        self._is_open = False
         self._failure = None
 
     def _patience(self, doing: str, seconds: float) -> Callable[[], None]:
