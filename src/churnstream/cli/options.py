@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from churnstream.streaming.stop import Stop
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -177,6 +179,11 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(0)
 
     return command
+
+
+def process_stop() -> Stop:
+    """What a stop signal to this process sets; it has been listening since the beginning."""
+    return click.get_current_context().ensure_object(Stop)
 
 
 def silence_stdout() -> None:

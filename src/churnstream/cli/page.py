@@ -41,11 +41,9 @@ def dashboard(settings: Settings) -> None:
     import secrets
 
     from churnstream.observe.dashboard.serve import listen, serve
-    from churnstream.streaming.stop import Stop
 
     os.nice(_LEAST_PRIORITY)
-    stop = Stop()
-    stop.listen()
+    stop = options.process_stop()
     own = settings.dashboard
     local = own.host in _LOCAL
     token = own.token or (None if local else secrets.token_urlsafe(16))
