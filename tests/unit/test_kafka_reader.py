@@ -235,10 +235,12 @@ def test_a_commit_that_hangs_fails(
     assert client_of(reader) is not lost
 
 
-def test_a_commit_that_is_only_slow_keeps_its_client(reader: Reader, lost: Client) -> None:
+def test_a_commit_that_is_only_slow_keeps_its_client(
+    reader: Reader, lost: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the group would still count this member, no second one joins for it."""
     lost.commits = lambda: threading.Event().wait(0.5)
-    reader._lookout.is_lost = lambda asked: asked is None  # type: ignore[method-assign]
+    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
 
     reader.commit({1: 5})
 

@@ -46,8 +46,8 @@ def commit(
     """Store places, and wait for the broker to confirm it.
 
     A commit may wait behind a JoinGroup of its own client for as long as the group waits for a
-    member that died, and looks like one that hangs for ever meanwhile. So the client is given up only
-    once the group must have done so: two memberships of one process never live side by side.
+    member that died, and looks like one that hangs for ever meanwhile. So the client is given up
+    only once the group must have done so: two memberships of a process never live side by side.
 
     Args:
         session_timeout: Seconds without a heartbeat after which the group gives a member up.

@@ -82,7 +82,7 @@ class Reader:
         self._embedded, self._classic = embedded, protocol == "classic"
         self.before_loss: Callable[[bool], None] = lambda _: None
         self._give_up = give_up
-        self._connection = connection or Connection()
+        self._connection = connection or Connection(settings.brokers)
         self._topic = topic
         self._topic_id = topic_id
         self._unread = set(unread)
@@ -91,7 +91,7 @@ class Reader:
         self._lost_while_polling: set[int] = set()
         self._next: dict[int, int] = {}  # by partition, the place behind what was handed over
         self._config = member_config(settings, group, protocol, self._connection, embedded=embedded)
-        self._lookout = Lookout(settings, topic)
+        self._lookout = Lookout(settings, topic, on_answer=self._connection.on_progress)
         self._consumer = self._join()
 
     def _join(self) -> Consumer:
@@ -244,6 +244,15 @@ class Reader:
             for p in self.assigned
         }
         return {p: end for p, end in known.items() if end >= 0}
+
+    def silence(self) -> float:
+        """Seconds since a broker was last heard, some of which are normal where nothing happens."""
+        return time.monotonic() - self._lookout.heard_at
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the client says that no broker can be reached."""
+        return self._connection.down
 
     def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         """Go back to the group's place in every partition that is ours, or only in some.
