@@ -1,8 +1,8 @@
 """A way to a broker that can deny, for a moment, that its cluster has any brokers; or be cut.
 
-A broker that comes back from a freeze does the first until its controller has let it in again. That
-moment is short and hard to meet; here a test makes it last. The second is what a firewall or a cable
-does: connections stay open at the client's end, and nothing comes through them ever again.
+A broker that comes back from a freeze does the first until its controller has let it in again.
+That moment is short and hard to meet; here a test makes it last. The second is what a firewall or a
+cable does: connections stay open at the client's end, and nothing comes through them ever again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ForgetfulBroker:
         return len(self._clients)
 
     def cut(self) -> None:
-        """Let nothing through the connections that there are, nor those that are made from now on."""
+        """Let nothing through the connections that there are, nor through new ones."""
         self._is_cut = True
         self._dead |= self._clients
 

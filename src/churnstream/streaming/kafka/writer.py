@@ -95,6 +95,9 @@ class Writer:
             # next one; at the default of 100 ms that would be most of a small batch's time.
             "retry.backoff.ms": 10,
             "on_delivery": self._on_failure,
+            # A record that waits for ever asks nothing, so that its connection may be dead for as
+            # long: this question has a timeout.
+            "topic.metadata.refresh.interval.ms": 5_000,
         }
         if transactional_id is None:
             # Wait for a broker as long as it takes: a record is never dropped for its age.
