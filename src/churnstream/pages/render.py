@@ -1,6 +1,7 @@
 """Templates into HTML."""
 
 import functools
+import re
 from datetime import UTC, datetime
 from importlib.resources import files
 from types import SimpleNamespace
@@ -12,6 +13,11 @@ from markupsafe import Markup
 from churnstream.pages import charts
 
 _NOTHING = "-"
+_NO_TIME = "–"  # noqa: RUF001  # a dash
+# What no text on a page needs: control characters, and those that turn the direction of writing.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @functools.cache
@@ -20,6 +26,7 @@ def _environment() -> Environment:
         loader=PackageLoader("churnstream.pages", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -35,6 +42,13 @@ def _environment() -> Environment:
     }
     environment.globals |= {"charts": charts}
     return environment
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401  # whatever a template shows
+    """Texts from records with what is to be obeyed in them shown as escapes; all else as it is."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401  # whatever the template needs
@@ -86,8 +100,11 @@ def short(reason: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """The time of day of a moment in seconds since 1970, UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    """The time of day of a moment in seconds since 1970, UTC; of the years 1 to 9999 only."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return _NO_TIME
 
 
 def duration(seconds: float | None) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.config import Settings
+from churnstream.messages import UNDECODABLE, Offset, Partition
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
@@ -29,8 +30,8 @@ _NOWHERE = -1
 class _Source(msgspec.Struct):
     """The part of a prediction that names its event."""
 
-    source_partition: int
-    source_offset: int
+    source_partition: Partition
+    source_offset: Offset
 
 
 _decode_source = msgspec.json.Decoder(_Source).decode
@@ -187,7 +188,7 @@ def _predicted(record: Message) -> tuple[int, int] | None:
     """The place that a prediction speaks of; None if the record is no prediction."""
     try:
         source = _decode_source(record.value() or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None
     return source.source_partition, source.source_offset
 
