@@ -191,12 +191,13 @@ def printable(text: str, most: int = 500) -> str:
     What controls a terminal or turns the direction of writing is shown as an escape.
 
     Args:
-        most: Characters of the text to keep.
+        most: Characters to keep.
     """
-    shown = text if len(text) <= most else text[:most] + "..."
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    shown = text[:most]
+    if not shown.isprintable():
+        escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+        shown = "".join(escaped)
+    return shown if max(len(text), len(shown)) <= most else shown[:most] + "..."
 
 
 def quote(text: str) -> str:
