@@ -8,6 +8,7 @@ import msgspec
 
 from churnstream.messages import DeadLetter, Rejection
 from churnstream.streaming.kafka.client import Message
+from churnstream.streaming.kafka.headers import Header, headers_of
 from churnstream.streaming.kafka.writer import FullRecord, Headers
 
 _CONNECT = "__connect.errors."
@@ -64,11 +65,13 @@ def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecor
     Args:
         most_bytes: What the dead-letter topic takes. A record that is too large with its new
             headers goes without its value, and without its own headers if those alone are too
-            large; a header says which. The source still has them.
+            large, or have names that are not UTF-8; a header says which. The source still has them.
     """
     kind, timestamp = record.timestamp()
     key, value = record.key(), record.value()
     own, failure = original_headers(record), failure_headers(letter)
+    if headers_of(record) is None:
+        failure.append((HEADERS_OMITTED, b"all"))
     if value is not None and _size(key, value, own + failure) > most_bytes:
         failure.append((VALUE_OMITTED, str(len(value)).encode()))
         value = None
@@ -127,9 +130,8 @@ def parse(record: Message) -> DeadLetter:
     return msgspec.convert(fields, DeadLetter, strict=False)
 
 
-def _headers(record: Message) -> Sequence[tuple[str, str | bytes | None]]:
-    headers = record.headers() or []
-    return list(headers.items()) if isinstance(headers, dict) else headers
+def _headers(record: Message) -> Sequence[Header]:
+    return headers_of(record) or []
 
 
 def _as_bytes(value: str | bytes | None) -> bytes | None:

@@ -7,7 +7,6 @@ it.
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from churnstream.config import KafkaSettings
 from churnstream.errors import ChurnstreamError
 from churnstream.messages import UNDECODABLE, printable
 from churnstream.streaming.kafka.client import Message
+from churnstream.streaming.kafka.headers import headers_of
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.topics import PartitionState
 
@@ -113,11 +113,12 @@ def record_of(message: Message) -> Record:
 
 
 def _whole(message: Message) -> Record:
-    headers = message.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else iter(headers)
+    headers = headers_of(message)
+    if headers is None:
+        headers = [("headers", "cannot be shown: a name is not UTF-8")]
     shown = [
         (printable(name, _LONGEST_HEADER), _text(content, _LONGEST_HEADER))
-        for name, content in islice(pairs, _MOST_HEADERS)
+        for name, content in headers[:_MOST_HEADERS]
     ]
     if more := len(headers) - _MOST_HEADERS:
         shown += [("…", f"{more:,} more headers")] if more > 0 else []
