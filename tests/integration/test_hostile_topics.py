@@ -11,9 +11,9 @@ import confluent_kafka
 import pytest
 
 from builders import customer, event_json
-from churnstream.streaming.dead_letters import HEADER_NAMES
+from churnstream.streaming.dead_letters import HEADER_NAMES, HEADERS_OMITTED
 from churnstream.streaming.embedded import free_port
-from integration.flow import Flow, NewFlow, Sent, until
+from integration.flow import Flow, NewFlow, Sent, headers_of, until
 from integration.test_live_page import get, pushed
 
 ESCAPES = "\x1b[2J\x9b31m\u202eevil"
@@ -144,7 +144,7 @@ def attacked(new_flow: NewFlow) -> Flow:
     flow.consume()
     flow.send(hostile_outcomes(), topics.output)
     flow.send(hostile_letters(topics.input), topics.deadletter)
-    for topic in (topics.output, topics.deadletter, topics.checkpoint):
+    for topic in (topics.output, topics.checkpoint):
         send_with_header_name(flow, topic, b"\xff\xfe")
     flow.send(
         [Sent(b"x", f"replay:{topics.deadletter}:a:b:c".encode()), Sent(None, b"\xff")],
@@ -193,6 +193,15 @@ def test_a_report_is_small_whatever_it_is_of(attacked: Flow) -> None:
     assert attacked.summary().scored >= GOOD
     page = attacked.settings.summary.path.with_suffix(".html")
     assert page.stat().st_size < MEGABYTE
+
+
+def test_headers_that_cannot_be_read_are_said_to_be_missing(attacked: Flow) -> None:
+    """A name that is not UTF-8 stops nothing; the dead letter is not whole, and stays."""
+    headers = [
+        headers_of(one) for one in attacked.letters() if one.value() == b"x" and one.key() is None
+    ]
+    assert [h[HEADERS_OMITTED] for h in headers if HEADERS_OMITTED in h] == ["all"]
+    assert "1 left alone" in attacked.run("dead-letters replay --dry-run").out
 
 
 # ---- the page ----

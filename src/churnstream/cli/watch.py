@@ -215,6 +215,8 @@ def _print_evaluation(found: Evaluation) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for period in found.periods:
         table.add_row(f"{period.start:{_TITLES[found.every]}}", *_cells(period))
+    if found.others:
+        table.add_row("others", *_cells(found.others))
     table.add_section()
     for source, figures in found.by_source.items():
         table.add_row(f"by {source}", *_cells(figures))

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from churnstream.pages import charts
 
 _NOTHING = "-"
+_LONGEST = 100
 _NO_TIME = "–"  # noqa: RUF001  # a dash
 # What no text on a page needs: control characters, and those that turn the direction of writing.
 _OBEYED = re.compile(
@@ -38,6 +39,7 @@ def _environment() -> Environment:
         "words": words,
         "clock": clock,
         "short": short,
+        "brief": brief,
         "duration": duration,
     }
     environment.globals |= {"charts": charts}
@@ -97,6 +99,11 @@ def short(reason: str) -> str:
     """A reason under a heading that says what reasons do: without the same words again."""
     text = reason.removesuffix(" raises the risk").removeprefix("A ")
     return text[:1].lower() + text[1:] if reason.startswith("A ") else text
+
+
+def brief(text: str) -> str:
+    """The beginning of a text that may be of any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def clock(seconds: float) -> str:

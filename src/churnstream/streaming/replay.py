@@ -55,14 +55,17 @@ def find(
     topic = settings.topics.deadletter
     for batch in Scan(settings.kafka, topic, admin.beginnings(topic), admin.ends(topic)):
         found = []
+        foreign: list[int] = []
         for record in batch:
             try:
                 letter = parse(record)
             except msgspec.ValidationError:  # whose text may quote the record
-                log.warning("foreign_dead_letter", offset=record.offset())
+                foreign.append(_place(record)[1])
                 continue
             if wanted.matches(letter, _place(record)[1]):
                 found.append((record, letter))
+        if foreign:
+            log.warning("foreign_dead_letter", count=len(foreign), first_offset=foreign[0])
         yield found
 
 
