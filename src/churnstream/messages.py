@@ -193,6 +193,8 @@ def printable(text: str, most: int = 500) -> str:
     Args:
         most: Characters to keep.
     """
+    if len(text) <= most and text.isprintable():
+        return text
     shown = text[:most]
     if not shown.isprintable():
         escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

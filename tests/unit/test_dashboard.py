@@ -149,8 +149,8 @@ def test_columns_hold_the_last_word_on_every_customer(
     customers = Customers()
     last: dict[str, tuple[float, float, str]] = {}
     for name, risk, charges, contract in events:
-        customers.see(name, Details(contract, "DSL", charges, 1))
-        customers.score(name, risk, risk >= 0.5, 0.0, [])
+        said = Details(contract, "DSL", charges, 1)
+        customers.score(name, risk, risk >= 0.5, 0.0, [], said)
         last[name] = risk, charges, contract
 
     whole, leaving, _ = customers.whole()
@@ -172,8 +172,8 @@ def test_pages_of_the_table_hold_each_customer_once() -> None:
     customers = Customers()
     rng = np.random.default_rng(1)
     for number, risk in enumerate(rng.random(110)):
-        customers.see(f"C{number}", Details("One year", "DSL", 10.0, number))
-        customers.score(f"C{number}", float(risk), True, 0.0, [])
+        said = Details("One year", "DSL", 10.0, number)
+        customers.score(f"C{number}", float(risk), True, 0.0, [], said)
     found = [row for page in range(5) for row in customers.find(Query(page=page))[0]]
     assert len({row.name for row in found}) == 110
     assert [row.risk for row in found] == sorted((row.risk for row in found), reverse=True)

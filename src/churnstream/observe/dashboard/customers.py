@@ -110,34 +110,40 @@ class Customers:
         """The customer's row, -1 for one nobody heard of."""
         return self._rows.get(name, -1)
 
-    def see(self, name: str, said: Details) -> None:
-        """Take note of what an event says of its customer."""
-        row = self._add(name)
-        if row < 0:
-            return
-        columns = self._columns
-        self._count(row, -1)
-        columns["charges"][row] = said.charges
-        columns["tenure"][row] = said.tenure
-        columns["contract"][row] = self._values["contract"].number(said.contract)
-        columns["internet"][row] = self._values["internet"].number(said.internet)
-        self._count(row, 1)
-
     def score(
-        self, name: str, risk: float, leaving: bool, scored_at: float, reasons: Sequence[str]
-    ) -> None:
-        """Take note of a prediction; the last one counts."""
+        self,
+        name: str,
+        risk: float,
+        leaving: bool,
+        scored_at: float,
+        reasons: Sequence[str],
+        said: Details | None = None,
+    ) -> int:
+        """Take note of a prediction; the last one counts.
+
+        Args:
+            said: What its event says of the customer; None if that is not known.
+
+        Returns:
+            The customer's row, -1 if there is none left.
+        """
         row = self._add(name)
         if row < 0:
-            return
+            return row
         columns = self._columns
         self._count(row, -1)
         columns["risk"][row] = risk
+        if said:
+            columns["contract"][row] = self._values["contract"].number(said.contract)
+            columns["internet"][row] = self._values["internet"].number(said.internet)
+            columns["charges"][row] = said.charges
+            columns["tenure"][row] = said.tenure
         self._count(row, 1)
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
         numbers = [self._reasons.number(text) for text in reasons[:_REASONS]]
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
+        return row
 
     def _count(self, row: int, sign: int) -> None:
         """Take a customer into the levels, or out of them before something changes."""

@@ -186,19 +186,17 @@ class State:
         Args:
             said: What its event said; None if that is not known.
         """
-        if said:
-            self.customers.see(made.name, said)
-        self.customers.score(made.name, made.risk, made.leaving, made.at, made.reasons)
-        row = self.customers.row(made.name)
+        row = self.customers.score(made.name, made.risk, made.leaving, made.at, made.reasons, said)
         parts = self.customers.parts(row) if row >= 0 else [EVERYBODY]
         levels = {part: max(0.0, self.customers.levels[part]) for part in parts}
-        if _FIRST_MOMENT <= made.processed_at <= time.time() + _DAY:
+        now = time.time()
+        if _FIRST_MOMENT <= made.processed_at <= now + _DAY:
             self.over_time.add(made.processed_at, made.leaving, levels)
         self._past[self.predictions % _MOST_PREDICTIONS] = (row, made.risk, made.at, *made.place)
         self.predictions += 1
         self.latest.appendleft(made)
         self.latencies.add(made.at, made.at - made.event_at)
-        self._note_outcome(made.at)
+        self._note_outcome(made.at, now)
         self._note_version(made)
 
     def _note_version(self, made: Made) -> None:
@@ -211,8 +209,7 @@ class State:
             self.others += least.predictions
         self.versions[made.version] = Version(made.version, first, count + 1)
 
-    def _note_outcome(self, at: float) -> None:
-        now = time.time()
+    def _note_outcome(self, at: float, now: float) -> None:
         if at <= now + _DAY:
             self.last_outcome = max(self.last_outcome, min(at, now))
 
@@ -220,7 +217,7 @@ class State:
         """Take note of a dead letter."""
         self.letters.appendleft(letter)
         self.reasons[letter.reason] += 1
-        self._note_outcome(letter.at)
+        self._note_outcome(letter.at, time.time())
 
     def history(self, name: str) -> list[Past]:
         """The customer's predictions among the last million, newest first."""

@@ -33,8 +33,10 @@ class Texts:
 
     def number(self, text: str) -> int:
         """The text's number."""
-        text = printable(text, _LONGEST_TEXT)
         known = self._numbers.get(text)
+        if known is None:
+            text = printable(text, _LONGEST_TEXT)
+            known = self._numbers.get(text)
         if known is None:
             if len(self.all) > self._most:
                 return self._beyond
