@@ -11,8 +11,13 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from churnstream.config import Settings
 from churnstream.errors import ConfigurationError
 from churnstream.observe import web
+from churnstream.observe.dashboard import app
+from churnstream.observe.dashboard.records import Records
+from churnstream.observe.dashboard.state import State
+from churnstream.observe.dashboard.views import Views
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -103,3 +108,28 @@ def test_a_port_that_is_taken_is_named() -> None:
         pytest.raises(ConfigurationError, match="with --port"),
     ):
         web.listen("127.0.0.1", taken.getsockname()[1], "that", "--port")
+
+
+def test_so_many_may_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes when all places are taken is told so, and gets in once somebody has left."""
+    monkeypatch.setattr(app, "_MOST_VIEWERS", 2)
+    settings = Settings()
+    views = Views(settings, State(), Records(settings.kafka))
+    page = app.application(views, stopped=lambda: False, token=None, local=True)
+    listener = web.listen("127.0.0.1", 0, "this", "--port")
+
+    def status(client: socket.socket) -> bytes:
+        client.sendall(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return client.recv(65_536).split(b" ")[1]
+
+    def connected() -> socket.socket:
+        return stack.enter_context(socket.create_connection(listener.getsockname(), timeout=20))
+
+    with web.serving(page, listener, "test"), contextlib.ExitStack() as stack:
+        first, second = connected(), connected()
+        assert [status(first), status(second), status(connected())] == [b"200", b"200", b"503"]
+        first.close()
+        deadline = time.monotonic() + 20
+        while (found := status(connected())) != b"200":
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
