@@ -195,6 +195,19 @@ def test_a_report_is_small_whatever_it_is_of(attacked: Flow) -> None:
     assert page.stat().st_size < MEGABYTE
 
 
+def test_what_a_terminal_obeys_is_shown_as_escapes(attacked: Flow, flow: Flow) -> None:
+    """Neither the message of a forged dead letter nor the name of a model moves the cursor."""
+    flow.send([letter(message=ESCAPES)], flow.settings.topics.deadletter)
+    listed = flow.run("dead-letters list")
+    assert not OBEYED.search(listed.out)
+    assert "\\x1b[2J\\x9b31m\\u202eevil" in listed.out
+    drift = attacked.run("drift --threshold 1000 --json")
+    assert "note: scores of other models are in the window:" in drift.err
+    assert "\\x1b[2J\\x9b31m\\u202eevil" in drift.err
+    listed = attacked.run("dead-letters list --limit 2000")
+    assert "\\x1b[2J" in listed.out
+
+
 def test_headers_that_cannot_be_read_are_said_to_be_missing(attacked: Flow) -> None:
     """A name that is not UTF-8 stops nothing; the dead letter is not whole, and stays."""
     headers = [
