@@ -14,12 +14,17 @@ import yaml
 from churnstream.config import ConsumerSettings, KafkaSettings, Settings
 from churnstream.messages import CustomerEvent, DeadLetter, Prediction
 from churnstream.streaming import topics
-from churnstream.streaming.dead_letters import HEADER_NAMES, HEADERS_OMITTED, VALUE_OMITTED
+from churnstream.streaming.dead_letters import (
+    HEADER_NAMES,
+    HEADERS_OMITTED,
+    KEY_OMITTED,
+    VALUE_OMITTED,
+)
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
 _BINDING = {"bindingVersion": "0.5.0"}
 _NOTE = "# Written by `make generated` from the record types and the topics. Do not edit by hand.\n"
-_DIGITS = {"type": "string", "pattern": "^[0-9]+$"}
+_DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
 _MESSAGES = {"customers": "CustomerEvent", "predictions": "Prediction", "deadLetters": "DeadLetter"}
 _OPERATIONS = {
     "produce": ("send", "customers", "Rows of customers become events."),
@@ -112,8 +117,8 @@ def _messages() -> dict[str, Any]:
         "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
         "contentType": "application/octet-stream",
         "payload": {
-            "description": "The refused record, byte for byte, as are its key and timestamp. It "
-            "may be no JSON, or have no value at all. Headers of its own stand beside those here."
+            "description": "The rejected record, byte for byte, as is its key. It may be no JSON, "
+            "or have no value at all. Headers of its own stand beside those here."
         },
     }
     return {
@@ -138,7 +143,12 @@ def _headers(record: dict[str, Any]) -> dict[str, Any]:
     }
     omitted = {
         VALUE_OMITTED: _DIGITS | {"description": "bytes of a value too large for this topic"},
-        HEADERS_OMITTED: _DIGITS | {"description": "how many own headers were too large for it"},
+        KEY_OMITTED: _DIGITS | {"description": "bytes of a key too large for this topic"},
+        HEADERS_OMITTED: {
+            "type": "string",
+            "pattern": "^([0-9]+|unreadable)$",
+            "description": "how many own headers were too large for it, or that they are no text",
+        },
     }
     return {
         "title": "DeadLetterHeaders",

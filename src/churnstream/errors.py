@@ -8,7 +8,9 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── BrokerError             the broker refused or could not be reached
 │   ├── BrokerUnreachableError   nobody in charge answered in time
 │   ├── TopicMissingError        a topic that must exist does not
+│   ├── RecordRejectedError      a topic will never take a record as it is
 │   ├── AbortableError           this transaction failed; abort it and process again
+│   │   └── TopicRecreatedError      the topic that is read is another than before
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
 └── CheckpointError         the producer's place in its file cannot be read or kept
@@ -54,8 +56,16 @@ class TopicMissingError(BrokerError):
     """A topic that must exist does not."""
 
 
+class RecordRejectedError(BrokerError):
+    """A topic will not take a record, however often it is sent: for its size, timestamp or key."""
+
+
 class AbortableError(BrokerError):
     """The transaction under way cannot succeed; abort it, go back and process again."""
+
+
+class TopicRecreatedError(AbortableError):
+    """The topic was deleted and created again: offsets of the old one say nothing of it."""
 
 
 class TransactionEndedError(BrokerError):

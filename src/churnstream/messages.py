@@ -32,6 +32,8 @@ Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 # As large as Kafka has them: whoever counts by them may keep them in columns of that size.
 Partition = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # since 1970
+TimestampType = Literal["CreateTime", "LogAppendTime"]
 
 
 class CustomerEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -140,7 +142,10 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
         reason: One of `REASONS`.
         attempt: 1 for the first refusal, one more for each replay.
         group: The consumer group that refused it.
-        failed_at: When it was refused, UTC.
+        failed_at: When it was rejected, UTC.
+        timestamp: The original's, in milliseconds since 1970; unset if it had none. The dead letter
+            itself is stamped with the time of its rejection.
+        timestamp_type: Who set it: whoever sent the record, or its topic.
     """
 
     topic: str
@@ -155,6 +160,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     group: str
     model_version: str
     failed_at: Timestamp
+    timestamp: Milliseconds | msgspec.UnsetType = msgspec.UNSET
+    timestamp_type: TimestampType | msgspec.UnsetType = msgspec.UNSET
 
 
 DATASET_COLUMNS: tuple[str, ...] = tuple(

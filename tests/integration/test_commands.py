@@ -1,8 +1,9 @@
 """The commands that look after the flow: topics, health, dead letters, and the demo."""
 
 import json
+import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from builders import customer, event_json
+from churnstream.messages import Prediction, encode
 from churnstream.streaming.broken import broken_records
 from integration.flow import (
     Flow,
@@ -52,9 +54,10 @@ def test_topics_describe(flow: Flow) -> None:
         "end": 5,
         "committed": None,
         "lag": 5,
+        "beyond": 0,
     }
     head, *table = flow.run("topics describe").out.splitlines()
-    assert head.split() == list(rows[2])
+    assert head.split() == ["topic", "partition", "begin", "end", "committed", "lag"]
     assert table[2].split() == [flow.settings.topics.input, "2", "0", "5", "5"]
 
 
@@ -78,6 +81,53 @@ def test_health(flow: Flow) -> None:
     (problem,) = json.loads(behind.out)["problems"]
     assert behind.code == 1
     assert problem.endswith("lags 1 events behind, more than 0")
+
+
+def outcome(flow: Flow, age: float) -> None:
+    """Write a prediction that says it was made so many seconds ago; other records stand behind."""
+    made = datetime.now(UTC) - timedelta(seconds=age)
+    prediction = Prediction("C", 0.5, "Yes", made, made, "v", 0, 0)
+    future = int(time.time() * 1000) + 3_000_000
+    output = flow.settings.topics.output
+    flow.send([Sent(encode(prediction), KEY, 0, timestamp=future)], output)
+    flow.send([Sent(b"hello", KEY, 0, timestamp=future)] * 30, output)
+
+
+def test_freshness_is_by_when_outcomes_were_written(flow: Flow) -> None:
+    """Neither the timestamps of records count nor what others write to the topic."""
+    flow.send([Sent(event_json(), KEY)] * 3)
+    outcome(flow, age=3600)
+
+    stale = flow.run("health")
+    state = json.loads(stale.out)
+    assert (stale.code, 3590 < state["last_outcome_age"] < 3700) == (1, True)
+    assert "there was no outcome for 36" in stale.error
+
+    outcome(flow, age=1)
+    assert flow.run("health").code == 0
+
+
+def test_a_dead_letter_of_an_old_event_is_fresh(flow: Flow) -> None:
+    """It was written when it was rejected, whatever time its event has."""
+    long_ago, ahead = int(time.time() * 1000) - 3_600_000, int(time.time() * 1000) + 3_000_000
+    flow.send([Sent(b"broken", KEY, timestamp=at) for at in (long_ago, ahead)])
+    flow.consume()
+    flow.send([Sent(event_json(), KEY)])
+
+    state = json.loads(flow.run("health").out)
+
+    assert 0 <= state["last_outcome_age"] < 60
+
+
+def test_an_outcome_from_the_future_says_that_a_clock_is_wrong(flow: Flow) -> None:
+    """How old it is nobody knows then, so nothing is called healthy for it."""
+    flow.send([Sent(event_json(), KEY)])
+    outcome(flow, age=-3000)
+
+    assert "in the future" in flow.run("health").error
+
+    outcome(flow, age=1)  # among others it may be forged
+    assert flow.run("health").code == 0
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +201,8 @@ def test_replay(flow: Flow) -> None:
     first, _, again = flow.letters()
     assert again.value() == b"broken"
     assert again.key() == KEY
-    assert again.timestamp() == first.timestamp()
+    for letter in (first, again):
+        assert headers_of(letter)["churnstream.timestamp"] == "1234567890123"
     names = [name for name, _ in raw_headers(again)]
     assert names == [name for name, _ in raw_headers(first)]
     assert raw_headers(again)[:2] == headers

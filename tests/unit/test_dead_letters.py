@@ -11,14 +11,19 @@ from builders import event_json, message
 from churnstream.messages import REASONS, DeadLetter, Rejection
 from churnstream.streaming.dead_letters import (
     HEADER_NAMES,
+    HEADERS_OMITTED,
+    KEY_OMITTED,
+    SMALLEST_LIMIT,
     VALUE_OMITTED,
     attempt,
     describe,
     failure_headers,
+    is_whole,
     original_headers,
     parse,
     to_record,
 )
+from churnstream.streaming.kafka.client import headers_of
 from churnstream.streaming.kafka.writer import FullRecord
 from churnstream.streaming.replay import Filter, _as_it_was
 
@@ -75,6 +80,8 @@ def test_headers_have_the_names_that_kafka_connect_made_common() -> None:
         "group": "churnstream.group",
         "model_version": "churnstream.model.version",
         "failed_at": "churnstream.failed.at",
+        "timestamp": "churnstream.timestamp",
+        "timestamp_type": "churnstream.timestamp.type",
     }
 
 
@@ -95,6 +102,8 @@ def test_headers_tell_place_and_problem() -> None:
         "churnstream.group": b"group",
         "churnstream.model.version": b"v1",
         "churnstream.failed.at": b"2026-01-31T12:00:00.123456Z",
+        "churnstream.timestamp": b"1767323045000",
+        "churnstream.timestamp.type": b"CreateTime",
     }
 
 
@@ -127,17 +136,35 @@ def test_key_and_value_stay_byte_for_byte(key: bytes | None, value: bytes | None
     assert (letter["key"], letter["value"]) == (key, value)
 
 
-@pytest.mark.parametrize("kind", [TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME])
-def test_the_timestamp_stays(kind: int) -> None:
-    """A dead letter is as old as its record, whoever set the time."""
-    assert refused(message(b"x", timestamp=(kind, 1_767_323_045_678)))["timestamp"] == (
-        1_767_323_045_678
+@pytest.mark.parametrize("timestamp", [1_767_323_045_678, 0, -62_200_000_000_000, 2**62])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(TIMESTAMP_CREATE_TIME, b"CreateTime"), (TIMESTAMP_LOG_APPEND_TIME, b"LogAppendTime")],
+)
+def test_the_timestamp_stands_in_headers(kind: int, name: bytes, timestamp: int) -> None:
+    """A dead letter says when its record was stamped, and by whom, whatever time that is."""
+    headers = dict(refused(message(b"x", timestamp=(kind, timestamp)))["headers"])
+
+    assert headers["churnstream.timestamp"] == str(timestamp).encode()
+    assert headers["churnstream.timestamp.type"] == name
+
+
+@pytest.mark.parametrize("timestamp", [(0, -1), (1, 0), (1, 2**62), (2, 1_767_323_045_678)])
+def test_a_dead_letter_is_stamped_with_its_rejection(timestamp: tuple[int, int]) -> None:
+    """A topic may refuse a record's own timestamp for ever, or remove the record for its age."""
+    record = refused(message(b"x", timestamp=timestamp))
+
+    assert record["timestamp"] == int(NOW.timestamp() * 1000)
+
+
+def test_a_record_without_a_timestamp_has_none_in_its_headers() -> None:
+    """Nothing is made up, and such a dead letter is read like any other."""
+    record = refused(message(b"x", timestamp=(0, -1)))
+
+    assert (
+        not {"churnstream.timestamp", "churnstream.timestamp.type"} & dict(record["headers"]).keys()
     )
-
-
-def test_a_record_without_a_timestamp_gets_that_of_its_refusal() -> None:
-    """0 lets the client take the present time."""
-    assert refused(message(b"x", timestamp=(0, -1)))["timestamp"] == 0
+    assert parse(as_read(record)).timestamp is msgspec.UNSET
 
 
 def test_foreign_headers_stay_in_their_order() -> None:
@@ -175,6 +202,64 @@ def test_a_value_that_does_not_fit_is_left_out(room: int) -> None:
     assert letter["value"] == (b"x" * 1_000 if room else None)
     assert ((VALUE_OMITTED, b"1000") in letter["headers"]) is (not room)
     assert letter["key"] == b"7590-VHVEG"
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_key_that_does_not_fit_is_left_out(room: int) -> None:
+    """What a topic takes of a key may be less than what another took."""
+    small = refused(message(None, key=b"k" * 1_000))
+    named = sum(len(name) + len(content or b"") for name, content in small["headers"])
+    most = 1_000 + named + 120 + 10 * len(small["headers"]) - 1 + room
+
+    letter = refused(message(None, key=b"k" * 1_000), most_bytes=most)
+
+    assert letter["key"] == (b"k" * 1_000 if room else None)
+    assert ((KEY_OMITTED, b"1000") in letter["headers"]) is (not room)
+    assert is_whole(as_read(letter)) is bool(room)
+
+
+def test_every_dead_letter_fits_into_the_smallest_room() -> None:
+    """Whatever a record holds, its dead letter is no larger than what must always be allowed."""
+    huge = message(b"v" * 9_000, key=b"k" * 9_000, topic="t" * 249, headers=[("h" * 5_000, b"h")])
+    why = Rejection("not_json", "value", "\u00e4" * 10_000)
+
+    letter = to_record(huge, described(huge, why, group="g" * 255), SMALLEST_LIMIT)
+
+    assert (letter["key"], letter["value"]) == (None, None)
+    named = sum(len(name) + len(content or b"") + 10 for name, content in letter["headers"])
+    assert 120 + named <= SMALLEST_LIMIT
+
+
+@pytest.mark.parametrize("name", [KEY_OMITTED, VALUE_OMITTED, HEADERS_OMITTED])
+def test_a_header_that_only_looks_as_if_something_was_left_out(name: str) -> None:
+    """A record that came with a header of ours is sent back like any other."""
+    assert is_whole(as_read(refused(message(b"x", headers=[(name, b"5")]))))
+
+
+class Unreadable(Message):
+    """A record with a header whose name is no text, as the client library hands it over."""
+
+    asked = 0
+
+    def headers(self) -> Any:
+        """Fail as the library does, which is not to be asked again before it was told better."""
+        if Unreadable.asked:
+            return super().headers()
+        Unreadable.asked += 1
+        raise SystemError("returned a result with an exception set")
+
+
+@pytest.mark.parametrize("headers", [None, [("a\0b", b"1")]])
+def test_headers_that_cannot_be_read_or_kept_are_said_to_be_missing(headers: Any) -> None:
+    """The client library knows names as text without a null, Kafka any bytes."""
+    kind = Message if headers else Unreadable
+    record = kind(topic="t", partition=0, offset=0, value=b"x", key=b"k", headers=headers)
+
+    letter = refused(record)
+
+    assert (letter["key"], letter["value"]) == (b"k", b"x")
+    assert dict(letter["headers"])[HEADERS_OMITTED] == b"unreadable"
+    assert not is_whole(as_read(letter))
 
 
 # ---- there and back ----
@@ -230,7 +315,7 @@ def test_replays_do_not_pile_up(record: Message, why: Rejection, times: int) -> 
     last = refused(again, why)
     assert [name for name, _ in last["headers"]] == [name for name, _ in letter["headers"]]
     assert (last["key"], last["value"]) == (record.key(), record.value())
-    assert last["timestamp"] == letter["timestamp"]
+    assert parse(as_read(last)).timestamp == record.timestamp()[1]
     assert parse(as_read(last)).attempt == times + 1
 
 
@@ -242,6 +327,15 @@ def test_a_replayed_record_is_the_original_with_a_count() -> None:
 
     assert (back.key(), back.value(), back.timestamp()) == (b"k", b"x", (1, 5))
     assert back.headers() == [("trace", b"42"), ("churnstream.attempt", b"1")]
+
+
+def test_a_dead_letter_without_the_timestamp_headers_is_replayed_with_its_own() -> None:
+    """Earlier versions stamped dead letters like their records, and had no headers for it."""
+    letter = as_read(refused(message(b"x", timestamp=(1, 5))))
+    old = [(n, v) for n, v in headers_of(letter) or [] if "timestamp" not in n]
+    record = message(b"x", headers=[*old], timestamp=(1, 5))
+
+    assert _as_it_was(record, parse(record))["timestamp"] == 5
 
 
 def test_a_record_that_is_refused_again_says_why_this_time() -> None:
@@ -278,9 +372,9 @@ def test_a_record_without_our_headers_is_no_dead_letter() -> None:
         parse(message(b"x", headers=[("__connect.errors.topic", b"orders")]))
 
 
-@pytest.mark.parametrize("field", HEADER_NAMES)
+@pytest.mark.parametrize("field", [name for name in HEADER_NAMES if "timestamp" not in name])
 def test_a_dead_letter_needs_every_header(field: str) -> None:
-    """A header that is missing is named."""
+    """A header that is missing is named; only a timestamp may be."""
     letter = refused(message(b"x"))
     left = [(name, text) for name, text in letter["headers"] if name != HEADER_NAMES[field]]
 

@@ -11,6 +11,7 @@ from churnstream.errors import (
     BrokerUnreachableError,
     ConfigurationError,
     FencedError,
+    RecordRejectedError,
     TopicMissingError,
 )
 from churnstream.streaming.kafka import client
@@ -103,7 +104,9 @@ def test_the_next_outage_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "advice"),
     [
-        (KafkaError.MSG_SIZE_TOO_LARGE, BrokerError, "max.message.bytes"),
+        (KafkaError.MSG_SIZE_TOO_LARGE, RecordRejectedError, "max.message.bytes"),
+        (KafkaError.INVALID_TIMESTAMP, RecordRejectedError, "message.timestamp.before.max.ms"),
+        (KafkaError.INVALID_RECORD, RecordRejectedError, "without a key"),
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, BrokerError, "failed"),
         (KafkaError._FENCED, FencedError, "--instance"),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicMissingError, "churnstream topics create"),

@@ -126,7 +126,8 @@ def test_a_broken_record_becomes_a_dead_letter() -> None:
 
     described = parse(message(headers=[*letter["headers"]]))
     assert (letter["key"], letter["value"]) == (b"k", b"not JSON")
-    assert letter["timestamp"] == 1_767_323_045_678
+    assert described.timestamp == 1_767_323_045_678
+    assert letter["timestamp"] == NOW.timestamp() * 1000
     assert letter["headers"][0] == ("trace", b"42")
     assert (described.topic, described.partition, described.offset) == (record.topic(), 1, 7)
     assert (described.group, described.model_version) == ("group", "v1")

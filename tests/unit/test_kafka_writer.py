@@ -55,6 +55,14 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
     return made
 
 
+def test_a_transaction_that_never_began_needs_no_abort(writer: Writer) -> None:
+    """A batch may fail before it is opened, and the client refuses to abort nothing."""
+    writer.commit()
+    fail(writer, KafkaError._STATE, late=False)
+
+    writer.abort()
+
+
 def fail(writer: Writer, code: int, *, late: bool) -> None:
     """Let the transaction fail, at once or after it may have timed out."""
     vars(writer)["_producer"].error = code

@@ -81,6 +81,8 @@ def describe_topics(settings: Settings, as_json: bool) -> None:
     from churnstream.streaming.kafka.admin import Admin
 
     rows = flow_topics.describe(Admin(settings.kafka), settings)
+    for problem in flow_topics.problems(rows):
+        click.echo(problem, err=True)
     if as_json:
         options.echo_json(rows)
         return

@@ -145,8 +145,18 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
     job = Replay(settings, Admin(settings.kafka))
     done = job.run(wanted, dry_run=dry_run)
     click.echo(f"{done.sent:,} dead letters {'would be ' if dry_run else ''}sent back")
-    if done.partial:
-        click.echo(
-            f"{done.partial:,} left alone: too large to be kept whole; their originals are at the "
-            "source places that dead-letters list shows"
-        )
+    for count, why in (
+        (
+            done.partial,
+            "too large to be kept whole; their originals are at the source places that "
+            "dead-letters list shows",
+        ),
+        (
+            done.rejected,
+            f"{settings.topics.input} does not take them back; the log says why, and its limits "
+            "are max.message.bytes and message.timestamp.before.max.ms",
+        ),
+        (done.foreign, "they are of other topics; replay those with --input-topic"),
+    ):
+        if count:
+            click.echo(f"{count:,} left alone: {why}")

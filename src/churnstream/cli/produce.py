@@ -91,12 +91,12 @@ def _stream(
     from churnstream.streaming.kafka.writer import Writer
     from churnstream.streaming.producer import produce_streaming
 
-    own = settings.producer
+    own, topic = settings.producer, settings.topics.input
     with progress("events sent", own.max_events) as show:
         sent = produce_streaming(
             dataset,
-            Writer(settings.kafka, give_up=stop.overdue),
-            settings.topics.input,
+            Writer(settings.kafka, give_up=stop.overdue, max_bytes=admin.max_record_bytes(topic)),
+            topic,
             rate=own.events_per_sec,
             seed=own.seed,
             max_events=own.max_events,
@@ -104,7 +104,7 @@ def _stream(
             stop=stop,
             on_rows=_both(show, tell),
         )
-    return f"{sent:,} events sent to {settings.topics.input}"
+    return f"{sent:,} events sent to {topic}"
 
 
 def _send_file(

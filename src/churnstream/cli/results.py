@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from churnstream.cli.window import Result
     from churnstream.config import Settings
     from churnstream.model.scorer import Model
-    from churnstream.streaming.audit import Audit
     from churnstream.streaming.history import History
+    from churnstream.streaming.ledger import Audit
 
 
 @click.command()
@@ -164,6 +164,16 @@ def _print_audit(verdict: Audit) -> None:
         for kind, offsets in row.examples.items():
             if offsets:
                 click.echo(f"{kind} in partition {row.partition}: {offsets}")
+    for partition in verdict.beyond:
+        click.echo(
+            f"the group's offset in partition {partition} lies beyond its end, and says nothing: "
+            "the topic was truncated, or deleted and created again"
+        )
+    if verdict.former:
+        click.echo(
+            "outcomes of an earlier input topic of that name are left out: "
+            f"{verdict.former:,} offsets"
+        )
     flying = f"; {verdict.in_flight:,} still in flight" if verdict.in_flight else ""
     if verdict.exactly_once:
         done = verdict.events - verdict.in_flight

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from churnstream.config import Settings
+from churnstream.errors import ConfigurationError
 from churnstream.streaming.consumer import Consumer
+from churnstream.streaming.dead_letters import SMALLEST_LIMIT
 from churnstream.streaming.delivery import AtLeastOnce, ExactlyOnce
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Connection
+from churnstream.streaming.kafka.identity import TopicIdentity
 from churnstream.streaming.kafka.reader import Reader
 from churnstream.streaming.kafka.writer import MOST_BYTES, Writer
 from churnstream.streaming.notices import Notice
+from churnstream.streaming.outcomes import note_beginning
 from churnstream.streaming.scoring import Batch, Scorer
 from churnstream.streaming.stop import Stop
 from churnstream.streaming.window import Window
@@ -31,6 +35,20 @@ def _quiet_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
+    """Find out before the first event what the topic would reject, or lose, later."""
+    if max_bytes < SMALLEST_LIMIT:
+        raise ConfigurationError(
+            f"{topic} takes {max_bytes:,} bytes a record, too few for what a dead letter says; "
+            f"set its max.message.bytes to {SMALLEST_LIMIT:,} or more"
+        )
+    if admin.is_compacted(topic):
+        raise ConfigurationError(
+            f"{topic} is compacted, which would remove dead letters and take none without a key; "
+            "set its cleanup.policy to delete"
+        )
+
+
 def connect(
     settings: Settings,
     admin: Admin,
@@ -46,6 +64,7 @@ def connect(
 
     Raises:
         TopicMissingError: Input, output or dead-letter topic does not exist.
+        ConfigurationError: The dead-letter topic cannot keep every dead letter.
         BrokerError: The broker refused.
     """
     own, topics = settings.consumer, settings.topics
@@ -57,12 +76,32 @@ def connect(
             admin.partitions(topic)
 
     check_topics()
+    max_bytes = {name: admin.max_record_bytes(name) for name in (topics.output, topics.deadletter)}
+    _check_dead_letters_fit(topics.deadletter, max_bytes[topics.deadletter], admin)
     exactly_once = own.delivery == "exactly-once" and not admin.embedded
     if own.delivery == "exactly-once" and admin.embedded:
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
     identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
+    topic = TopicIdentity(admin, topics.input)
+    noted: set[str] = set()
+
+    def before_publishing() -> None:
+        topic.check()
+        if topic.topic_id not in noted:
+            note_beginning(settings, admin, topic.topic_id, stop.overdue)
+            noted.add(topic.topic_id)
+
+    misplaced = admin.misplaced(own.group, topics.input)
+    for p, because in sorted(misplaced.items()):
+        log.warning("place_misplaced", partition=p, because=because, reads_from="the beginning")
     connection = Connection()
-    writer = Writer(settings.kafka, identity, give_up=stop.overdue, connection=connection)
+    writer = Writer(
+        settings.kafka,
+        identity,
+        max_bytes=min(max_bytes.values()),
+        give_up=stop.overdue,
+        connection=connection,
+    )
     if exactly_once:
         # Before joining: ends the transaction of a predecessor that died, and fences it.
         writer.init_transactions()
@@ -70,7 +109,9 @@ def connect(
         settings.kafka,
         topics.input,
         own.group,
+        topic_id=lambda: topic.topic_id,
         starts=starts,
+        unread=misplaced,
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,
@@ -83,9 +124,10 @@ def connect(
         window,
         group=own.group,
         batch_size=own.batch_size,
-        most_letter_bytes=min(admin.largest_record(topics.deadletter), MOST_BYTES),
+        most_letter_bytes=min(max_bytes[topics.deadletter], MOST_BYTES),
         explained=own.reasons,
         check_topics=check_topics,
+        before_publishing=before_publishing,
         on_batch=on_batch,
         tell=tell,
     )

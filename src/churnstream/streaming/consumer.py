@@ -6,11 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import Context
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
-from churnstream.errors import AbortableError, BrokerError, BrokerUnreachableError
+from churnstream.errors import (
+    AbortableError,
+    BrokerError,
+    BrokerUnreachableError,
+    TopicRecreatedError,
+)
 from churnstream.streaming.delivery import Delivery
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
@@ -54,6 +59,8 @@ class Consumer:
         most_letter_bytes: The largest record that the dead-letter topic takes.
         explained: Which predictions get reasons.
         check_topics: Raises TopicMissingError if a topic of the flow is gone.
+        before_publishing: Called before outcomes are published; raises TopicRecreatedError if their
+            events are of a topic that is gone.
         on_batch: Told of every batch once it is committed.
         tell: Told of every step, for those who watch.
     """
@@ -70,6 +77,7 @@ class Consumer:
         most_letter_bytes: int,
         explained: Explained = "top",
         check_topics: Callable[[], None] = lambda: None,
+        before_publishing: Callable[[], None] = lambda: None,
         on_batch: Callable[[Batch], None] = lambda _: None,
         tell: Callable[[Notice], None] = lambda _: None,
     ) -> None:
@@ -82,6 +90,7 @@ class Consumer:
         self._most_letter_bytes = most_letter_bytes
         self._explained = explained
         self._check_topics = check_topics
+        self._before_publishing = before_publishing
         self._on_batch = on_batch
         self._tell = tell
         self._places: dict[int, int] = {}
@@ -169,13 +178,17 @@ class Consumer:
             done = self._publisher.submit(
                 context.run,
                 _timed,
-                self._delivery.publish,
+                self._deliver,
                 batch.predictions,
                 batch.dead_letters,
                 offsets,
                 self._reader.group_metadata(),
             )
             self._under_way = _UnderWay(context, batch, offsets, done, undo)
+
+    def _deliver(self, *outcome: Any) -> None:  # noqa: ANN401  # as `Delivery.publish` takes it
+        self._before_publishing()
+        self._delivery.publish(*outcome)
 
     def _wait(self, still_ours: bool) -> None:
         """Let the batch under way end, well or badly, and store its place while it is ours.
@@ -206,6 +219,8 @@ class Consumer:
             if not ended.is_kept:
                 self._delivery.keep_place(ended.offsets, in_rebalance=False)
         except AbortableError as error:
+            if isinstance(error, TopicRecreatedError) and self._window.is_bounded:
+                raise  # what was to be read is gone
             log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
             self._roll_back(ended)
             return False

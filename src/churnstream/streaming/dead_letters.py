@@ -1,15 +1,13 @@
 """Dead letters: the record as it came, with what went wrong in its headers."""
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from churnstream.messages import DeadLetter, Rejection
-from churnstream.streaming.kafka.client import Message
-from churnstream.streaming.kafka.headers import Header, headers_of
-from churnstream.streaming.kafka.writer import FullRecord, Headers
+from churnstream.messages import DeadLetter, Rejection, TimestampType
+from churnstream.streaming.kafka.client import Headers, Message, headers_of
+from churnstream.streaming.kafka.writer import FullRecord
 
 _CONNECT = "__connect.errors."
 _OWN = "churnstream."
@@ -31,18 +29,24 @@ HEADER_NAMES: dict[str, str] = {
 _FIELD_NAMES = {header: field for field, header in HEADER_NAMES.items()}
 _MESSAGE_LENGTH = 500
 _STAGES = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
-_TIMESTAMP_MISSING = 0
+_TIMESTAMP_TYPES: dict[int, TimestampType] = {1: "CreateTime", 2: "LogAppendTime"}
+KEY_OMITTED = _OWN + "key.omitted.bytes"
 VALUE_OMITTED = _OWN + "value.omitted.bytes"
 HEADERS_OMITTED = _OWN + "headers.omitted.count"
+_OMITTED = {KEY_OMITTED, VALUE_OMITTED, HEADERS_OMITTED}
+_UNREADABLE = b"unreadable"
 # What the record format adds at most (https://kafka.apache.org/documentation/#messageformat).
 _PER_BATCH = 120
 _PER_HEADER = 10
+# Bytes that a dead letter may always have: what it says of its record, without the record.
+SMALLEST_LIMIT = 8 * 1024
 
 
 def describe(
     record: Message, rejection: Rejection, *, group: str, model_version: str, now: datetime
 ) -> DeadLetter:
     """What the headers of this record's dead letter will say."""
+    kind, timestamp = record.timestamp()
     return DeadLetter(
         topic=record.topic() or "",
         partition=record.partition() or 0,
@@ -56,34 +60,38 @@ def describe(
         group=group,
         model_version=model_version,
         failed_at=now,
+        timestamp=timestamp if kind in _TIMESTAMP_TYPES else msgspec.UNSET,
+        timestamp_type=_TIMESTAMP_TYPES.get(kind, msgspec.UNSET),
     )
 
 
 def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecord:
-    """The dead letter to send: value, key, timestamp and foreign headers byte for byte.
+    """The dead letter to send: value, key and foreign headers byte for byte.
 
     Args:
-        most_bytes: What the dead-letter topic takes. A record that is too large with its new
-            headers goes without its value, and without its own headers if those alone are too
-            large, or have names that are not UTF-8; a header says which. The source still has them.
+        most_bytes: What the dead-letter topic takes, `SMALLEST_LIMIT` or more. A record that is too
+            large with its new headers goes without its value, and then without its own headers and
+            its key as far as it must; a header says which. The source still has them.
     """
-    kind, timestamp = record.timestamp()
-    key, value = record.key(), record.value()
-    own, failure = original_headers(record), failure_headers(letter)
-    if headers_of(record) is None:
-        failure.append((HEADERS_OMITTED, b"all"))
+    key, value, own = record.key(), record.value(), original_headers(record)
+    failure = failure_headers(letter)
+    if own is None:
+        failure.append((HEADERS_OMITTED, _UNREADABLE))
+        own = []
     if value is not None and _size(key, value, own + failure) > most_bytes:
         failure.append((VALUE_OMITTED, str(len(value)).encode()))
         value = None
     if own and _size(key, value, own + failure) > most_bytes:
         failure.append((HEADERS_OMITTED, str(len(own)).encode()))
         own = []
-    headers = own + failure
+    if key is not None and _size(key, value, own + failure) > most_bytes:
+        failure.append((KEY_OMITTED, str(len(key)).encode()))
+        key = None
     return {
         "key": key,
         "value": value,
-        "headers": headers,
-        "timestamp": timestamp if kind else _TIMESTAMP_MISSING,
+        "headers": own + failure,
+        "timestamp": int(letter.failed_at.timestamp() * 1000),
     }
 
 
@@ -99,20 +107,25 @@ def failure_headers(letter: DeadLetter) -> Headers:
     return [(HEADER_NAMES[name], str(value).encode()) for name, value in fields.items()]
 
 
-def original_headers(record: Message) -> Headers:
-    """The headers that came with the record, without those of an earlier failure."""
-    return [(name, _as_bytes(v)) for name, v in _headers(record) if name not in _FIELD_NAMES]
+def original_headers(record: Message) -> Headers | None:
+    """The headers that came with the record, without those of an earlier failure.
+
+    None if they cannot be passed on: see `headers_of`.
+    """
+    headers = headers_of(record)
+    if headers is None:
+        return None
+    return [pair for pair in headers if pair[0] not in _FIELD_NAMES and pair[0] not in _OMITTED]
 
 
 def is_whole(record: Message) -> bool:
     """Whether the dead letter still has all of its original record."""
-    return not {VALUE_OMITTED, HEADERS_OMITTED} & dict(_headers(record)).keys()
+    return not _OMITTED & _by_name(record).keys()
 
 
 def attempt(record: Message) -> int:
-    """How often the record was refused before: 0 for one that never was."""
-    header = dict(_headers(record)).get(HEADER_NAMES["attempt"])
-    text = _as_bytes(header) or b""
+    """How often the record was rejected before: 0 for one that never was."""
+    text = _by_name(record).get(HEADER_NAMES["attempt"]) or b""
     return int(text) if re.fullmatch(rb"\d{1,9}", text) else 0
 
 
@@ -123,16 +136,13 @@ def parse(record: Message) -> DeadLetter:
         msgspec.ValidationError: The record is no dead letter of ours.
     """
     fields = {
-        _FIELD_NAMES[name]: (_as_bytes(value) or b"").decode(errors="replace")
-        for name, value in _headers(record)
+        _FIELD_NAMES[name]: (value or b"").decode(errors="replace")
+        for name, value in _by_name(record).items()
         if name in _FIELD_NAMES
     }
     return msgspec.convert(fields, DeadLetter, strict=False)
 
 
-def _headers(record: Message) -> Sequence[Header]:
-    return headers_of(record) or []
-
-
-def _as_bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
+def _by_name(record: Message) -> dict[str, bytes | None]:
+    """The last header of each name: ours stand behind those of others."""
+    return dict(headers_of(record) or [])

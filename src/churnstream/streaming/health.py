@@ -1,17 +1,23 @@
 """Is the pipeline alive, seen from the broker: topics, lag, freshness."""
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from churnstream.config import Settings
 from churnstream.errors import BrokerError
+from churnstream.messages import Timestamp
 from churnstream.streaming import topics
+from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
+from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
 
-# The last places before a partition's end may hold transaction markers instead of records.
-_LOOK_BACK = 10
+# The last offsets before a partition's end may hold transaction markers, or records of others.
+_LOOK_BACK = (10, 1_000, 100_000)
+_CLOCKS_DIFFER = 5.0  # seconds that an outcome may seem to come from the future
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -20,7 +26,8 @@ class Health(msgspec.Struct, frozen=True):
     Attributes:
         problems: Why it is unhealthy, in words; empty if it is healthy.
         lag: Events that the group has still to read.
-        last_outcome_age: Seconds since the newest prediction or dead letter; None if there is none.
+        last_outcome_age: Seconds since the newest prediction or dead letter was written, by the
+            clock of its consumer; None if there is none.
     """
 
     healthy: bool
@@ -41,23 +48,71 @@ def check(settings: Settings, *, max_lag: int | None, max_age: float) -> Health:
     broker, group = settings.kafka.brokers, settings.consumer.group
     try:
         admin = Admin(settings.kafka)
-        lag = sum(row.lag or 0 for row in topics.describe(admin, settings))
+        rows = topics.describe(admin, settings)
         age = _last_outcome_age(settings, admin)
     except BrokerError as error:
         return Health(False, [str(error)], broker, group)
-    problems = []
+    lag, problems = sum(row.lag or 0 for row in rows), topics.problems(rows)
     if max_lag is not None and lag > max_lag:
         problems.append(f"group {group} lags {lag} events behind, more than {max_lag}")
-    if lag and (age is None or age > max_age):
+    if lag and age is not None and age < -_CLOCKS_DIFFER:
+        problems.append(
+            f"the newest outcome was written {-age:.0f} s in the future, so nobody knows how old "
+            "it is; set the clocks of this machine and of the consumers right"
+        )
+    elif lag and (age is None or age > max_age):
         since = "yet" if age is None else f"for {age:.0f} s"
         problems.append(f"{lag} events wait and there was no outcome {since}; is a consumer up?")
     return Health(not problems, problems, broker, group, lag, age)
 
 
 def _last_outcome_age(settings: Settings, admin: Admin) -> float | None:
-    newest = 0
-    for topic in (settings.topics.output, settings.topics.deadletter):
-        starts = {p: max(end - _LOOK_BACK, 0) for p, end in admin.ends(topic).items()}
-        for batch in Scan(settings.kafka, topic, starts):
-            newest = max(newest, *(record.timestamp()[1] for record in batch))
-    return round(time.time() - newest / 1000, 3) if newest else None
+    names = settings.topics
+    found = [
+        _newest(settings, admin, names.output, _processed_at),
+        _newest(settings, admin, names.deadletter, _failed_at),
+    ]
+    times = [at.timestamp() for at in found if at is not None]
+    return round(time.time() - max(times), 3) if times else None
+
+
+def _newest(
+    settings: Settings, admin: Admin, topic: str, written: Callable[[Message], datetime | None]
+) -> datetime | None:
+    """When the newest outcome of a topic was written, ever further back until there is one.
+
+    A record's timestamp does not tell: the topic or whoever wrote it may have set another.
+    """
+    begins, ends = admin.beginnings(topic), admin.ends(topic)
+    for back in _LOOK_BACK:
+        starts = {p: max(end - back, begins[p]) for p, end in ends.items()}
+        scan = Scan(settings.kafka, topic, starts, ends)
+        times = [at for batch in scan for at in map(written, batch) if at is not None]
+        if times:
+            # A single one from the future may be forged; a clock that is wrong makes all of them.
+            now = datetime.now(UTC) + timedelta(seconds=_CLOCKS_DIFFER)
+            return max((at for at in times if at <= now), default=min(times))
+    return None
+
+
+class _Processed(msgspec.Struct):
+    """The part of a prediction that says when it was made."""
+
+    processed_ts: Timestamp
+
+
+_decode_processed = msgspec.json.Decoder(_Processed).decode
+
+
+def _processed_at(record: Message) -> datetime | None:
+    try:
+        return _decode_processed(record.value() or b"").processed_ts
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _failed_at(record: Message) -> datetime | None:
+    try:
+        return parse(record).failed_at
+    except msgspec.ValidationError:
+        return None

@@ -96,12 +96,13 @@ def batch_sink(settings: Settings, admin: Admin, dataset: Dataset, stop: Stop) -
     """The sink with the best guarantee that this broker can keep."""
     topic = settings.topics.input
     source = Source(dataset.digest(), topic, admin.topic_id(topic))
+    max_bytes = admin.max_record_bytes(topic)
     if admin.embedded:
-        writer = Writer(settings.kafka, give_up=stop.overdue)
+        writer = Writer(settings.kafka, give_up=stop.overdue, max_bytes=max_bytes)
         return FileSink(writer, source, settings.producer.checkpoint_file)
     admin.partitions(settings.topics.checkpoint)
     identity = f"churnstream.produce.{source.topic}.{source.digest[:16]}"
-    writer = Writer(settings.kafka, identity, give_up=stop.overdue)
+    writer = Writer(settings.kafka, identity, give_up=stop.overdue, max_bytes=max_bytes)
     return TransactionSink(settings.kafka, admin, writer, source, settings.topics.checkpoint)
 
 

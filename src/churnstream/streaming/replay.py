@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from churnstream.config import Settings
-from churnstream.errors import ConfigurationError
+from churnstream.errors import ConfigurationError, RecordRejectedError
 from churnstream.messages import DeadLetter
 from churnstream.streaming.checkpoint import notes
 from churnstream.streaming.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
@@ -75,10 +75,15 @@ class Replayed(NamedTuple):
     Attributes:
         sent: Dead letters sent back.
         partial: Dead letters left alone, since a part of their record was too large to be kept.
+        rejected: Dead letters left alone, since the topic takes no such record (any more): it is
+            too large or too old for it.
+        foreign: Dead letters left alone, since they are of another input topic.
     """
 
     sent: int
     partial: int
+    rejected: int
+    foreign: int
 
 
 class Replay:
@@ -95,28 +100,56 @@ class Replay:
         self._settings, self._admin = settings, admin
         self._transactional = not admin.embedded
         identity = f"churnstream.replay.{settings.topics.deadletter}"
-        self._writer = Writer(settings.kafka, identity if self._transactional else None)
+        self._writer = Writer(
+            settings.kafka,
+            identity if self._transactional else None,
+            max_bytes=admin.max_record_bytes(settings.topics.input),
+        )
 
     def run(self, wanted: Filter, *, dry_run: bool = False) -> Replayed:
         """Send back what matches and was not sent back before."""
         if self._transactional and not dry_run:
             self._writer.init_transactions()
-        done = self._replayed()
-        sent = partial = 0
+        done, topic = self._replayed(), self._settings.topics.input
+        sent = partial = rejected = foreign = 0
         for found in find(self._settings, self._admin, wanted):
             fresh = [(r, letter) for r, letter in found if _place(r) not in done]
-            whole = [(r, letter) for r, letter in fresh if is_whole(r)]
-            if whole and not dry_run:
-                self._send(whole)
-            sent += len(whole)
-            partial += len(fresh) - len(whole)
-        return Replayed(sent, partial)
+            # A header may name any topic, and whoever forged it must not write there through us.
+            own = [(r, letter) for r, letter in fresh if letter.topic == topic]
+            whole = [(r, letter) for r, letter in own if is_whole(r)]
+            left = self._send_what_is_taken(whole) if whole and not dry_run else 0
+            sent += len(whole) - left
+            rejected += left
+            partial += len(own) - len(whole)
+            foreign += len(fresh) - len(own)
+        return Replayed(sent, partial, rejected, foreign)
+
+    def _send_what_is_taken(self, letters: list[tuple[Message, DeadLetter]]) -> int:
+        """Send them all, but for those that their topic rejects; how many those are.
+
+        The broker rejects records together and does not say which of them is at fault, so they are
+        halved until it stands alone. Without transactions the others may be sent twice meanwhile.
+        """
+        try:
+            self._send(letters)
+        except RecordRejectedError as error:
+            if self._transactional:
+                self._writer.abort()
+            if len(letters) == 1:
+                offset = _place(letters[0][0])[1]
+                log.warning("dead_letter_not_replayed", offset=offset, error=str(error))
+                return 1
+            half = len(letters) // 2
+            return self._send_what_is_taken(letters[:half]) + self._send_what_is_taken(
+                letters[half:]
+            )
+        return 0
 
     def _send(self, letters: list[tuple[Message, DeadLetter]]) -> None:
         if self._transactional:
             self._writer.begin()
         for record, letter in letters:
-            self._writer.send_full(letter.topic, _as_it_was(record, letter))
+            self._writer.send_full(self._settings.topics.input, _as_it_was(record, letter))
         if not self._transactional:
             self._writer.flush()  # a crash from here on repeats them, and loses none
         self._writer.send(self._settings.topics.checkpoint, [self._note(r) for r, _ in letters])
@@ -147,12 +180,14 @@ def _place(record: Message) -> Place:
 
 
 def _as_it_was(record: Message, letter: DeadLetter) -> FullRecord:
-    """The original record, with the number of refusals as its only new header."""
-    kind, timestamp = record.timestamp()
+    """The original record, with the number of rejections as its only new header."""
     attempts = (HEADER_NAMES["attempt"], str(letter.attempt).encode())
+    # Earlier versions stamped a dead letter like its record.
+    own = letter.timestamp
+    timestamp = record.timestamp()[1] if own is msgspec.UNSET else own
     return {
         "key": record.key(),
         "value": record.value(),
-        "headers": [*original_headers(record), attempts],
-        "timestamp": timestamp if kind else 0,
+        "headers": [*(original_headers(record) or []), attempts],
+        "timestamp": timestamp,
     }

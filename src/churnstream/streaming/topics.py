@@ -1,5 +1,7 @@
 """The topics of the flow: what they are, and what stands in them."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from churnstream.config import Settings
@@ -17,6 +19,8 @@ class PartitionState(msgspec.Struct, frozen=True):
         end: One past the last.
         committed: The group's place, None before its first commit or for topics it does not read.
         lag: What the group has still to read.
+        beyond: How far the group's place lies beyond the end, where it should not be: reading
+            starts over there, so all of the partition counts as lag.
     """
 
     topic: str
@@ -25,6 +29,7 @@ class PartitionState(msgspec.Struct, frozen=True):
     end: int
     committed: int | None
     lag: int | None
+    beyond: int = 0
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
@@ -60,6 +65,19 @@ def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
         begins, ends = admin.beginnings(spec.name), admin.ends(spec.name)
         for p in sorted(ends, reverse=True):
             place = committed.get(p)
-            lag = ends[p] - (begins[p] if place is None else place) if reads else None
-            rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag))
+            beyond = max(0, (place or 0) - ends[p])
+            read = begins[p] if place is None or beyond else place
+            lag = ends[p] - read if reads else None
+            rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag, beyond))
     return rows[::-1]
+
+
+def problems(rows: Iterable[PartitionState]) -> list[str]:
+    """What is wrong with the group's places, in words."""
+    return [
+        f"the group's offset in partition {row.partition} of {row.topic} lies {row.beyond:,} "
+        "beyond its end: the topic was truncated, or deleted and created again; a consumer starts "
+        "over at its beginning"
+        for row in rows
+        if row.beyond
+    ]

@@ -139,17 +139,18 @@ def bounded(
 ) -> tuple[Window, dict[int, int]]:
     """The window of a batch run, and where to begin in partitions the group has no place in.
 
-    The group's place always counts: what it has scored is not scored again, and what lies between
-    its place and the window's start is not jumped over.
+    The group's place always counts, unless it lies beyond the end: what it has scored is not scored
+    again, and what lies between its place and the window's start is not jumped over.
 
     Raises:
         ConfigurationError: The window leaves out records that the group has not scored.
     """
+    committed = admin.committed(group, topic)  # before the ends, which others move on
     last = admin.ends(topic)
+    committed = {p: offset for p, offset in committed.items() if offset <= last.get(p, 0)}
     ends = last if end is None else last | _capped(resolve(admin, topic, end, "--to"), last)
     begins = admin.beginnings(topic)
     starts = resolve(admin, topic, start, "--from") if start else {}
-    committed = admin.committed(group, topic)
     for p in sorted(starts.keys() & committed.keys()):
         if starts[p] > committed[p] and ends[p] > committed[p]:
             raise ConfigurationError(

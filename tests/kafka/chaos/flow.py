@@ -52,7 +52,7 @@ class Flow:
         self.input, self.output, self.letters = f"{name}.in", f"{name}.out", f"{name}.dead"
         self.folder = folder
         self.watch = Watch(servers)
-        self._model = model
+        self.model = model
         self._environment = {"CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies)}
         self._numbers = itertools.count()
         self._processes: list[Process] = []
@@ -93,12 +93,12 @@ class Flow:
 
     def consume(self, instance: int = 0, *arguments: str) -> Process:
         """Start a consumer; `arguments` come after the usual ones and win."""
-        own = ["--model", str(self._model), "--instance", str(instance)]
+        own = ["--model", str(self.model), "--instance", str(instance)]
         return self.start("consume", *own, *arguments)
 
     def run_batch(self, *arguments: str) -> Process:
         """Score all that is there."""
-        return self.run("consume", "--mode", "batch", "--model", str(self._model), *arguments)
+        return self.run("consume", "--mode", "batch", "--model", str(self.model), *arguments)
 
     def produce(self, rate: float, *arguments: str) -> Process:
         """Start a producer of random customers."""

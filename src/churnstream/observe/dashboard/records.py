@@ -15,8 +15,7 @@ import numpy as np
 from churnstream.config import KafkaSettings
 from churnstream.errors import ChurnstreamError
 from churnstream.messages import UNDECODABLE, printable
-from churnstream.streaming.kafka.client import Message
-from churnstream.streaming.kafka.headers import headers_of
+from churnstream.streaming.kafka.client import Message, headers_of
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.topics import PartitionState
 
@@ -115,7 +114,7 @@ def record_of(message: Message) -> Record:
 def _whole(message: Message) -> Record:
     headers = headers_of(message)
     if headers is None:
-        headers = [("headers", "cannot be shown: a name is not UTF-8")]
+        headers = [("headers", b"cannot be shown: a name is not UTF-8")]
     shown = [
         (printable(name, _LONGEST_HEADER), _text(content, _LONGEST_HEADER))
         for name, content in headers[:_MOST_HEADERS]

@@ -25,6 +25,7 @@ from churnstream.streaming.kafka.client import (
     KafkaException,
     TopicPartition,
     client_config,
+    is_of_another,
     translated,
 )
 from churnstream.streaming.kafka.lookout import Lookout
@@ -140,7 +141,7 @@ class Admin:
         with self._asking(f"describing topic {topic}"):
             found = self._client.list_topics(timeout=_TIMEOUT).topics.get(topic)
         if found is None or found.error is not None:
-            raise TopicMissingError(f"no topic {topic}; run: churnstream topics create")
+            raise _missing(topic)
         return sorted(found.partitions)
 
     def _place(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
@@ -150,16 +151,24 @@ class Admin:
         finally:
             member.close()
 
-    def topic_id(self, topic: str) -> str:
-        """The topic's identity, which changes when it is deleted and created again."""
+    def topic_id(self, topic: str, timeout: float = _ELECTION) -> str:
+        """The topic's identity, which changes when it is deleted and created again.
+
+        Args:
+            timeout: Seconds in which a cluster without a controller is asked again.
+        """
 
         def ask() -> str:
             topics = TopicCollection([topic])
-            answers = self._client.describe_topics(topics, request_timeout=_TIMEOUT)
+            request_timeout = min(timeout, _TIMEOUT)
+            answers = self._client.describe_topics(topics, request_timeout=request_timeout)
             return str(answers[topic].result().topic_id)
 
-        with self._asking(f"describing topic {topic}"):
-            return _patiently(ask, _ELECTION)
+        try:
+            with self._asking(f"describing topic {topic}"):
+                return _patiently(ask, timeout)
+        except TopicMissingError as error:
+            raise _missing(topic) from error
 
     def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
         """Create what does not exist yet.
@@ -192,6 +201,13 @@ class Admin:
         reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return self._read_to_end(topic, reported) if self.embedded else reported
 
+    def written_ends(self, topic: str) -> dict[int, int]:
+        """The end by partition of all that is written, whether or not it is committed yet."""
+        if self.embedded:
+            return self.ends(topic)
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._list_offsets(topic, latest, committed=False)
+
     def settled_ends(self, topic: str, *, whole: bool = False) -> dict[int, int]:
         """The end of all that is written by now, once the transactions it is part of have ended.
 
@@ -201,9 +217,9 @@ class Admin:
         Raises:
             BrokerError: Something is still open, and `whole` was asked for.
         """
+        written = self.written_ends(topic)
         if self.embedded:
-            return self.ends(topic)
-        written = self._list_offsets(topic, OffsetSpec.latest(), committed=False)  # type: ignore[no-untyped-call]
+            return written
         deadline = time.monotonic() + _LONGEST_TRANSACTION
         while True:
             ends = self.ends(topic)
@@ -262,19 +278,51 @@ class Admin:
         return scan.reached
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """The group's place by partition; partitions without one are left out."""
-        places = [TopicPartition(topic, p) for p in self.partitions(topic)]
-        with translated(f"reading the place of group {group}"):
-            found = self._place(group, places)
-        return {place.partition: place.offset for place in found if place.offset >= 0}
+        """The group's committed offset by partition.
 
-    def largest_record(self, topic: str) -> int:
+        Partitions without one are left out, and so are those whose offset is of an earlier topic of
+        that name.
+        """
+        topic_id = self.topic_id(topic)
+        with translated(f"reading the place of group {group}"):
+            found = self._places(group, topic)
+        return {
+            place.partition: place.offset for place in found if not is_of_another(place, topic_id)
+        }
+
+    def misplaced(self, group: str, topic: str) -> dict[int, str]:
+        """Partitions whose committed offset says nothing of the topic as it is now, and why."""
+        topic_id = self.topic_id(topic)
+        with translated(f"reading the place of group {group}"):
+            found = self._places(group, topic)
+        ends = self.ends(topic)  # after the places, which others move on
+        beyond = {p.partition: p.offset - ends.get(p.partition, 0) for p in found}
+        return {p: f"it lies {by:,} beyond the end" for p, by in beyond.items() if by > 0} | {
+            p.partition: "it is of an earlier topic" for p in found if is_of_another(p, topic_id)
+        }
+
+    def _places(self, group: str, topic: str) -> list[TopicPartition]:
+        everywhere = [TopicPartition(topic, p) for p in self.partitions(topic)]
+        return [place for place in self._place(group, everywhere) if place.offset >= 0]
+
+    def max_record_bytes(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
+        return int(self._configuration(topic).get("max.message.bytes") or _BROKER_DEFAULT_BYTES)
+
+    def is_compacted(self, topic: str) -> bool:
+        """Whether the topic keeps only the newest record of each key, and takes none without."""
+        return "compact" in (self._configuration(topic).get("cleanup.policy") or "")
+
+    def _configuration(self, topic: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, topic)
         with self._asking(f"reading the configuration of {topic}"):
             answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
-            entry = answers[resource].result().get("max.message.bytes")
-            return int(entry.value) if entry else _BROKER_DEFAULT_BYTES
+            entries = answers[resource].result()
+        return {name: entry.value for name, entry in entries.items()}
+
+
+def _missing(topic: str) -> TopicMissingError:
+    return TopicMissingError(f"no topic {topic}; run: churnstream topics create")
 
 
 def _patiently(ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:

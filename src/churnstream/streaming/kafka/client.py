@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from churnstream.errors import (
     BrokerUnreachableError,
     ConfigurationError,
     FencedError,
+    RecordRejectedError,
     TopicMissingError,
     TransactionEndedError,
 )
@@ -35,6 +37,8 @@ _GUARANTEED = {
     "isolation.level",
     "transactional.id",
 }
+
+Headers = list[tuple[str, bytes | None]]
 
 # The client's own lines are for debugging; what an operator must know is logged by us.
 _client_log = logging.getLogger("churnstream.kafka.client")
@@ -58,8 +62,14 @@ _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
+_REJECTED = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "it is above max.message.bytes of its topic, which a restart "
+    "reads anew",
+    KafkaError.INVALID_TIMESTAMP: "see message.timestamp.before.max.ms and after.max.ms of its "
+    "topic, and the clocks of this machine and of the broker's",
+    KafkaError.INVALID_RECORD: "a compacted topic takes none without a key",
+}
 _HOPELESS = {
-    KafkaError.INVALID_RECORD,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -151,8 +161,8 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     code, text = error.code(), error.str()
     kind: type[BrokerError] = BrokerError
     advice = ""
-    if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        advice = "; it is above max.message.bytes of its topic, which a restart reads anew"
+    if code in _REJECTED:
+        kind, advice = RecordRejectedError, f"; {_REJECTED[code]}"
     elif code in _HOPELESS:
         pass
     elif code in _FENCED:
@@ -170,6 +180,20 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     return kind(f"{doing} failed: {text}{advice}")
 
 
+_WITH_ID = "churnstream:"
+
+
+def place_to_commit(topic: str, partition: int, offset: int, topic_id: str) -> TopicPartition:
+    """An offset to commit, which says of which topic of that name it is."""
+    return TopicPartition(topic, partition, offset, metadata=_WITH_ID + topic_id)
+
+
+def is_of_another(place: TopicPartition, topic_id: str) -> bool:
+    """Whether a committed offset is of an earlier topic of that name; False if it does not say."""
+    said = place.metadata or ""
+    return said.startswith(_WITH_ID) and said != _WITH_ID + topic_id
+
+
 # Looking at records is a large part of what scoring them costs; `map` over the client's own methods
 # is the cheapest way to.
 def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
@@ -181,3 +205,28 @@ def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
 def contents_of(records: Sequence[Message]) -> tuple[list[bytes | None], list[bytes | None]]:
     """Values and keys of records, in their order."""
     return list(map(Message.value, records)), list(map(Message.key, records))
+
+
+# Called like this, Python notices an error at once; after some thousand calls written as usual it
+# does not look any more, and the error comes up somewhere else.
+_read_headers = methodcaller("headers")
+# Told from other empty lists by its identity.
+_unreadable: list[tuple[str, str | bytes | None]] = []
+
+
+def headers_of(record: Message) -> Headers | None:
+    """The headers of a record that was read; None if they cannot be passed on as they are.
+
+    Kafka takes any bytes as a name. The client library fails on those that are no UTF-8, and ends
+    the process if it is asked for them twice; and it would cut a name at a null byte.
+    """
+    try:
+        found = _read_headers(record)
+    except (SystemError, UnicodeError):
+        record.set_headers(_unreadable)
+        return None
+    if found is _unreadable:
+        return None
+    pairs = found.items() if isinstance(found, dict) else found or []
+    headers = [(name, v.encode() if isinstance(v, str) else v) for name, v in pairs]
+    return None if any("\0" in name for name, _ in headers) else headers

@@ -19,6 +19,8 @@ from churnstream.streaming.kafka.client import (
     KafkaException,
     Message,
     TopicPartition,
+    is_of_another,
+    place_to_commit,
     to_error,
     translated,
 )
@@ -41,8 +43,11 @@ class Reader:
     """Reads `topic` for `group`; commits only what it is told to.
 
     Args:
+        topic_id: The ID of the topic; offsets that were committed with another one do not count.
         starts: By partition, where to begin if the group has no place yet; without it, at the
             beginning of the topic.
+        unread: Partitions that are read from their beginning when they are first assigned, whatever
+            offset the group has committed: it is of an earlier topic.
         protocol: "classic", or "consumer" for KIP-848.
         give_up: Asked while waiting for the broker; True ends the wait.
         connection: Shared by the clients of a process, so that an outage is told once.
@@ -60,7 +65,9 @@ class Reader:
         topic: str,
         group: str,
         *,
+        topic_id: Callable[[], str] = lambda: "",
         starts: Mapping[int, int] | None = None,
+        unread: Collection[int] = (),
         protocol: str = "classic",
         embedded: bool = False,
         give_up: Callable[[], bool] = lambda: False,
@@ -73,6 +80,8 @@ class Reader:
         self._give_up = give_up
         self._connection = connection or Connection()
         self._topic = topic
+        self._topic_id = topic_id
+        self._unread = set(unread)
         self._starts = dict(starts or {})
         self._started: set[int] = set()  # partitions that have been read from their start
         self._lost_while_polling: set[int] = set()
@@ -196,7 +205,8 @@ class Reader:
 
     def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         """Offsets by partition in the client library's form."""
-        return [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
+        topic_id = self._topic_id()
+        return [place_to_commit(self._topic, p, o, topic_id) for p, o in offsets.items()]
 
     def group_metadata(self) -> object:
         """The group membership as of now, for a transaction; goes stale with every rebalance."""
@@ -268,7 +278,9 @@ class Reader:
         if place.error:
             raise KafkaException(place.error)
         offset = place.offset
-        if offset < 0:
+        if is_of_another(place, self._topic_id()):
+            offset = OFFSET_BEGINNING
+        elif offset < 0:
             offset = self._starts.get(place.partition, OFFSET_BEGINNING)
         return TopicPartition(self._topic, place.partition, offset)
 
@@ -281,6 +293,10 @@ class Reader:
             self._consumer.incremental_assign(places)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for place in partitions:
+            if place.partition in self._unread:
+                place.offset = OFFSET_BEGINNING
+        self._unread.difference_update(place.partition for place in partitions)
         consumer.incremental_assign(partitions)
         for place in partitions:
             self._next.pop(place.partition, None)

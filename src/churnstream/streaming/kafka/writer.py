@@ -1,16 +1,24 @@
 """An idempotent producer, transactional if it has an identity."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypedDict
 
 import structlog
 from confluent_kafka import Producer
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
+from churnstream.errors import (
+    AbortableError,
+    BrokerError,
+    FencedError,
+    RecordRejectedError,
+    TransactionEndedError,
+)
 from churnstream.streaming.kafka.client import (
     Connection,
+    Headers,
     KafkaError,
     KafkaException,
     Message,
@@ -23,12 +31,11 @@ from churnstream.streaming.kafka.guard import call_guarded
 
 log = structlog.get_logger(__name__)
 
-Headers = list[tuple[str, bytes | None]]
-
 # Above what one batch needs, and far below the client's default of 1 GB.
 _BUFFER_KB = 64 * 1024
 # A record that a broker took can be sent on with failure headers added to it.
 MOST_BYTES = 2 * 1024 * 1024
+_BATCH_BYTES = 1_000_000  # the client's default
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
 _HANGS = 10.0  # seconds after which a call that should have taken `_SLICE` is given up
 _SILENT = 30.0  # seconds after which another client asks for the identity
@@ -57,6 +64,8 @@ class Writer:
 
     Args:
         transactional_id: Stable per instance; None for no transactions.
+        max_bytes: What each of its topics takes, as `Admin.max_record_bytes` has it. A topic
+            rejects a batch that is larger, however small the records in it.
         give_up: Asked twice a second while waiting for the broker; True ends the wait.
         connection: Shared by the clients of a process, so that an outage is told once.
     """
@@ -66,6 +75,7 @@ class Writer:
         settings: KafkaSettings,
         transactional_id: str | None = None,
         *,
+        max_bytes: int = MOST_BYTES,
         give_up: Callable[[], bool] = lambda: False,
         connection: Connection | None = None,
     ) -> None:
@@ -78,6 +88,7 @@ class Writer:
             "linger.ms": 5,
             "queue.buffering.max.kbytes": _BUFFER_KB,
             "message.max.bytes": MOST_BYTES,
+            "batch.size": min(_BATCH_BYTES, max_bytes),
             # Success is the rule and needs no callback.
             "delivery.report.only.error": True,
             # The broker ends a transaction behind our back, and for some milliseconds refuses the
@@ -96,6 +107,7 @@ class Writer:
         self._config = client_config(settings, own, self._connection)
         self._transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
         self._began_at = 0.0
+        self._is_open = False  # whether there is a transaction to commit or to abort
         self._unusable = False
         self._producer = self._start()
 
@@ -114,7 +126,7 @@ class Writer:
         """
         pending = list(records)
         while pending:
-            with translated(f"sending to {topic}"):
+            with self._sending(topic):
                 taken = self._producer.produce_batch(topic, pending)  # type: ignore[arg-type]
             self._producer.poll(0)
             if taken == len(pending):
@@ -126,9 +138,10 @@ class Writer:
     def _unsent(self, topic: str, records: list[Record]) -> list[Record]:
         """Those for which the buffer had no room; the client notes it in the record itself."""
         errors = [record.pop("_error", None) for record in records]  # type: ignore[typeddict-item]
-        for error in errors:
-            if error is not None and error.code() != KafkaError._QUEUE_FULL:
-                raise to_error(error, f"sending to {topic}")
+        with self._sending(topic):
+            for error in errors:
+                if error is not None and error.code() != KafkaError._QUEUE_FULL:
+                    raise KafkaException(error)
         return [record for record, error in zip(records, errors, strict=True) if error is not None]
 
     def send_full(self, topic: str, record: FullRecord) -> None:
@@ -139,11 +152,32 @@ class Writer:
         """
         while True:
             try:
-                with translated(f"sending to {topic}"):
+                with self._sending(topic):
                     return self._producer.produce(topic, **record)  # type: ignore[arg-type]
             except BufferError:
                 self._producer.poll(0.1)
                 self._raise_if_given_up(f"sending to {topic}")
+
+    @contextmanager
+    def _sending(self, topic: str) -> Iterator[None]:
+        """See `translated`; a transaction that has failed meanwhile takes no more records.
+
+        Raises:
+            AbortableError: In place of the client's word for that, unless a record is at fault.
+        """
+        doing = f"sending to {topic}"
+        try:
+            yield
+        except KafkaException as error:
+            fault = error.args[0]
+            if fault.code() != KafkaError._STATE:
+                raise to_error(fault, doing) from error
+            self._producer.poll(0)  # hear what it failed of
+            why = to_error(self._failure or fault, doing)
+            if isinstance(why, RecordRejectedError):
+                self._unusable = True  # see `_in_time`
+                raise why from error
+            raise AbortableError(str(why)) from error
 
     def flush(self) -> None:
         """Wait until the broker has confirmed every record.
@@ -183,6 +217,7 @@ class Writer:
         """Open a transaction; all that is sent until `commit` becomes visible together."""
         with translated("beginning a transaction"):
             self._producer.begin_transaction()
+        self._is_open = True
         self._began_at = time.monotonic()
 
     def commit(
@@ -209,6 +244,7 @@ class Writer:
         # By then the broker has either committed it or ended it for its age.
         check = self._patience(doing, self._transaction_timeout + _HANGS)
         self._in_time(lambda: self._producer.commit_transaction(_SLICE), doing, check)
+        self._is_open = False
         self._connection.on_progress()
 
     def _add_offsets(self, places: list[TopicPartition], group_metadata: object) -> None:
@@ -227,9 +263,9 @@ class Writer:
         self._in_time(add_guarded, doing, check)
 
     def abort(self) -> None:
-        """Throw away what was sent since `begin`."""
+        """Throw away what was sent since `begin`, if there was one."""
         doing = "aborting"
-        if not self._unusable:
+        if self._is_open and not self._unusable:
             check = self._patience(doing, _HANGS)
             try:
                 self._in_time(lambda: self._producer.abort_transaction(_SLICE), doing, check)
@@ -239,6 +275,7 @@ class Writer:
             # Taking the identity anew aborts the transaction too.
             self._producer = self._start()
             self.init_transactions()
+        self._is_open = False
         self._failure = None
 
     def _patience(self, doing: str, seconds: float) -> Callable[[], None]:
@@ -267,6 +304,9 @@ class Writer:
         """
         try:
             self._retrying(call, doing, check)
+        except RecordRejectedError:
+            self._unusable = True  # its next transaction would fail: "skipped sequence numbers"
+            raise
         except (FencedError, TransactionEndedError) as error:
             if time.monotonic() - self._began_at < self._transaction_timeout:
                 raise
