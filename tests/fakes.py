@@ -115,6 +115,13 @@ class FakeReader(Reader):
     def ends(self) -> dict[int, int]:
         return {p: (log[-1].offset() or 0) + 1 for p, log in self.partitions.items() if log}
 
+    def silence(self) -> float:
+        return 0.0
+
+    @property
+    def cut_off(self) -> bool:
+        return False
+
     def commit(self, offsets: Mapping[int, int]) -> None:
         self.journal.append(("commit", dict(offsets)))
         self.commits.append(dict(offsets))

@@ -1,7 +1,8 @@
-"""A way to a broker that can deny, for a moment, that its cluster has any brokers.
+"""A way to a broker that can deny, for a moment, that its cluster has any brokers; or be cut.
 
-A broker that comes back from a freeze does so until its controller has let it in again. That moment
-is short and hard to meet; here a test makes it last.
+A broker that comes back from a freeze does the first until its controller has let it in again. That
+moment is short and hard to meet; here a test makes it last. The second is what a firewall or a cable
+does: connections stay open at the client's end, and nothing comes through them ever again.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class ForgetfulBroker:
         self._target = (host, port)
         self.denying = threading.Event()
         self._clients: set[socket.socket] = set()
+        self._dead: set[socket.socket] = set()
+        self._is_cut = False
         outer = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -58,6 +61,15 @@ class ForgetfulBroker:
     def connections(self) -> int:
         """How many clients are connected now."""
         return len(self._clients)
+
+    def cut(self) -> None:
+        """Let nothing through the connections that there are, nor those that are made from now on."""
+        self._is_cut = True
+        self._dead |= self._clients
+
+    def mend(self) -> None:
+        """Let new connections through again; those that were cut stay dead."""
+        self._is_cut = False
 
     @property
     def address(self) -> str:
@@ -84,11 +96,17 @@ class ForgetfulBroker:
         def rewrite(frame: bytes) -> bytes:
             return self._rewrite(frame, asked.pop(struct.unpack_from(">i", frame)[0]))
 
+        def is_dead() -> bool:
+            return client in self._dead
+
         with socket.create_connection(self._target) as broker:
             self._clients.add(client)
-            back = threading.Thread(target=_pass_on, args=(broker, client, rewrite), daemon=True)
+            if self._is_cut:
+                self._dead.add(client)
+            answers = (broker, client, rewrite, is_dead)
+            back = threading.Thread(target=_pass_on, args=answers, daemon=True)
             back.start()
-            _pass_on(client, broker, note)
+            _pass_on(client, broker, note, is_dead)
             back.join()
             self._clients.discard(client)
 
@@ -129,13 +147,19 @@ class ForgetfulBroker:
         return frame[: at + 4] + own
 
 
-def _pass_on(source: socket.socket, target: socket.socket, seen: Callable[[bytes], bytes]) -> None:
+def _pass_on(
+    source: socket.socket,
+    target: socket.socket,
+    seen: Callable[[bytes], bytes],
+    is_dead: Callable[[], bool],
+) -> None:
     """Pass frames on, as `seen` returns them; then end the other side's connection too."""
     try:
         with suppress(OSError), source.makefile("rb") as stream:
             while len(size := stream.read(4)) == 4:
                 frame = seen(stream.read(struct.unpack(">i", size)[0]))
-                target.sendall(struct.pack(">i", len(frame)) + frame)
+                if not is_dead():
+                    target.sendall(struct.pack(">i", len(frame)) + frame)
     finally:
         for end in (source, target):
             with suppress(OSError):

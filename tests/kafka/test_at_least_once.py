@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
 from chaos.crew import Crew
 from chaos.flow import SESSION, Flow
+from chaos.watch import until
 from cluster import Cluster
 
 pytest_plugins = ["chaos.fixtures"]
@@ -52,3 +54,27 @@ def test_a_frozen_broker_loses_nothing(kafka_cluster: Cluster, flow: Flow, crew:
     assert crew.problems == []
     verdict = flow.audit()
     assert (verdict.lost, verdict.orphaned, verdict.in_flight) == (0, 0, 0)
+
+
+def test_a_group_that_waits_for_a_member_gets_no_second_one(flow: Flow) -> None:
+    """A commit that waits as long as the group does is slow, and its client is not lost."""
+    long = ("-X", "session.timeout.ms=25000", "--delivery", "at-least-once", "--batch-size", "20")
+    works, freezes = flow.consume(0, *long), flow.consume(1, *long)
+    flow.wait_owned(2)
+    producer = flow.produce(500)
+    until(lambda: flow.watch.length(flow.output) > 0, 60, "something is scored")
+    freezes.send(signal.SIGSTOP)
+    joins = flow.consume(2, *long)
+    time.sleep(20)
+    members = len(flow.watch.owners(flow.group))
+    producer.stop()
+    flow.wait_owned(2)
+    until(lambda: flow.is_scored, 60, "everything is scored")
+
+    assert members <= 3
+    for process in (works, joins):
+        assert "client_lost" not in process.log
+        process.stop()
+        assert process.code == 0, process.last_words
+    verdict = flow.audit()
+    assert (verdict.lost, verdict.in_flight) == (0, 0)

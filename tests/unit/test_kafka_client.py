@@ -71,7 +71,7 @@ def test_a_guarded_call_that_hangs_is_left_alone_when_the_check_says_so() -> Non
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
     """However often the clients of a process notice it."""
-    connection = Connection()
+    connection = Connection("127.0.0.1:9092")
 
     with capture_logs() as logs:
         for _ in range(3):
@@ -85,7 +85,7 @@ def test_an_outage_is_told_once_and_its_end_once() -> None:
 
 def test_the_next_outage_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes later than the last outage's echoes is a new one."""
-    connection = Connection()
+    connection = Connection("127.0.0.1:9092")
     monkeypatch.setattr(client, "_STALE", 0.0)
 
     with capture_logs() as logs:

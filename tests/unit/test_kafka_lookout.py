@@ -127,3 +127,21 @@ def test_a_scan_and_a_tail_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch)
         list(Scan(KafkaSettings(), TOPIC, {0: 0}))
     with pytest.raises(BrokerUnreachableError):
         Tail(KafkaSettings(), [(TOPIC, 0)]).poll(0)
+
+
+def test_an_answer_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that was asked and answered has a broker; one that was not is silent on."""
+    impatient(monkeypatch)
+    monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=False))
+    answers: list[bool] = []
+    lookout = Lookout(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
+    begin = lookout.heard_at
+
+    silent: Any = Client(answered=False)
+    assert not lookout.is_lost(silent)
+    assert (lookout.heard_at, answers) == (begin, [])
+
+    heard: Any = Client(answered=True)
+    lookout._due = 0
+    assert not lookout.is_lost(heard)
+    assert (lookout.heard_at > begin, answers) == (True, [True])

@@ -222,7 +222,7 @@ def test_a_commit_that_hangs_fails(
     reader: Reader, lost: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing more can be asked through its client, and the batch comes again through another."""
-    monkeypatch.setattr(committing, "_PATIENCE", 0)
+    reader._config["session.timeout.ms"] = 200
     monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
     let_go = threading.Event()
     lost.commits = lambda: let_go.wait(10)
@@ -233,6 +233,18 @@ def test_a_commit_that_hangs_fails(
     finally:
         let_go.set()
     assert client_of(reader) is not lost
+
+
+def test_a_commit_that_is_only_slow_keeps_its_client(
+    reader: Reader, lost: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the group would still count this member, no second one joins for it."""
+    lost.commits = lambda: threading.Event().wait(0.5)
+    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+
+    reader.commit({1: 5})
+
+    assert client_of(reader) is lost
 
 
 def test_a_place_that_is_not_ours_is_left_alone(reader: Reader) -> None:

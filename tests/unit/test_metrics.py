@@ -24,7 +24,7 @@ from churnstream.observe.interval import IntervalLog
 from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.streaming.consumer import Consumer
 from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.notices import Notice
+from churnstream.streaming.notices import Notice, Stepped
 from churnstream.streaming.window import Window
 from fakes import FakeDelivery, FakeReader, FakeScorer
 
@@ -279,6 +279,32 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(watched.reader, "ends", lambda: {0: 0})
     watched.run(1)
     assert watched.health.stalled() == ""
+
+
+@pytest.mark.parametrize("partitions", [{0}, set()], ids=["with", "without"])
+def test_a_consumer_without_a_broker_is_not_alive(partitions: set[int]) -> None:
+    """Also one that has caught up, and also once its partitions are lost: nobody else has them."""
+    clock = Clock()
+    health = ConsumerHealth(60, clock)
+    health.model = "v1"
+
+    def step(silence: float, *, cut_off: bool) -> None:
+        stepped = Stepped(
+            Polled.of([], {}), frozenset(partitions), {0: 5}, 1, 0.5, 0, silence, cut_off
+        )
+        health.on_notice(stepped)
+
+    step(1, cut_off=False)
+    assert health.stalled() == ""
+    step(2, cut_off=True)
+    assert health.unready() == "no broker can be reached"
+    step(20, cut_off=False)  # as with a broker that is frozen, and refuses nothing
+    assert health.unready() == "no broker can be reached"
+    assert health.stalled() == ""
+    step(61, cut_off=False)
+    assert health.stalled() == "no broker has answered for 61 s"
+    step(1, cut_off=False)
+    assert (health.stalled(), "broker" in health.unready()) == ("", False)
 
 
 def test_a_producer_lives_while_it_sends() -> None:

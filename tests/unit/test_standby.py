@@ -21,3 +21,15 @@ def test_it_is_said_once_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         said += [(now, line["event"]) for line in lines]
 
     assert said == [(131.0, "no_partitions"), (232.0, "no_partitions")]
+
+
+def test_without_a_broker_nobody_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no broker can be reached it is that which is said, and not that others have them."""
+    now = 100.0
+    monkeypatch.setattr("churnstream.streaming.standby.time.monotonic", lambda: now)
+    member = Standby()
+    now = 140.0
+    with capture_logs() as lines:
+        member.note(assigned=False, cut_off=True)
+
+    assert [line["because"] for line in lines] == ["no broker can be reached"]

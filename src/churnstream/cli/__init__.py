@@ -26,13 +26,15 @@ from churnstream.cli import (
     watch,
 )
 from churnstream.errors import ChurnstreamError
+from churnstream.streaming.stop import Stop
 
 _LONGEST_ERROR = 2000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="churnstream")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Score customers for churn as their events pass through Kafka.
 
     \b
@@ -45,7 +47,12 @@ def cli() -> None:
     Settings come from defaults, config.yaml, CHURNSTREAM_… variables and flags; later ones win.
     Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
     """
+    if context.invoked_subcommand not in _FINISH_FIRST:
+        options.process_stop().end_at_once()
 
+
+# These are told of a stop signal and finish what they have in hand; it ends all others.
+_FINISH_FIRST = {"broker", "consume", "dashboard", "produce"}
 
 for command in (
     demo.demo,
@@ -70,17 +77,28 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line; every failure is one line on stderr and an exit code."""
+    """Run the command line."""
+    stop = Stop()
+    stop.listen()
+    run(stop)
+
+
+def run(stop: Stop) -> None:
+    """Run the command line; every failure is one line on stderr and an exit code.
+
+    Args:
+        stop: Has been listening since the process began.
+    """
     try:
-        sys.exit(_run())
+        sys.exit(_run(stop))
     except BaseException as end:
         _leave_hanging_clients(end)
         raise
 
 
-def _run() -> int:
+def _run(stop: Stop) -> int:
     try:
-        return cli.main(standalone_mode=False) or 0
+        return cli.main(standalone_mode=False, obj=stop) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code

@@ -33,11 +33,9 @@ def broker(settings: Settings, port: int, create_topics: bool) -> None:
     """
     from churnstream.streaming.embedded import embedded_broker
     from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.stop import Stop
     from churnstream.streaming.topics import create
 
-    stop = Stop()
-    stop.listen()
+    stop = options.process_stop()
     with embedded_broker(port) as address:
         if create_topics:
             kafka = settings.kafka.model_copy(update={"brokers": address})

@@ -84,14 +84,10 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     if pid_file:
         click.echo(f"consumer {run_detached(sys.argv[1:], pid_file)}")
         return
-    from churnstream.streaming.stop import Stop
-
-    stop = Stop()
-    stop.listen()  # before the imports that take seconds
-
     from churnstream.cli.scoring import Models
     from churnstream.streaming.kafka.admin import Admin
 
+    stop = options.process_stop()
     with watched_consumer(settings) as watch:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, watch.use_model) as models:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from churnstream.streaming.stop import Stop
+
 # Control characters that JSON lets stand in a text, and those that turn the direction of writing.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -181,6 +183,11 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(0)
 
     return command
+
+
+def process_stop() -> Stop:
+    """What a stop signal to this process sets; it has been listening since the beginning."""
+    return click.get_current_context().ensure_object(Stop)
 
 
 def silence_stdout() -> None:

@@ -42,11 +42,9 @@ def dashboard(settings: Settings) -> None:
 
     from churnstream.observe.dashboard.serve import serve
     from churnstream.observe.web import listen
-    from churnstream.streaming.stop import Stop
 
     os.nice(_LEAST_PRIORITY)
-    stop = Stop()
-    stop.listen()
+    stop = options.process_stop()
     own = settings.dashboard
     local = own.host in _LOCAL
     token = own.token or (None if local else secrets.token_urlsafe(16))

@@ -67,10 +67,8 @@ def produce(settings: Settings, as_json: bool) -> None:
         raise ConfigurationError("--json goes with --mode batch")
     from churnstream.dataset import open_dataset
     from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.stop import Stop
 
-    stop = Stop()
-    stop.listen()
+    stop = options.process_stop()
     dataset = open_dataset(settings.producer.dataset)
     with watched_producer(settings) as tell:
         admin = Admin(settings.kafka, stop.requested)

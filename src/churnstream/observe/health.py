@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from churnstream.streaming.notices import Committed, Notice, Stepped
 
+_ASKED_WITHIN = 15.0  # seconds of silence after which a client has surely asked, and had no answer
+
 
 class Health(Protocol):
     """What `/livez` and `/readyz` ask; an empty answer is a good one."""
@@ -35,7 +37,8 @@ class ConsumerHealth:
     """A consumer lives while what waits for it is committed, and its loop goes round.
 
     Nor does it live while it cannot know what waits: a broker tells the end of a partition with
-    its first answer, records or none.
+    its first answer, records or none; and one that has nothing to read asks now and then whether a
+    broker is there at all.
 
     Args:
         patience: Seconds without progress after which it is not alive.
@@ -51,7 +54,8 @@ class ConsumerHealth:
         self._patience, self._clock = patience, clock
         self._assigned: frozenset[int] = frozenset()
         self._places: dict[int, int] = {}
-        self._last_step = clock()
+        self._last_step = self._heard_at = clock()
+        self._cut_off = False
         self._waiting: _Mark | None = None  # since the last commit, while there is anything to do
         self._unheard: _Mark | None = None  # partitions of which no broker has told the end
 
@@ -65,7 +69,8 @@ class ConsumerHealth:
 
     def _on_step(self, step: Stepped) -> None:
         now = self._last_step = self._clock()
-        self._assigned = step.assigned
+        self._assigned, self._cut_off = step.assigned, step.cut_off
+        self._heard_at = now - step.silence_s
         for p in step.polled.places.keys() - self._places.keys():
             first = step.polled.partitions.index(p)
             self._places[p] = step.polled.offsets[first]
@@ -84,12 +89,16 @@ class ConsumerHealth:
             return f"{waiting.number} events wait and nothing was committed for {idle:.0f} s"
         if unheard and (idle := now - unheard.at) > self._patience:
             return f"no broker has answered for {unheard.number} partitions in {idle:.0f} s"
+        if (idle := now - self._heard_at) > max(self._patience, _ASKED_WITHIN):
+            return f"no broker has answered for {idle:.0f} s"
         return ""
 
     def unready(self) -> str:
         """See `Health`."""
         if self.model is None:
             return "no model is loaded yet"
+        if self._cut_off or self._clock() - self._heard_at > _ASKED_WITHIN:
+            return "no broker can be reached"
         if not self._assigned:
             return "no partition is assigned yet"
         return self.stalled()

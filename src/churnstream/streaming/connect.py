@@ -94,7 +94,7 @@ def connect(
     misplaced = admin.misplaced(own.group, topics.input)
     for p, because in sorted(misplaced.items()):
         log.warning("place_misplaced", partition=p, because=because, reads_from="the beginning")
-    connection = Connection()
+    connection = Connection(settings.kafka.brokers)
     writer = Writer(
         settings.kafka,
         identity,

@@ -141,7 +141,8 @@ class Consumer:
         begin = time.perf_counter()
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         arrived = time.perf_counter()
-        if self._standby.note(assigned=bool(self._reader.assigned)):
+        reader = self._reader
+        if self._standby.note(assigned=bool(reader.assigned), cut_off=reader.cut_off):
             self._look_for_topics()
         inside = self._window.admit(polled)
         context = context_of(inside)
@@ -166,7 +167,18 @@ class Consumer:
     def _tell_of(self, polled: Polled, poll_s: float, score_s: float) -> None:
         reader = self._reader
         assigned = frozenset(reader.assigned)
-        self._tell(Stepped(polled, assigned, reader.ends(), reader.rebalances, poll_s, score_s))
+        self._tell(
+            Stepped(
+                polled,
+                assigned,
+                reader.ends(),
+                reader.rebalances,
+                poll_s,
+                score_s,
+                reader.silence(),
+                reader.cut_off,
+            )
+        )
 
     def _publish(
         self, context: Context, batch: Batch, inside: Polled, undo: Callable[[], None]

@@ -16,6 +16,8 @@ class Stepped(NamedTuple):
         rebalances: How often partitions were given or taken since the start.
         poll_s: Seconds that the poll took, most of them waiting where there is little to do.
         score_s: Seconds to decode, check, score and encode.
+        silence_s: Seconds since a broker was last heard; an idle client asks after some.
+        cut_off: Whether the client says that no broker can be reached.
     """
 
     polled: Polled
@@ -24,6 +26,8 @@ class Stepped(NamedTuple):
     rebalances: int
     poll_s: float
     score_s: float
+    silence_s: float = 0.0
+    cut_off: bool = False
 
 
 class Committed(NamedTuple):

@@ -16,8 +16,12 @@ class Standby:
         self._since = time.monotonic()
         self._said = False
 
-    def note(self, *, assigned: bool) -> bool:
-        """Take note of whether there are partitions to read now; whether it was said just now."""
+    def note(self, *, assigned: bool, cut_off: bool = False) -> bool:
+        """Take note of whether there are partitions to read now; whether it was said just now.
+
+        Args:
+            cut_off: Whether no broker can be reached.
+        """
         if assigned:
             self._since, self._said = time.monotonic(), False
         elif not self._said and time.monotonic() - self._since > _AFTER:
@@ -25,7 +29,9 @@ class Standby:
             log.warning(
                 "no_partitions",
                 for_s=round(_AFTER),
-                because="others have them all, or the group waits for a member that is gone",
+                because="no broker can be reached"
+                if cut_off
+                else "others have them all, or the group waits for a member that is gone",
             )
             return True
         return False

@@ -1,10 +1,14 @@
 """The wish to stop: from a signal, or from a caller."""
 
 import signal
+import sys
 import time
 from types import FrameType
 
 _PATIENCE = 3.5  # seconds: a stop is promised within 5
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDED_BY_SIGTERM = 128 + signal.SIGTERM  # as a shell would say it
 
 
 class Stop:
@@ -15,8 +19,19 @@ class Stop:
 
     def listen(self) -> None:
         """Take over SIGINT, SIGTERM and SIGHUP (the terminal is closed) of this process."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, self._on_signal)
+
+    def end_at_once(self) -> None:
+        """Let these signals end this process from now on; at once, if one has come already.
+
+        Not by their default action: process number 1 of a container has none.
+        """
+        if self.requested():
+            sys.exit(_ENDED_BY_SIGTERM)
+        for number in _SIGNALS:
+            signal.signal(number, _end)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.request()
@@ -38,3 +53,7 @@ class Stop:
         deadline = time.monotonic() + seconds
         while not self.requested() and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(0.2, left))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -43,6 +43,9 @@ class Flow:
         folder: For what the processes write.
         model: Folder of a trained model.
         copies: Replicas of each partition.
+
+    Attributes:
+        environment: Variables that each process is started with.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class Flow:
         self.folder = folder
         self.watch = Watch(servers)
         self.model = model
-        self._environment = {"CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies)}
+        self.environment = {"CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies)}
         self._numbers = itertools.count()
         self._processes: list[Process] = []
 
@@ -80,7 +83,7 @@ class Flow:
         command += ["--input-topic", self.input, "--output-topic", self.output]
         command += ["--deadletter-topic", self.letters]
         name = f"{next(self._numbers):03d}-{arguments[0]}"
-        process = Process(self.folder, name, *command, environment=self._environment)
+        process = Process(self.folder, name, *command, environment=self.environment)
         self._processes.append(process)
         return process
 

@@ -104,7 +104,7 @@ def client_config(
         # Back at work soon after a broker is; the client's own limit is 10 s.
         "reconnect.backoff.max.ms": 2000,
         "logger": _client_log,
-        "error_cb": (connection or Connection()).on_error,
+        "error_cb": (connection or Connection(settings.brokers)).on_error,
         **own,
         **settings.client,
     }
@@ -115,11 +115,15 @@ class Connection:
 
     The client itself speaks up at every attempt of its back-off.
 
+    Args:
+        brokers: Where they are looked for.
+
     Attributes:
         down: Whether they are gone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, brokers: str) -> None:
+        self.brokers = brokers
         self.down = False
         self._recovered_at = float("-inf")
 
@@ -129,7 +133,9 @@ class Connection:
         is_stale = time.monotonic() - self._recovered_at < _STALE
         if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.down and not is_stale:
             self.down = True
-            log.warning("broker_unreachable", error=error.str(), retrying=True)
+            log.warning(
+                "broker_unreachable", brokers=self.brokers, error=error.str(), retrying=True
+            )
 
     def on_progress(self) -> None:
         """Take note that a broker answered."""

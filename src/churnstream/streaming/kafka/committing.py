@@ -16,7 +16,7 @@ from churnstream.streaming.kafka.client import (
 from churnstream.streaming.kafka.guard import call_guarded
 from churnstream.streaming.kafka.lookout import Lookout
 
-_PATIENCE = 10.0  # seconds that a commit may take where the broker answers others
+_REPEATED_FOR = 10.0  # seconds that a commit is tried again in a rebalance
 _PAUSE = 0.1  # seconds between two attempts
 # Our membership is being renewed. A partition is not given to others before we gave it up.
 _REBALANCES = {
@@ -41,8 +41,16 @@ def commit(
     places: list[TopicPartition],
     lookout: Lookout,
     give_up: Callable[[], bool],
+    session_timeout: float,
 ) -> None:
     """Store places, and wait for the broker to confirm it.
+
+    A commit may wait behind a JoinGroup of its own client for as long as the group waits for a
+    member that died, and looks like one that hangs for ever meanwhile. So the client is given up
+    only once the group must have done so: two memberships of a process never live side by side.
+
+    Args:
+        session_timeout: Seconds without a heartbeat after which the group gives a member up.
 
     Raises:
         AbortableError: They are not stored, and what lies before them must be read again.
@@ -50,16 +58,16 @@ def commit(
         BrokerError: The broker refused for another reason, or the wait was given up.
     """
     doing = "committing offsets"
-    deadline = time.monotonic() + _PATIENCE
+    begin = time.monotonic()
 
     def check() -> None:
         if give_up():
             raise BrokerError(f"{doing}: given up, since the process was told to stop")
-        if time.monotonic() > deadline and lookout.is_lost(None):
+        if time.monotonic() > begin + session_timeout and lookout.is_lost(None):
             raise HangingError(f"{doing} failed: the client has lost its brokers")
 
     while error := _try(client, places, check):
-        if error.code() in _REBALANCES and time.monotonic() < deadline:
+        if error.code() in _REBALANCES and time.monotonic() < begin + _REPEATED_FOR:
             time.sleep(_PAUSE)
         elif error.code() in _REPEATED:
             raise AbortableError(f"{doing} failed: {error.str()}")

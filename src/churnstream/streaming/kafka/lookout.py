@@ -1,6 +1,7 @@
 """Telling a client that has lost its brokers for good from one that waits for them."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 from confluent_kafka import Consumer
@@ -31,16 +32,25 @@ class Lookout:
 
     Args:
         topic: What is asked about; without one about all, which is a long answer.
+        on_answer: Called when our client was asked, and was answered.
+
+    Attributes:
+        heard_at: When our client last had an answer, or was new; by `time.monotonic`.
     """
 
-    def __init__(self, settings: KafkaSettings, topic: str | None = None) -> None:
-        self._settings, self._topic = settings, topic
-        self._due = 0.0
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str | None = None,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings, self._topic, self._on_answer = settings, topic, on_answer
         self.note_sign_of_life()
 
     def note_sign_of_life(self) -> None:
         """The client has just had an answer, or is new."""
-        self._due = time.monotonic() + _SILENCE
+        self.heard_at = time.monotonic()
+        self._due = self.heard_at + _SILENCE
 
     def is_lost(self, client: Client | None) -> bool:
         """Whether the client gets no answer although there is one to be had.
@@ -53,15 +63,15 @@ class Lookout:
         """
         if time.monotonic() < self._due:
             return False
-        if self._is_answered(client, _OURS) or not self._is_answered(self._another(), _ANOTHER):
-            is_lost = False
-        else:
-            is_lost = not self._is_answered(client, _LAST)
-        if is_lost:
-            log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
-        else:
-            self.note_sign_of_life()
-        return is_lost
+        if self._is_heard(client, _OURS):
+            return False
+        if not self._is_answered(self._another(), _ANOTHER):
+            self._due = time.monotonic() + _SILENCE  # nobody is
+            return False
+        if self._is_heard(client, _LAST):
+            return False
+        log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+        return True
 
     def require_brokers(self, client: Consumer) -> None:
         """See `is_lost`; for a client whose work is begun anew, not continued.
@@ -77,6 +87,14 @@ class Lookout:
     def _another(self) -> Consumer:
         """A client that has just been made; it never joins its group, nor makes a topic."""
         return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
+
+    def _is_heard(self, client: Client | None, seconds: float) -> bool:
+        """Whether our client is answered, which is a sign of life."""
+        if not self._is_answered(client, seconds):
+            return False
+        self.note_sign_of_life()
+        self._on_answer()
+        return True
 
     def _is_answered(self, client: Client | None, seconds: float) -> bool:
         """Whether it is told of a broker; signals wait for half a second at most."""

@@ -32,9 +32,13 @@ from churnstream.streaming.kafka.polled import Polled
 
 log = structlog.get_logger(__name__)
 
+_SESSION_TIMEOUT_MS = 45_000  # the client's default, and the broker's for KIP-848
 _JOIN = 4.0  # seconds to finish joining before leaving
 _LEAVE = 15.0  # seconds that leaving may take
+_UNSUBSCRIBE = 2.0  # seconds to hear that the group was told
+_ON_ITS_WAY = 0.2  # seconds that the client has to send what it was told to
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
+_LEFT_OVER = 10_000  # records that are dropped at once
 _PAUSE = 0.1  # seconds between two attempts to read the group's place
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
@@ -75,10 +79,10 @@ class Reader:
     ) -> None:
         self.assigned: set[int] = set()
         self.rebalances = 0
-        self._embedded = embedded
+        self._embedded, self._classic = embedded, protocol == "classic"
         self.before_loss: Callable[[bool], None] = lambda _: None
         self._give_up = give_up
-        self._connection = connection or Connection()
+        self._connection = connection or Connection(settings.brokers)
         self._topic = topic
         self._topic_id = topic_id
         self._unread = set(unread)
@@ -87,7 +91,7 @@ class Reader:
         self._lost_while_polling: set[int] = set()
         self._next: dict[int, int] = {}  # by partition, the place behind what was handed over
         self._config = member_config(settings, group, protocol, self._connection, embedded=embedded)
-        self._lookout = Lookout(settings, topic)
+        self._lookout = Lookout(settings, topic, on_answer=self._connection.on_progress)
         self._consumer = self._join()
 
     def _join(self) -> Consumer:
@@ -187,7 +191,13 @@ class Reader:
         if gone := offsets.keys() - self.assigned | offsets.keys() & self._lost_while_polling:
             raise AbortableError(f"committing offsets failed: {sorted(gone)} are no longer ours")
         try:
-            commit(self._consumer, self.as_places(offsets), self._lookout, self._give_up)
+            commit(
+                self._consumer,
+                self.as_places(offsets),
+                self._lookout,
+                self._give_up,
+                float(self._config.get("session.timeout.ms", _SESSION_TIMEOUT_MS)) / 1000,
+            )
         except HangingError:
             self._hangs = True
             raise
@@ -234,6 +244,15 @@ class Reader:
             for p in self.assigned
         }
         return {p: end for p, end in known.items() if end >= 0}
+
+    def silence(self) -> float:
+        """Seconds since a broker was last heard, some of which are normal where nothing happens."""
+        return time.monotonic() - self._lookout.heard_at
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the client says that no broker can be reached."""
+        return self._connection.down
 
     def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         """Go back to the group's place in every partition that is ours, or only in some.
@@ -328,6 +347,17 @@ class Reader:
         while self._joining and time.monotonic() < deadline:
             self._consumer.poll(0.1)
 
+    def _unsubscribe(self) -> None:
+        """Tell the group: closing a client without partitions, or one that joins, does not.
+
+        The client forgets its name in the group as it says good-bye.
+        """
+        self._consumer.unsubscribe()
+        deadline = time.monotonic() + _UNSUBSCRIBE
+        while self._consumer.memberid() and time.monotonic() < deadline:
+            self._consumer.consume(_LEFT_OVER, _PAUSE)
+        self._consumer.consume(_LEFT_OVER, _ON_ITS_WAY)
+
     def close(self) -> None:
         """Leave the group, so that others take over at once; or leave it alone, if that hangs."""
         deadline = time.monotonic() + _LEAVE
@@ -338,6 +368,8 @@ class Reader:
 
         def leave() -> None:
             self._finish_joining()
+            if self._classic:
+                self._unsubscribe()
             self._consumer.close()
 
         try:

@@ -25,7 +25,7 @@ class Tail:
     def __init__(self, settings: KafkaSettings, places: Iterable[tuple[str, int]]) -> None:
         self._unread = set(places)
         self._lookout = Lookout(settings, next(iter(sorted(self._unread)))[0])
-        self._connection = Connection()
+        self._connection = Connection(settings.brokers)
         own: dict[str, object] = {
             "group.id": "churnstream-tail",  # required by the client, never joined
             "enable.auto.commit": False,

@@ -103,7 +103,7 @@ class Writer:
             own["transactional.id"] = transactional_id
             # What a process that died left open holds back its partitions' readers for so long.
             own["transaction.timeout.ms"] = 20_000
-        self._connection = connection or Connection()
+        self._connection = connection or Connection(settings.brokers)
         self._config = client_config(settings, own, self._connection)
         self._transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
         self._began_at = 0.0
