@@ -13,9 +13,8 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from churnstream.messages import CustomerEvent, Reason, Rejection, quote
+from churnstream.messages import UNDECODABLE, CustomerEvent, Reason, Rejection, quote
 
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ID, _LABEL, _TOTAL, _ZONE = map(
     attrgetter, ("customerID", "Churn", "TotalCharges", "event_ts.tzinfo")
 )
@@ -49,7 +48,7 @@ class EventDecoder:
             return Rejection("empty", "value", f"{problem}; expected a customer as JSON")
         try:
             event = self._decode(value)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             return _explain(value, error, self._categories)
         return _looked_at(event, value, key)
 
@@ -78,7 +77,7 @@ class EventDecoder:
     def _leading(self, values: Sequence[bytes | None]) -> list[CustomerEvent]:
         """The events up to the first value that does not decode."""
         events: list[CustomerEvent] = []
-        with suppress(TypeError, *_UNDECODABLE):  # TypeError: a tombstone
+        with suppress(TypeError, *UNDECODABLE):  # TypeError: a tombstone
             events.extend(map(self._decode, values))  # type: ignore[arg-type]
         return events
 

@@ -29,6 +29,9 @@ REASONS: tuple[str, ...] = get_args(Reason)
 # The upper bound keeps infinity out: JSON has none, but 1e999 would otherwise become one.
 Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+# As large as Kafka has them: whoever counts by them may keep them in columns of that size.
+Partition = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # since 1970
 TimestampType = Literal["CreateTime", "LogAppendTime"]
 
@@ -102,8 +105,8 @@ class Prediction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     event_ts: Timestamp
     processed_ts: Timestamp
     model_version: str
-    source_partition: Annotated[int, msgspec.Meta(ge=0)]
-    source_offset: Annotated[int, msgspec.Meta(ge=0)]
+    source_partition: Partition
+    source_offset: Offset
     reasons: list[ReasonGiven] | None = None
 
 
@@ -146,14 +149,14 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """
 
     topic: str
-    partition: Annotated[int, msgspec.Meta(ge=0)]
-    offset: Annotated[int, msgspec.Meta(ge=0)]
+    partition: Partition
+    offset: Offset
     stage: str
     class_name: str
     exception_class_name: str
     message: str
     reason: Reason
-    attempt: Annotated[int, msgspec.Meta(ge=1)]
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     group: str
     model_version: str
     failed_at: Timestamp
@@ -167,6 +170,8 @@ DATASET_COLUMNS: tuple[str, ...] = tuple(
 
 encode = msgspec.json.Encoder().encode
 _prediction_decoder = msgspec.json.Decoder(Prediction)
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that anyone may have written."""
 _QUOTED_LENGTH = 40
 
 
@@ -177,6 +182,31 @@ def decode_prediction(value: bytes) -> Prediction:
         msgspec.DecodeError: The bytes are no prediction.
     """
     return _prediction_decoder.decode(value)
+
+
+def read_prediction(value: bytes | None) -> Prediction | None:
+    """The prediction in a record, or None for what is none. Never raises."""
+    try:
+        return _prediction_decoder.decode(value or b"")
+    except UNDECODABLE:
+        return None
+
+
+def printable(text: str, most: int = 500) -> str:
+    """A text from outside for a terminal or a line of text: shortened, and nothing to obey in it.
+
+    What controls a terminal or turns the direction of writing is shown as an escape.
+
+    Args:
+        most: Characters to keep.
+    """
+    if len(text) <= most and text.isprintable():
+        return text
+    shown = text[:most]
+    if not shown.isprintable():
+        escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+        shown = "".join(escaped)
+    return shown if max(len(text), len(shown)) <= most else shown[:most] + "..."
 
 
 def quote(text: str) -> str:

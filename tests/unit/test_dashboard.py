@@ -17,12 +17,13 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from builders import event_json, message
+from builders import event_message, message
 from churnstream.config import DashboardSettings, KafkaSettings, Settings
 from churnstream.messages import Prediction, ReasonGiven, Rejection, encode
 from churnstream.observe.dashboard.customers import PAGE, Customers, Query
 from churnstream.observe.dashboard.feed import Feed
 from churnstream.observe.dashboard.guard import Guard
+from churnstream.observe.dashboard.pending import Details
 from churnstream.observe.dashboard.processes import look
 from churnstream.observe.dashboard.records import Records
 from churnstream.observe.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
@@ -51,9 +52,10 @@ def prediction(name: str, risk: float, **changes: object) -> Prediction:
     return Prediction(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def outcome(made: Prediction, offset: int = 0) -> Message:
-    """A prediction as a record."""
-    return message(encode(made), topic=TOPICS.output, offset=offset)
+def outcome(name: str, risk: float, source: int, **changes: object) -> Message:
+    """A prediction as a record: that of the event at an offset of partition 0."""
+    made = prediction(name, risk, source_offset=source, **changes)
+    return message(encode(made), topic=TOPICS.output, offset=source)
 
 
 def letter(reason: str, offset: int) -> Message:
@@ -75,9 +77,13 @@ class Page:
         self.feed = Feed(SETTINGS, self.state, lambda: True)
         self.views = Views(SETTINGS, self.state, Records(SETTINGS.kafka))
 
+    def pieces(self, **query: str) -> dict[str, str]:
+        """The pieces of the page at an address."""
+        return self.views.pieces(self.views.address(query))
+
     def text(self, **query: str) -> str:
         """All pieces of the page at an address, without tags."""
-        html = " ".join(self.views.pieces(query).values())
+        html = " ".join(self.pieces(**query).values())
         return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
@@ -87,16 +93,14 @@ def page() -> Page:
     found = Page()
     found.feed.take_events(
         [
-            message(event_json(customerID="A", Contract="One year", MonthlyCharges=100.0)),
-            message(event_json(customerID="B", MonthlyCharges=50.0)),
-            message(event_json(customerID="C")),
-            message(b"[" * 100_000),
+            event_message(0, 0, customerID="A", Contract="One year", MonthlyCharges=100.0),
+            event_message(0, 1, customerID="B", MonthlyCharges=50.0),
+            event_message(0, 2, customerID="C"),
+            message(b"[" * 100_000, offset=3),
         ]
     )
     why = [ReasonGiven("tenure", "1", 0.5, "A tenure of 1 month raises the risk")]
-    found.feed.take_outcomes(
-        [outcome(prediction("A", 0.2), 0), outcome(prediction("B", 0.8, reasons=why), 1)]
-    )
+    found.feed.take_outcomes([outcome("A", 0.2, 0), outcome("B", 0.8, 1, reasons=why)])
     found.feed.take_outcomes([letter("not_json", 3), message(b"none of ours", topic=TOPICS.output)])
     found.state.reading = False
     found.state.partitions = [PartitionState(TOPICS.input, 0, 0, 4, 3, 1)]
@@ -118,9 +122,9 @@ def test_totals_are_those_of_the_topics(page: Page) -> None:
 
 def test_a_prediction_that_comes_before_its_event_waits_for_it(page: Page) -> None:
     """What is at risk needs the charges, which stand in the event."""
-    page.feed.take_outcomes([outcome(prediction("D", 0.5))])
+    page.feed.take_outcomes([outcome("D", 0.5, 4)])
     assert page.state.customers.row("D") == -1
-    page.feed.take_events([message(event_json(customerID="D", MonthlyCharges=10.0))])
+    page.feed.take_events([event_message(0, 4, customerID="D", MonthlyCharges=10.0)])
     page.feed.take_outcomes([])
     row = page.state.customers.get(page.state.customers.row("D"))
     assert row.at_risk == pytest.approx(5.0)
@@ -145,8 +149,8 @@ def test_columns_hold_the_last_word_on_every_customer(
     customers = Customers()
     last: dict[str, tuple[float, float, str]] = {}
     for name, risk, charges, contract in events:
-        customers.see(name, contract, "DSL", charges, 1)
-        customers.score(name, risk, risk >= 0.5, 0.0, [])
+        said = Details(contract, "DSL", charges, 1)
+        customers.score(name, risk, risk >= 0.5, 0.0, [], said)
         last[name] = risk, charges, contract
 
     whole, leaving, _ = customers.whole()
@@ -168,8 +172,8 @@ def test_pages_of_the_table_hold_each_customer_once() -> None:
     customers = Customers()
     rng = np.random.default_rng(1)
     for number, risk in enumerate(rng.random(110)):
-        customers.see(f"C{number}", "One year", "DSL", 10.0, number)
-        customers.score(f"C{number}", float(risk), True, 0.0, [])
+        said = Details("One year", "DSL", 10.0, number)
+        customers.score(f"C{number}", float(risk), True, 0.0, [], said)
     found = [row for page in range(5) for row in customers.find(Query(page=page))[0]]
     assert len({row.name for row in found}) == 110
     assert [row.risk for row in found] == sorted((row.risk for row in found), reverse=True)
@@ -232,7 +236,7 @@ def test_filters_and_an_empty_result(page: Page) -> None:
     """Only customers that match are listed; if none does, there is a way back."""
     assert "1 to 1 of 1" in page.text(contract="One year")
     assert "No scored customer matches" in page.text(q="nobody")
-    filters = page.views.pieces({})["filters"]
+    filters = page.pieces()["filters"]
     assert re.findall(r"<option *>([^<]+)<", filters) == ["Month-to-month", "One year", "DSL"]
 
 
@@ -247,7 +251,7 @@ def test_the_operators_view(page: Page) -> None:
 def test_dead_letters_can_be_told_apart(page: Page) -> None:
     """They are listed by reason, and what they hold stays text."""
     letters = {"view": "records", "topic": TOPICS.deadletter}
-    assert "is not &lt;b&gt;JSON&lt;/b&gt;" in page.views.pieces(letters)["letters"]
+    assert "is not &lt;b&gt;JSON&lt;/b&gt;" in page.pieces(**letters)["letters"]
     assert "No dead letter for this reason" in page.text(**letters, reason="empty")
 
 

@@ -140,3 +140,19 @@ def test_nothing_at_all() -> None:
     found = evaluated([])
 
     assert (found.periods, found.total.predictions, found.total.judged) == ([], 0, 0)
+
+
+def test_of_too_many_periods_the_rest_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of every time there is make no table without an end, and count all the same."""
+    monkeypatch.setattr(evaluation, "MOST_PERIODS", 3)
+    days = [NOON + timedelta(days=number) for number in range(5)]
+    found = evaluated([replace(event(label="Yes"), event_ts=day) for day in days])
+    assert [period.start.date() for period in found.periods] == [day.date() for day in days[:3]]
+    assert found.others is not None
+    assert (found.others.predictions, found.total.predictions) == (2, 5)
+
+
+def test_charges_of_any_size_have_a_finite_sum() -> None:
+    """An amount is a number up to the largest there is."""
+    found = evaluated([event(label="Yes", MonthlyCharges=1.7e308) for _ in range(3)])
+    assert found.total.profit < float("inf")

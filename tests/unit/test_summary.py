@@ -374,3 +374,16 @@ def test_path_that_is_a_folder(tmp_path: Path) -> None:
         write_summary(summary_of(), folder)
 
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_of_too_many_values_the_rest_is_one() -> None:
+    """Whoever wrote the predictions that are summed up: segments are few, and count every event."""
+    rows = [
+        Scored(event(Contract=f"{i}" + "c" * 1000, PaymentMethod=f"{i}"), 0.9) for i in range(300)
+    ]
+    found = summary_of(*rows)
+    for name in ("Contract", "PaymentMethod"):
+        assert len(found.segments[name]) <= 51
+        assert sum(figures.scored for figures in found.segments[name].values()) == 300
+        assert found.segments[name]["other"].scored == 250
+    assert all(len(value) <= 100 for value in found.segments["Contract"])

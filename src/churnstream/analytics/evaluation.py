@@ -30,6 +30,8 @@ Every = Literal["hour", "day", "week", "month"]
 Source = Literal["same event", "later event"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 MOST_WAITING = 20
+MOST_PERIODS = 1000
+_LARGEST_CHARGE = 1e290  # of any finite number, no sum becomes infinite
 
 Array = NDArray[np.float64]
 
@@ -95,6 +97,8 @@ class Evaluation(msgspec.Struct, frozen=True):
         by_source: Those judged, by where their label came from.
         given_up: Predictions that no longer wait, because their customer had too many.
         periods: In order; those without a prediction are left out.
+        others: Those of events in still other periods than the first `MOST_PERIODS` that came:
+            an event may be of any time. None if there are none.
     """
 
     every: Every
@@ -102,6 +106,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     by_source: dict[Source, Figures]
     given_up: int
     periods: list[Period]
+    others: Figures | None = None
 
 
 Judge = Callable[[Judged], Quality]
@@ -110,7 +115,7 @@ Judge = Callable[[Judged], Quality]
 class _Waiting(NamedTuple):
     """A prediction without a label; what `_Columns.add` needs beyond that, and its period."""
 
-    period: datetime
+    period: datetime | None
     probability: float
     says_yes: bool
     charge: float
@@ -125,8 +130,8 @@ class Evaluator:
 
     def __init__(self, every: Every) -> None:
         self._every = every
-        self._predictions: Counter[datetime] = Counter()
-        self._judged: defaultdict[tuple[datetime, Source], _Columns] = defaultdict(_Columns)
+        self._predictions: Counter[datetime | None] = Counter()
+        self._judged: defaultdict[tuple[datetime | None, Source], _Columns] = defaultdict(_Columns)
         self._waiting: defaultdict[str, list[_Waiting]] = defaultdict(list)
         self._given_up = 0
 
@@ -148,13 +153,18 @@ class Evaluator:
             if event.Churn is not None:
                 self._settle(self._waiting.pop(event.customerID, ()), event.Churn, "later event")
             if counted:
-                period = start_of(event.event_ts, self._every)
+                period = self._period(event.event_ts)
                 self._predictions[period] += 1
-                made = _Waiting(period, probability, yes, event.MonthlyCharges)
+                charge = min(event.MonthlyCharges, _LARGEST_CHARGE)
+                made = _Waiting(period, probability, yes, charge)
                 if event.Churn is None:
                     self._wait(event.customerID, made)
                 else:
                     self._settle([made], event.Churn, "same event")
+
+    def _period(self, moment: datetime) -> datetime | None:
+        start, known = start_of(moment, self._every), self._predictions
+        return start if start in known or len(known) < MOST_PERIODS else None
 
     def build(self, judge: Judge) -> Evaluation:
         """The evaluation of everything added so far.
@@ -170,14 +180,17 @@ class Evaluator:
             given_up=self._given_up,
             periods=[
                 Period(start=start, **self._figures(judge, [start], SOURCES, made[start]))
-                for start in sorted(made)
+                for start in sorted(start for start in made if start)
             ],
+            others=Figures(**self._figures(judge, [None], SOURCES, made[None]))
+            if None in made
+            else None,
         )
 
     def _figures(
         self,
         judge: Judge,
-        periods: Iterable[datetime],
+        periods: Iterable[datetime | None],
         sources: Sequence[Source],
         predictions: int | None = None,
     ) -> dict[str, Any]:

@@ -28,6 +28,9 @@ _LAST_MONTH_OF_BAND = (12, 24, 48, 72)
 # Charges may be any finite number; capped here, no sum of them can become infinite, which JSON
 # does not have.
 _LARGEST_CHARGE = 1e290
+_MOST_VALUES, _MOST_CELLS = 50, 10_000
+_LONGEST_VALUE = 100
+_OTHER = "other"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,17 +107,16 @@ class Summary(Figures, frozen=True, kw_only=True):
 class SummaryBuilder:
     """Adds up batches to a `Summary`; how a run is cut into batches makes no difference to it.
 
-    The totals are kept for each combination of the segmentations' values (a few hundred at most,
-    since a scored event only holds categories that the model knows), so that one lookup for an
-    event serves all of them.
+    The totals are kept for each combination of the segmentations' values (a few hundred, since a
+    scored event only holds categories that the model knows, and never many thousand, whoever wrote
+    the predictions that are summed up), so that one lookup for an event serves all of them.
 
     Args:
         top_k: How many customers to list.
     """
 
     def __init__(self, *, top_k: int = 10) -> None:
-        self._cells: defaultdict[tuple[str, ...], int] = defaultdict()
-        self._cells.default_factory = self._cells.__len__  # a new cell gets the next number
+        self._cells = _Cells()
         self._totals: NDArray[np.float64] = np.zeros((4, 0))
         self._rejected: Counter[str] = Counter()
         self._offsets: dict[int, OffsetRange] = {}
@@ -228,6 +230,26 @@ class SummaryBuilder:
             value: _figures(self._totals[:, cells].sum(axis=1))
             for value, cells in sorted(cells_of.items())
         }
+
+
+class _Cells(dict[tuple[str, ...], int]):
+    """Combinations of values, numbered as they come; of too many, the rest is "other"."""
+
+    def __init__(self) -> None:
+        self._values: tuple[set[str], ...] = tuple(set() for _ in SEGMENTATIONS)
+
+    def __missing__(self, cell: tuple[str, ...]) -> int:
+        bounded = tuple(map(self._bounded, self._values, cell))
+        if bounded not in self and len(self) >= _MOST_CELLS:
+            bounded = (_OTHER,) * len(cell)
+        return self.setdefault(bounded, len(self))
+
+    def _bounded(self, known: set[str], value: str) -> str:
+        value = value[:_LONGEST_VALUE]
+        if value not in known and len(known) >= _MOST_VALUES:
+            return _OTHER
+        known.add(value)
+        return value
 
 
 def _cell(event: CustomerEvent) -> tuple[str, ...]:

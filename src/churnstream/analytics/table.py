@@ -27,6 +27,7 @@ _TITLES = {
 _LARGEST_PLAIN_NUMBER = 1e12  # a longer one would crowd out its neighbours
 _BAR_WIDTH = 12
 _REASONS_SHOWN = 2
+_LONGEST_TEXT = 200  # no terminal is wider
 
 
 def render(summary: Summary, console: Console) -> None:
@@ -179,5 +180,5 @@ def _time(moment: datetime) -> str:
 
 def _one_line(text: str, style: str = "") -> Text:
     """Text from elsewhere: no markup, and no control characters for the terminal to obey."""
-    printable = "".join(char if char.isprintable() else "?" for char in text)
+    printable = "".join(char if char.isprintable() else "?" for char in text[:_LONGEST_TEXT])
     return Text(printable, style, no_wrap=True, overflow="ellipsis")

@@ -28,6 +28,8 @@ from churnstream.cli import (
 from churnstream.errors import ChurnstreamError
 from churnstream.streaming.stop import Stop
 
+_LONGEST_ERROR = 2000
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="churnstream")
@@ -135,5 +137,7 @@ def _is_debugging() -> bool:
 
 
 def _failed(message: str, code: int) -> int:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    from churnstream.messages import printable
+
+    click.echo(f"Error: {printable(' '.join(message.split()), _LONGEST_ERROR)}", err=True)
     return code

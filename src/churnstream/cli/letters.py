@@ -85,10 +85,8 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
     shown = [letter_row(*pair) for pair in islice(found, limit)]
     more = sum(1 for _ in found)
     if as_json:
-        import msgspec
-
         for row in shown:
-            click.echo(msgspec.json.encode(row).decode())
+            click.echo(options.json_text(row))
     else:
         _print_letters(shown)
     if more or not shown:
@@ -115,13 +113,16 @@ def _print_letters(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from churnstream.messages import printable
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("offset", "right"), ("tries", "right"), ("source", "left")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("what is wrong", overflow="fold")
     for row in rows:
         place = row["source"].rpartition("/")[2]
-        table.add_row(str(row["offset"]), str(row["attempt"]), place, Text(row["message"]))
+        message = Text(printable(row["message"]))
+        table.add_row(str(row["offset"]), str(row["attempt"]), Text(place), message)
     if rows:
         Console().print(table)
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import click
 
 from churnstream.streaming.stop import Stop
+
+# Control characters that JSON lets stand in a text, and those that turn the direction of writing.
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -200,8 +204,15 @@ def _property(text: str) -> tuple[str, str]:
     return name, value
 
 
+def json_text(value: object) -> str:
+    """A record or a list of records as JSON, in one line, with nothing that a terminal obeys."""
+    import msgspec
+
+    return _OBEYED.sub(lambda c: f"\\u{ord(c[0]):04x}", msgspec.json.encode(value).decode())
+
+
 def echo_json(value: object) -> None:
     """Write a record or a list of records to stdout as readable JSON."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(msgspec.json.format(json_text(value), indent=2))

@@ -40,14 +40,15 @@ def dashboard(settings: Settings) -> None:
     import os
     import secrets
 
-    from churnstream.observe.dashboard.serve import listen, serve
+    from churnstream.observe.dashboard.serve import serve
+    from churnstream.observe.web import listen
 
     os.nice(_LEAST_PRIORITY)
     stop = options.process_stop()
     own = settings.dashboard
     local = own.host in _LOCAL
     token = own.token or (None if local else secrets.token_urlsafe(16))
-    listener = listen(own.host, own.port)
+    listener = listen(own.host, own.port, "the page", "--port")
     port = listener.getsockname()[1]
     said = "" if own.token or token is None else f"?token={token}"
     click.echo(f"the page is at http://{own.host}:{port}/{said}; stop it with Ctrl-C")

@@ -45,7 +45,9 @@ def report(settings: Settings) -> None:
         starts |= resolve(admin, topic, settings.consumer.start, "--from")
     if settings.consumer.end:
         ends |= resolve(admin, topic, settings.consumer.end, "--to")
-    result = _summarise(History(settings, admin, starts, ends), settings)
+    history = History(settings, admin, starts, ends)
+    result = _summarise(history, settings)
+    tell_foreign(history, settings)
     finish_batch(result, settings)
     letters_hint(result.summary, settings)
 
@@ -69,6 +71,17 @@ def _summarise(history: History, settings: Settings) -> Result:
         threshold=None,
         duration_s=time.monotonic() - begin,
     )
+
+
+def tell_foreign(history: History, settings: Settings) -> None:
+    """Say which records were passed over, since they are not what churnstream writes there."""
+    names = {settings.topics.output: "predictions", settings.topics.deadletter: "dead letters"}
+    for topic, count in history.foreign.items():
+        if count:
+            records = "record" if count == 1 else "records"
+            what = names[topic] if count > 1 else names[topic].removesuffix("s")
+            verb = "is no" if count == 1 else "are no"
+            click.echo(f"passed over: {count:,} {records} in {topic} that {verb} {what}", err=True)
 
 
 def _model_at_hand(settings: Settings) -> tuple[Model | None, str]:

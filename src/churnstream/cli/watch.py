@@ -35,6 +35,9 @@ _COLUMNS = (
 )
 
 
+_LONGEST_VALUE = 60
+
+
 @click.command()
 @click.option(
     "--threshold",
@@ -59,6 +62,7 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
     """
     from churnstream.analytics.drift import drift as compare
+    from churnstream.cli.results import tell_foreign
     from churnstream.model.source import load
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
@@ -67,6 +71,7 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     admin = Admin(settings.kafka)
     history = History(settings, admin, *_window(settings, admin))
     counted = _count(history, manifest.background)
+    tell_foreign(history, settings)
     if not counted:
         _refuse_small("nothing to compare: the window holds no predictions", small_ok)
     training = {name: bins.counts for name, bins in manifest.background.bins.items()}
@@ -106,6 +111,8 @@ def _print_drift(found: Drift) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from churnstream.messages import printable
+
     table = Table("feature", box=None, header_style="bold", pad_edge=False)
     for title in ("index", "training", "window"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -113,7 +120,8 @@ def _print_drift(found: Drift) -> None:
     for one in found.measured:
         style, most = "red" if one.psi > found.threshold else "", one.largest
         shares = f"{most.in_training:.1%}", f"{most.in_window:.1%}"
-        table.add_row(one.name, Text(f"{one.psi:.3f}", style), *shares, Text(most.values))
+        values = Text(printable(most.values, _LONGEST_VALUE))
+        table.add_row(one.name, Text(f"{one.psi:.3f}", style), *shares, values)
     Console().print(table, highlight=False)
     verdict = f"drifted: {', '.join(found.drifted)}" if found.drifted else "no drift"
     click.echo(
@@ -148,6 +156,7 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     from functools import partial
 
     from churnstream.analytics.evaluation import Evaluator
+    from churnstream.cli.results import tell_foreign
     from churnstream.model.source import load
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
@@ -159,6 +168,7 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     history = History(settings, admin, starts, admin.ends(settings.topics.input))
     for batch in history.scored():
         _add(evaluator, batch, ends)
+    tell_foreign(history, settings)
     found = evaluator.build(partial(_judge, offer))
     if not found.total.judged:
         raise ChurnstreamError(
@@ -205,6 +215,8 @@ def _print_evaluation(found: Evaluation) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for period in found.periods:
         table.add_row(f"{period.start:{_TITLES[found.every]}}", *_cells(period))
+    if found.others:
+        table.add_row("others", *_cells(found.others))
     table.add_section()
     for source, figures in found.by_source.items():
         table.add_row(f"by {source}", *_cells(figures))

@@ -1,35 +1,17 @@
 """The port that monitoring reads: /metrics, /livez and /readyz."""
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
+from collections.abc import Awaitable, Callable, Iterator
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import MetricsHandler
+from prometheus_client import CollectorRegistry, make_asgi_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
 
 from churnstream.config import MetricsSettings
-from churnstream.errors import ConfigurationError
 from churnstream.observe.health import Health
-
-
-class _Handler(MetricsHandler):
-    """Answers /livez and /readyz with 200 or 503 and a line of text, and the rest with metrics."""
-
-    questions: dict[str, Callable[[], str]]
-
-    def do_GET(self) -> None:  # noqa: N802  # the library's name
-        question = self.questions.get(self.path.partition("?")[0])
-        if question is None:
-            return super().do_GET()
-        problem = question()
-        body = (problem or "ok").encode() + b"\n"
-        self.send_response(503 if problem else 200)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
+from churnstream.observe.web import listen, serving
 
 
 @contextlib.contextmanager
@@ -42,19 +24,25 @@ def serve(settings: MetricsSettings, registry: CollectorRegistry, health: Health
     if settings.port is None:
         yield
         return
-    questions = {"/livez": health.stalled, "/readyz": health.unready}
-    handler = type("Handler", (_Handler,), {"registry": registry, "questions": questions})
-    try:
-        server = ThreadingHTTPServer((settings.host, settings.port), handler)
-    except OSError as error:
-        raise ConfigurationError(
-            f"metrics cannot be served at {settings.host}:{settings.port} ({error.strerror}); "
-            "choose another with --metrics-port"
-        ) from error
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    try:
+    listener = listen(settings.host, settings.port, "metrics", "--metrics-port")
+    with serving(_application(registry, health), listener, "metrics"):
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
+
+
+def _application(registry: CollectorRegistry, health: Health) -> Starlette:
+    """Answers /livez and /readyz with 200 or 503 and a line of text, and the rest with metrics."""
+
+    def answering(question: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_: Request) -> Response:
+            problem = question()
+            return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200)
+
+        return answer
+
+    return Starlette(
+        routes=[
+            Route("/livez", answering(health.stalled)),
+            Route("/readyz", answering(health.unready)),
+            Mount("/", make_asgi_app(registry)),
+        ]
+    )

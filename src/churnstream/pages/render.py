@@ -1,6 +1,7 @@
 """Templates into HTML."""
 
 import functools
+import re
 from datetime import UTC, datetime
 from importlib.resources import files
 from types import SimpleNamespace
@@ -12,6 +13,12 @@ from markupsafe import Markup
 from churnstream.pages import charts
 
 _NOTHING = "-"
+_LONGEST = 100
+_NO_TIME = "–"  # noqa: RUF001  # a dash
+# What no text on a page needs: control characters, and those that turn the direction of writing.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @functools.cache
@@ -20,6 +27,7 @@ def _environment() -> Environment:
         loader=PackageLoader("churnstream.pages", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -31,10 +39,18 @@ def _environment() -> Environment:
         "words": words,
         "clock": clock,
         "short": short,
+        "brief": brief,
         "duration": duration,
     }
     environment.globals |= {"charts": charts}
     return environment
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401  # whatever a template shows
+    """Texts from records with what is to be obeyed in them shown as escapes; all else as it is."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401  # whatever the template needs
@@ -85,9 +101,17 @@ def short(reason: str) -> str:
     return text[:1].lower() + text[1:] if reason.startswith("A ") else text
 
 
+def brief(text: str) -> str:
+    """The beginning of a text that may be of any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def clock(seconds: float) -> str:
-    """The time of day of a moment in seconds since 1970, UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    """The time of day of a moment in seconds since 1970, UTC; of the years 1 to 9999 only."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return _NO_TIME
 
 
 def duration(seconds: float | None) -> str:

@@ -10,11 +10,11 @@ outcome is still in flight.
 """
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import msgspec
 
 from churnstream.config import Settings
+from churnstream.messages import UNDECODABLE, Offset, Partition
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
@@ -22,14 +22,12 @@ from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.ledger import Audit, Ledger, Place
 from churnstream.streaming.outcomes import outcome_begins
 
-_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
 
 class _Source(msgspec.Struct):
     """The part of a prediction that names its event."""
 
-    source_partition: _Number
-    source_offset: _Number
+    source_partition: Partition
+    source_offset: Offset
 
 
 _decode_source = msgspec.json.Decoder(_Source).decode
@@ -82,7 +80,7 @@ def _predicted(record: Message) -> Place | None:
     """The place that a prediction speaks of; None if the record is no prediction."""
     try:
         source = _decode_source(record.value() or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None
     return source.source_partition, source.source_offset
 

@@ -1,6 +1,7 @@
 """Predictions that are in the topic already, joined with the events that they speak of."""
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from churnstream.config import Settings
 from churnstream.decoding import decode_event
-from churnstream.messages import CustomerEvent, Rejection, decode_prediction
+from churnstream.messages import CustomerEvent, Rejection, printable, read_prediction
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
+
+_MOST_VERSIONS = 20
+_LONGEST_VERSION = 100
 
 
 class Scored(NamedTuple):
@@ -37,7 +41,9 @@ class History:
         ends: Offset (exclusive) by partition.
 
     Attributes:
-        versions: The models that made the predictions, in order of appearance.
+        versions: The models that made the predictions, in order of appearance; the first twenty.
+        foreign: By topic, records that are not what churnstream writes there; known once they
+            were read.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class History:
         ends: Mapping[int, int],
     ) -> None:
         self.versions: dict[str, None] = {}
+        self.foreign: Counter[str] = Counter()
         self._settings, self._admin = settings, admin
         self._starts, self._ends = starts, ends
 
@@ -68,13 +75,15 @@ class History:
         """
         seen: set[tuple[int, int]] = set()
         topic = self._settings.topics.deadletter
+        self.foreign[topic] = 0
         begins, ends = self._admin.beginnings(topic), self._admin.ends(topic)
         for batch in Scan(self._settings.kafka, topic, begins, ends):
             for record in batch:
                 try:
                     letter = parse(record)
                 except msgspec.ValidationError:
-                    continue  # not ours
+                    self.foreign[topic] += 1
+                    continue
                 place = letter.partition, letter.offset
                 ours = letter.topic == self._settings.topics.input and place not in seen
                 if ours and self._inside(*place):
@@ -87,15 +96,22 @@ class History:
         tables = {p: _Table() for p in self._starts}
         topic = self._settings.topics.output
         begins, ends = self._admin.beginnings(topic), self._admin.ends(topic)
+        self.foreign[topic] = 0
         for batch in Scan(self._settings.kafka, topic, begins, ends):
             for record in batch:
-                made = decode_prediction(record.value() or b"")
-                if self._inside(made.source_partition, made.source_offset):
-                    self.versions[made.model_version] = None
+                made = read_prediction(record.value())
+                if made is None:
+                    self.foreign[topic] += 1
+                elif self._inside(made.source_partition, made.source_offset):
+                    self._note_version(made.model_version)
                     tables[made.source_partition].add(
                         made.source_offset, made.churn_probability, made.prediction == "Yes"
                     )
         return tables
+
+    def _note_version(self, version: str) -> None:
+        if len(self.versions) < _MOST_VERSIONS:
+            self.versions[printable(version, _LONGEST_VERSION)] = None
 
 
 class _Table:

@@ -15,6 +15,7 @@ import structlog
 
 from churnstream.config import Settings
 from churnstream.errors import BrokerError, TopicMissingError
+from churnstream.messages import UNDECODABLE, Offset, Partition
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
@@ -34,7 +35,7 @@ class _Note(msgspec.Struct):
 
     topic: str
     topic_id: str
-    begins: dict[str, Offsets]
+    begins: dict[str, dict[Partition, Offset]]
 
 
 _decode = msgspec.json.Decoder(_Note).decode
@@ -118,7 +119,7 @@ def _read(settings: Settings, admin: Admin) -> Iterator[_Note]:
 
 def _parse(value: bytes, topic: str) -> Iterator[_Note]:
     """The note in a record, unless somebody else wrote it."""
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+    with suppress(*UNDECODABLE):
         note = _decode(value)
         if note.topic == topic:
             yield note

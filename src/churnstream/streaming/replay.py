@@ -1,5 +1,6 @@
 """Dead letters, looked at and sent back."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -54,14 +55,17 @@ def find(
     topic = settings.topics.deadletter
     for batch in Scan(settings.kafka, topic, admin.beginnings(topic), admin.ends(topic)):
         found = []
+        foreign: list[int] = []
         for record in batch:
             try:
                 letter = parse(record)
             except msgspec.ValidationError:  # whose text may quote the record
-                log.warning("foreign_dead_letter", offset=record.offset())
+                foreign.append(_place(record)[1])
                 continue
             if wanted.matches(letter, _place(record)[1]):
                 found.append((record, letter))
+        if foreign:
+            log.warning("foreign_dead_letter", count=len(foreign), first_offset=foreign[0])
         yield found
 
 
@@ -164,14 +168,11 @@ class Replay:
 
     def _replayed(self) -> set[Place]:
         """The dead letters that were sent back before."""
-        topic, prefix = self._settings.topics.checkpoint, self._prefix.encode()
-        done: set[Place] = set()
-        for record in notes(self._settings.kafka, self._admin, topic):
-            key = record.key() or b""
-            if key.startswith(prefix):
-                partition, offset = key.removeprefix(prefix).split(b":")
-                done.add((int(partition), int(offset)))
-        return done
+        topic = self._settings.topics.checkpoint
+        note = re.compile(re.escape(self._prefix.encode()) + rb"(\d{1,10}):(\d{1,19})")
+        records = notes(self._settings.kafka, self._admin, topic)
+        found = (note.fullmatch(record.key() or b"") for record in records)
+        return {(int(one[1]), int(one[2])) for one in found if one}
 
 
 def _place(record: Message) -> Place:

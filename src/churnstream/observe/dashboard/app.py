@@ -1,22 +1,27 @@
 """The web application of the live page."""
 
 import asyncio
-import json
+import time
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from churnstream.observe.dashboard.guard import Guard
+from churnstream.observe.dashboard.shared import EVERY, Pieces, Shared
 from churnstream.observe.dashboard.views import VIEWS, Address, Views
 from churnstream.pages.render import render, style
 
-_EVERY = 1.0  # seconds between two looks for what has changed
+_MOST_VIEWERS = 200
 _SCRIPT = "text/javascript"
 
 
@@ -30,17 +35,29 @@ def application(
         token: What a browser must know; None for nothing.
         local: Whether it answers only to names of this machine.
     """
+    shared = Shared(views)
+    viewers = 0
 
     async def page(request: Request) -> Response:
-        given = dict(request.query_params)
-        html = await anyio.to_thread.run_sync(_page, views, given)
-        return HTMLResponse(html)
+        address = views.address(request.query_params)
+        built = await shared.get(address)
+        return HTMLResponse(_page(address, built.pieces))
 
     async def changes(request: Request) -> Response:
-        given = dict(request.query_params)
-        stream = _changes(views, given, request, stopped)
+        if viewers >= _MOST_VIEWERS:
+            return PlainTextResponse("too many look at this page\n", 503)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        stream = counted(_changes(shared, views.address(request.query_params), stopped))
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    async def counted(stream: AsyncIterator[str]) -> AsyncIterator[str]:
+        nonlocal viewers
+        viewers += 1
+        try:
+            async for part in stream:
+                yield part
+        finally:
+            viewers -= 1
 
     async def static(request: Request) -> Response:
         if request.url.path.endswith(".css"):
@@ -59,24 +76,18 @@ def application(
     )
 
 
-def _page(views: Views, given: dict[str, str]) -> str:
-    address = Address.of(given, views.topics)
-    return render(
-        "live.page.html.j2",
-        views=VIEWS,
-        address=address,
-        pieces=views.pieces(given),
-    )
+def _page(address: Address, pieces: Pieces) -> str:
+    return render("live.page.html.j2", views=VIEWS, address=address, pieces=pieces)
 
 
 async def _changes(
-    views: Views, given: dict[str, str], request: Request, stopped: Callable[[], bool]
+    shared: Shared, address: Address, stopped: Callable[[], bool]
 ) -> AsyncIterator[str]:
     """Server-sent events: the pieces that differ from those sent before."""
-    sent: dict[str, str] = {}
-    while not stopped() and not await request.is_disconnected():
-        pieces = await anyio.to_thread.run_sync(views.pieces, given)
-        changed = {name: html for name, html in pieces.items() if sent.get(name) != html}
-        sent = pieces
-        yield f"data: {json.dumps(changed)}\n\n"
-        await asyncio.sleep(_EVERY)
+    sent: Pieces = {}
+    while not stopped():
+        built = await shared.get(address)
+        # A line that browsers pass over shows whether anybody is still there.
+        yield ":\n\n" if built.pieces is sent else f"data: {built.since(sent)}\n\n"
+        sent = built.pieces
+        await asyncio.sleep(max(0.01, built.at + EVERY - time.monotonic()))

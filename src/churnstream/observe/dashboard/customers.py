@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.observe.dashboard.pending import Details
 from churnstream.observe.dashboard.series import EVERYBODY, Part
+from churnstream.observe.dashboard.texts import OTHER, Texts
 
 MOST = 2_000_000
 _FIRST = 4096
 _REASONS = 3
 _MOST_TEXTS = 100_000
+_MOST_VALUES = 20  # of a column that customers are told apart by; the rest are one
 
 _COLUMNS: dict[str, tuple[type, int]] = {
     "risk": (np.float32, 1),  # -1: not scored yet
@@ -24,28 +27,6 @@ _COLUMNS: dict[str, tuple[type, int]] = {
     "scored_at": (np.float64, 1),
     "reasons": (np.int32, _REASONS),
 }
-
-
-class Texts:
-    """Numbers for texts that occur again and again; those beyond a limit share the number 0."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = [""]
-        self._numbers: dict[str, int] = {}
-
-    def number(self, text: str) -> int:
-        """The text's number."""
-        known = self._numbers.get(text)
-        if known is None:
-            if len(self.all) >= _MOST_TEXTS:
-                return 0
-            known = self._numbers[text] = len(self.all)
-            self.all.append(text)
-        return known
-
-    def find(self, text: str) -> int:
-        """The text's number, -1 for one that never occurred."""
-        return self._numbers.get(text, -1)
 
 
 class Row(NamedTuple):
@@ -109,7 +90,8 @@ class Customers:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.texts = Texts()
+        self._reasons = Texts(_MOST_TEXTS)
+        self._values = {name: Texts(_MOST_VALUES, OTHER) for name in ("contract", "internet")}
         self.left_out = 0
         self.levels: defaultdict[Part, float] = defaultdict(float)
         self._rows: dict[str, int] = {}
@@ -128,34 +110,40 @@ class Customers:
         """The customer's row, -1 for one nobody heard of."""
         return self._rows.get(name, -1)
 
-    def see(self, name: str, contract: str, internet: str, charges: float, tenure: int) -> None:
-        """Take note of what an event says of its customer."""
-        row = self._add(name)
-        if row < 0:
-            return
-        columns = self._columns
-        self._count(row, -1)
-        columns["charges"][row] = min(charges, 1e12)
-        columns["tenure"][row] = min(tenure, 2**31 - 1)
-        columns["contract"][row] = self.texts.number(contract)
-        columns["internet"][row] = self.texts.number(internet)
-        self._count(row, 1)
-
     def score(
-        self, name: str, risk: float, leaving: bool, scored_at: float, reasons: Sequence[str]
-    ) -> None:
-        """Take note of a prediction; the last one counts."""
+        self,
+        name: str,
+        risk: float,
+        leaving: bool,
+        scored_at: float,
+        reasons: Sequence[str],
+        said: Details | None = None,
+    ) -> int:
+        """Take note of a prediction; the last one counts.
+
+        Args:
+            said: What its event says of the customer; None if that is not known.
+
+        Returns:
+            The customer's row, -1 if there is none left.
+        """
         row = self._add(name)
         if row < 0:
-            return
+            return row
         columns = self._columns
         self._count(row, -1)
         columns["risk"][row] = risk
+        if said:
+            columns["contract"][row] = self._values["contract"].number(said.contract)
+            columns["internet"][row] = self._values["internet"].number(said.internet)
+            columns["charges"][row] = said.charges
+            columns["tenure"][row] = said.tenure
         self._count(row, 1)
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
-        numbers = [self.texts.number(text) for text in reasons[:_REASONS]]
+        numbers = [self._reasons.number(text) for text in reasons[:_REASONS]]
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
+        return row
 
     def _count(self, row: int, sign: int) -> None:
         """Take a customer into the levels, or out of them before something changes."""
@@ -166,8 +154,8 @@ class Customers:
 
     def parts(self, row: int) -> list[Part]:
         """Which parts of the customers one belongs to."""
-        codes = [(name, self._columns[name][row]) for name in ("contract", "internet")]
-        return [EVERYBODY, *((name, self.texts.all[code]) for name, code in codes if code)]
+        codes = ((name, texts, self._columns[name][row]) for name, texts in self._values.items())
+        return [EVERYBODY, *((name, texts.all[code]) for name, texts, code in codes if code)]
 
     def _add(self, name: str) -> int:
         row = self._rows.get(name)
@@ -190,11 +178,8 @@ class Customers:
         count = int(scored.sum())
         leaving = int(self._column("leaving").sum())
         average = float(self._column("risk")[scored].mean()) if count else None
-        return (
-            Segment(count, leaving / count if count else None, self.levels[EVERYBODY]),
-            leaving,
-            average,
-        )
+        at_risk = float(self._at_risk().sum())
+        return Segment(count, leaving / count if count else None, at_risk), leaving, average
 
     def segments(self, column: str) -> list[tuple[str, Segment]]:
         """Figures by the values of a column, in alphabetical order."""
@@ -207,7 +192,7 @@ class Customers:
         at_risk = np.bincount(codes, self._at_risk(), size)
         return sorted(
             (
-                self.texts.all[code],
+                self._values[column].all[code],
                 Segment(int(counts[code]), float(leaving[code] / counts[code]), at_risk[code]),
             )
             for code in np.flatnonzero(counts).tolist()
@@ -217,7 +202,7 @@ class Customers:
     def values(self, column: str) -> list[str]:
         """What occurs in a column of texts, for a filter."""
         codes = np.unique(self._column(column)).tolist()
-        return sorted(self.texts.all[code] for code in codes if code)
+        return sorted(self._values[column].all[code] for code in codes if code)
 
     def _at_risk(self) -> NDArray[np.float64]:
         risk = np.maximum(self._column("risk"), 0).astype(np.float64)
@@ -244,7 +229,7 @@ class Customers:
             mask = mask & self._column("leaving")
         for column in ("contract", "internet"):
             if wanted := getattr(query, column):
-                mask = mask & (self._column(column) == self.texts.find(wanted))
+                mask = mask & (self._column(column) == self._values[column].find(wanted))
         if query.text:
             text = query.text.casefold()
             named = (text in name.casefold() for name in self.names)
@@ -263,9 +248,9 @@ class Customers:
             None if charges is None else risk * charges,
             charges,
             int(value["tenure"]) if known else None,
-            self.texts.all[int(value["contract"])],
-            self.texts.all[int(value["internet"])],
+            self._values["contract"].all[int(value["contract"])],
+            self._values["internet"].all[int(value["internet"])],
             bool(value["leaving"]),
             float(value["scored_at"]),
-            [self.texts.all[code] for code in value["reasons"].tolist() if code],
+            [self._reasons.all[code] for code in value["reasons"].tolist() if code],
         )

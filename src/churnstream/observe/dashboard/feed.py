@@ -3,17 +3,20 @@
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 import msgspec
 import structlog
 
 from churnstream.config import Settings
+from churnstream.decoding import decode_event
 from churnstream.errors import ChurnstreamError
-from churnstream.messages import decode_prediction
+from churnstream.messages import CustomerEvent, read_prediction
+from churnstream.observe.dashboard.pending import Pending
 from churnstream.observe.dashboard.processes import look
-from churnstream.observe.dashboard.state import Letter, State
+from churnstream.observe.dashboard.records import moment_of
+from churnstream.observe.dashboard.state import Letter, Made, State
 from churnstream.streaming import topics
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
@@ -25,26 +28,15 @@ log = structlog.get_logger("churnstream.dashboard")
 _LOOK_EVERY = 2.0  # seconds between two looks at topics and group
 _RETRY_AFTER = 1.0
 _PATIENCE = 5.0  # seconds that a prediction waits for its event before it counts without
-
-
-class _Customer(msgspec.Struct, gc=False):
-    """The part of an event that the page shows."""
-
-    customerID: str  # noqa: N815  # the data set's own name
-    Contract: str
-    InternetService: str
-    MonthlyCharges: float
-    tenure: int
-
-
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_decode_customer = msgspec.json.Decoder(_Customer).decode
+_MOST_WAITING = 10_000
+_AHEAD = 500_000  # events that are read before their outcomes, fewer than are kept
 
 
 class Feed:
     """Keeps the state up to date, in two threads that end when told to.
 
-    Events are read before the predictions that speak of them: what is at risk depends on both.
+    A prediction counts together with its event, whichever of the two is read first: what is at risk
+    depends on both. Neither topic is read far ahead of the other.
 
     Args:
         stopped: Asked between two polls.
@@ -55,7 +47,8 @@ class Feed:
         # The page says within two seconds that no broker answers.
         self._kafka = settings.kafka.model_copy(update={"startup_timeout": _LOOK_EVERY})
         self._identity = ""
-        self._waiting: list[tuple[float, Message]] = []
+        self._pending = Pending()
+        self._waiting: deque[tuple[float, Made]] = deque()
         self._others = threading.Event()  # the topics are other ones than before
 
     def start(self) -> list[threading.Thread]:
@@ -93,95 +86,105 @@ class Feed:
             name: [(name, p) for p in admin.partitions(name)]
             for name in (names.input, names.output, names.deadletter)
         }
-        self._start_over()
-        events = Tail(kafka, places[names.input])
-        try:
-            while not (events.caught_up or self._stopped()):
-                self.take_events(events.poll(0.2))
-            outcomes = Tail(kafka, places[names.output] + places[names.deadletter])
-            try:
-                self._follow(events, outcomes)
-            finally:
-                outcomes.close()
-        finally:
-            events.close()
+        self._start_over(len(places[names.input]))
+        with (
+            contextlib.closing(Tail(kafka, places[names.input])) as events,
+            contextlib.closing(
+                Tail(kafka, places[names.output] + places[names.deadletter])
+            ) as outcomes,
+        ):
+            self._follow(events, outcomes)
 
     def _follow(self, events: Tail, outcomes: Tail) -> None:
+        state = self._state
         while not (self._stopped() or self._others.is_set()):
-            self.take_events(events.poll(0))
-            self.take_outcomes(outcomes.poll(0.1))
-            self._state.reading = not outcomes.caught_up
+            is_full = len(self._waiting) >= _MOST_WAITING // 2
+            ahead = state.events - state.predictions - state.reasons.total()
+            if ahead < _AHEAD or is_full or outcomes.caught_up:
+                self.take_events(events.poll(0 if events.caught_up else 0.01))
+            if events.caught_up or not is_full:
+                self.take_outcomes(outcomes.poll(0.1 if events.caught_up else 0.01))
+            else:
+                self.take_outcomes([])
+            state.reading = not (events.caught_up and outcomes.caught_up)
             if events.cut_off or outcomes.cut_off:
-                self._state.set_problem(f"no broker answers at {self._settings.kafka.brokers}")
+                state.set_problem(f"no broker answers at {self._settings.kafka.brokers}")
 
-    def _start_over(self) -> None:
+    def _start_over(self, partitions: int) -> None:
         with self._state.lock:
             self._state.clear()
             self._state.reading = True
+        self._pending = Pending(partitions)
         self._waiting.clear()
         self._others.clear()
 
     def take_events(self, records: list[Message]) -> None:
-        """Take note of records of the input topic."""
-        state = self._state
+        """Take note of records of the input topic, as far as the consumer would."""
+        if not records:
+            return
+        state, pending = self._state, self._pending
+        found = decode_event.batch([r.value() for r in records], [r.key() for r in records])
+        for record, event in zip(records, found, strict=True):
+            partition, offset = _place(record)
+            if isinstance(event, CustomerEvent):
+                pending.put(partition, offset, event)
+            pending.note_read(partition, offset)
         with state.lock:
-            for record in records:
-                try:
-                    one = _decode_customer(record.value() or b"")
-                except _UNREADABLE:
-                    continue  # it will be among the dead letters
-                state.customers.see(
-                    one.customerID,
-                    one.Contract,
-                    one.InternetService,
-                    one.MonthlyCharges,
-                    one.tenure,
-                )
+            state.changes += 1
             state.events += len(records)
-            state.events_in.add(map(_moment, records))
+            state.events_in.add(map(moment_of, records))
+            state.add_newest(self._settings.topics.input, records)
 
     def take_outcomes(self, records: list[Message]) -> None:
         """Take note of predictions and dead letters."""
-        now, state = time.monotonic(), self._state
-        waiting, self._waiting = self._waiting, []
-        letters = [r for r in records if r.topic() == self._settings.topics.deadletter]
-        predictions = [r for r in records if r.topic() == self._settings.topics.output]
+        state, names = self._state, self._settings.topics
+        letters = [r for r in records if r.topic() == names.deadletter]
+        predictions = [r for r in records if r.topic() == names.output]
+        now = time.monotonic()
+        made = [(now, one) for one in map(self._made, predictions) if one]
         with state.lock:
-            for record in letters:
-                self._take_letter(record)
-            for since, record in [*waiting, *((now, record) for record in predictions)]:
-                self._take_prediction(record, since, now)
-            state.refused.add(letter.at for letter in islice(state.letters, len(letters)))
-            state.events_out.add(map(_moment, predictions))
+            state.changes += bool(records or self._waiting)
+            self._take_letters(letters)
+            self._take_predictions(made, now)
+            state.events_out.add(map(moment_of, predictions))
+            state.add_newest(names.output, predictions)
 
-    def _take_prediction(self, record: Message, since: float, now: float) -> None:
-        try:
-            made = decode_prediction(record.value() or b"")
-        except _UNREADABLE:
-            return  # not ours
-        if self._state.customers.row(made.customerID) < 0 and now - since < _PATIENCE:
-            self._waiting.append((since, record))
-            return
-        at = _moment(record)
-        partition, offset = record.partition() or 0, record.offset() or 0
-        self._state.add_prediction(made, partition, offset, at)
+    def _made(self, record: Message) -> Made | None:
+        prediction = read_prediction(record.value())
+        if prediction is None:
+            self._state.foreign[self._settings.topics.output] += 1
+            return None
+        return Made.of(prediction, moment_of(record), _place(record))
 
-    def _take_letter(self, record: Message) -> None:
-        try:
-            letter = parse(record)
-        except msgspec.ValidationError:
-            return  # not ours
-        self._state.add_letter(
-            Letter(
-                record.partition() or 0,
-                record.offset() or 0,
-                letter.failed_at.timestamp(),
-                letter.reason,
-                letter.message,
-                (letter.topic, letter.partition, letter.offset),
-                letter.attempt,
-            )
-        )
+    def _take_predictions(self, made: list[tuple[float, Made]], now: float) -> None:
+        """Count those whose event is known or will not come, and keep the others waiting.
+
+        Those that waited come first: of a customer's predictions the last one counts.
+        """
+        waiting = self._waiting
+        for _ in range(len(waiting)):
+            self._take_prediction(*waiting.popleft(), now)
+        for since, one in made:
+            self._take_prediction(since, one, now)
+        while len(waiting) > _MOST_WAITING:
+            self._state.add_prediction(waiting.popleft()[1], None)
+
+    def _take_prediction(self, since: float, made: Made, now: float) -> None:
+        said = self._pending.find(*made.source, made.name)
+        if said is None and self._pending.may_come(*made.source) and now - since < _PATIENCE:
+            self._waiting.append((since, made))
+        else:
+            self._state.add_prediction(made, said)
+
+    def _take_letters(self, records: list[Message]) -> None:
+        for record in records:
+            try:
+                letter = Letter.of(parse(record), _place(record))
+            except msgspec.ValidationError:
+                self._state.foreign[self._settings.topics.deadletter] += 1
+                continue
+            self._state.add_letter(letter)
+            self._state.refused.add([letter.at])
 
     # ---- topics and group ----
 
@@ -203,11 +206,11 @@ class Feed:
             self._others.set()
         self._identity = identity
         with self._state.lock:
+            self._state.changes += 1
             self._state.partitions = rows
             self._state.lags.append(self._state.lag())
         self._state.set_problem("")
 
 
-def _moment(record: Message) -> float:
-    """The record's timestamp, seconds since 1970."""
-    return record.timestamp()[1] / 1000
+def _place(record: Message) -> tuple[int, int]:
+    return record.partition() or 0, record.offset() or 0

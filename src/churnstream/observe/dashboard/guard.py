@@ -1,10 +1,10 @@
 """Who may see the live page: everybody on this machine, and others who know the token."""
 
 import secrets
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,8 +59,9 @@ class Guard:
             return HTMLResponse("wrong host\n", 421)
         if self._token is None or scope["path"] in ("/style.css", "/live.js"):
             return None
-        cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
-        if cookie and self._is_right(cookie.value):
+        # Python's own parser of cookies raises what nobody should have to expect.
+        cookie = cookie_parser(headers.get("cookie", "")).get(_COOKIE)
+        if cookie and self._is_right(cookie):
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
         given = query.pop("token", [""])[0]

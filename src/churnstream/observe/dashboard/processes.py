@@ -2,11 +2,14 @@
 
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
 _SECONDS = 2.0
+_MOST_BYTES = 1_000_000
+_LONGEST_PROBLEM = 300
 _SHOWN = {
     "churnstream_transactions_committed_total": "committed",
     "churnstream_transactions_aborted_total": "rolled back",
@@ -43,15 +46,15 @@ def look(address: str) -> Process:
             for sample in family.samples
             if sample.name in _SHOWN
         }
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return Process(address, "does not answer", {})
-    return Process(address, "" if problem == "ok" else problem, figures)
+    return Process(address, "" if problem == "ok" else problem[:_LONGEST_PROBLEM], figures)
 
 
 def _get(address: str, path: str) -> str:
     """The text of an answer, also of one that says no."""
     try:
         with urllib.request.urlopen(f"http://{address}{path}", timeout=_SECONDS) as answer:
-            return str(answer.read().decode()).strip()
+            return str(answer.read(_MOST_BYTES).decode()).strip()
     except urllib.error.HTTPError as error:
-        return error.read().decode().strip()
+        return error.read(_MOST_BYTES).decode().strip()

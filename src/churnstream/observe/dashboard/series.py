@@ -107,7 +107,9 @@ class PerSecond:
     def add(self, moments: Iterable[float]) -> None:
         """Count records by their timestamps, seconds since 1970."""
         now = int(self._clock())
-        self._counts.update(second for at in moments if (second := int(at)) >= now - _SECONDS)
+        seconds = map(int, moments)
+        # A clock elsewhere may be ahead of this one, but not by more.
+        self._counts.update(at for at in seconds if now - _SECONDS <= at <= now + _SECONDS)
         if len(self._counts) > 2 * _SECONDS:
             kept = {at: n for at, n in self._counts.items() if at >= now - _SECONDS}
             self._counts = Counter(kept)
@@ -137,11 +139,11 @@ class Latencies:
     def add(self, at: float, seconds: float) -> None:
         """Add one that was predicted at `at`, seconds since 1970."""
         step, now = int(at) // _STEP, int(self._clock()) // _STEP
-        if step < now - _SECONDS // _STEP:
+        if abs(step - now) > _SECONDS // _STEP:
             return
         samples = self._samples.setdefault(step, [])
         if len(samples) < _MOST_SAMPLES:
-            samples.append(seconds)
+            samples.append(max(0.0, seconds))  # an event's own time may lie ahead
         if len(self._samples) > 2 * _SECONDS // _STEP:
             oldest = now - _SECONDS // _STEP
             self._samples = {s: them for s, them in self._samples.items() if s >= oldest}

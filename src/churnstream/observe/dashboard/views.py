@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from churnstream.config import Settings
+from churnstream.messages import REASONS
 from churnstream.observe.dashboard.customers import PAGE, SORTS, Query
 from churnstream.observe.dashboard.records import Record, Records
 from churnstream.observe.dashboard.state import State
@@ -13,6 +14,9 @@ from churnstream.pages.render import macro
 
 VIEWS = {"customers": "Customers", "pipeline": "Pipeline", "records": "Records"}
 _LARGEST_PAGE = 400
+_LONGEST_WORD = 100
+_MOST_LETTERS = 100
+_MOST_PARTITIONS = 300
 
 
 class Address(NamedTuple):
@@ -41,17 +45,31 @@ class Address(NamedTuple):
             view=view if view in VIEWS else "customers",
             query=Query(
                 text=given.get("q", "").strip()[:80],
-                contract=given.get("contract", ""),
-                internet=given.get("internet", ""),
+                contract=given.get("contract", "")[:_LONGEST_WORD],
+                internet=given.get("internet", "")[:_LONGEST_WORD],
                 leaving=given.get("leaving") == "yes",
                 sort=given["sort"] if given.get("sort") in SORTS else "risk",
                 page=min(_number(given, "page") or 0, _LARGEST_PAGE),
             ),
-            customer=given.get("customer", ""),
-            reason=given.get("reason", ""),
+            customer=given.get("customer", "")[:_LONGEST_WORD],
+            reason=given["reason"] if given.get("reason") in REASONS else "",
             topic=given["topic"] if given.get("topic") in topics else topics[0],
             place=None if None in place else place,  # type: ignore[arg-type]
         )
+
+    def link(self, **changes: object) -> str:
+        """The address that differs from this one in what it is told."""
+        own: dict[str, object] = {"view": self.view}
+        if self.view == "customers":
+            query = self.query
+            own |= {"q": query.text, "contract": query.contract, "internet": query.internet}
+            own |= {"leaving": "yes" if query.leaving else "", "sort": query.sort}
+            own |= {"page": query.page or "", "customer": self.customer}
+        elif self.view == "records":
+            partition, offset = self.place or ("", "")
+            own |= {"topic": self.topic, "reason": self.reason}
+            own |= {"partition": partition, "offset": offset}
+        return "?" + urlencode({name: v for name, v in (own | changes).items() if v != ""})
 
 
 def _number(given: Mapping[str, str], name: str) -> int | None:
@@ -68,12 +86,23 @@ class Views:
 
     def __init__(self, settings: Settings, state: State, records: Records) -> None:
         self._settings, self._state, self._records = settings, state, records
+        self._epoch = state.epoch
         topics = settings.topics
         self.topics = [topics.input, topics.output, topics.deadletter]
 
-    def pieces(self, given: Mapping[str, str]) -> dict[str, str]:
+    def address(self, given: Mapping[str, str]) -> Address:
+        """The address of the page with a query."""
+        return Address.of(given, self.topics)
+
+    def stamp(self, address: Address) -> object:
+        """Something that is another one once the pieces of an address may be others."""
+        state = self._state
+        if address.view == "customers":
+            return state.changes, state.problem, state.reading
+        return object()  # those of the others speak of the last seconds, or of the broker
+
+    def pieces(self, address: Address) -> dict[str, str]:
         """The pieces of the page at an address, by the id of their element."""
-        address = Address.of(given, self.topics)
         build: Callable[[Address], dict[str, dict[str, Any]]] = {
             "customers": self._customers,
             "pipeline": self._pipeline,
@@ -83,7 +112,7 @@ class Views:
         looked_up = self._look_up(address) if address.view == "records" else {}
         with self._state.lock:
             values = {"status": self._status(), **build(address), **looked_up}
-            common = {"link": _linker(given), "address": address, "now": time.time()}
+            common = {"link": address.link, "address": address, "now": time.time()}
             return {
                 name: macro("live.html.j2", name.replace("-", "_"), **common, **mine)
                 for name, mine in values.items()
@@ -143,20 +172,23 @@ class Views:
             "flow": {
                 "state": state,
                 "letters": state.reasons.total(),
+                "foreign": (state.foreign[topics.output], state.foreign[topics.deadletter]),
                 "lag": state.lag(),
                 "latency": state.latencies.quantiles(),
                 "group": self._settings.consumer.group,
             },
             "rates": {"state": state},
             "lag": {
-                "rows": [row for row in state.partitions if row.topic == topics.input],
+                "rows": [row for row in state.partitions if row.topic == topics.input][
+                    :_MOST_PARTITIONS
+                ],
                 "values": list(state.lags),
             },
             "latency": {"values": state.latencies.values()},
             "reasons": {"reasons": state.reasons.most_common(), "topic": topics.deadletter},
-            "models": {"versions": sorted(state.versions.values(), key=lambda one: -one.first)},
+            "models": {"versions": state.models()},
             "processes": {"processes": state.processes},
-            "topics": {"rows": state.partitions},
+            "topics": {"rows": state.partitions[:_MOST_PARTITIONS]},
         }
 
     def _list(self, address: Address) -> dict[str, dict[str, Any]]:
@@ -165,28 +197,32 @@ class Views:
         pieces: dict[str, dict[str, Any]] = {
             "tabs": {"topics": self.topics, "counts": self._counts()}
         }
-        if is_letters:
+        if not is_letters:
+            pieces["newest"] = {"records": list(state.newest[address.topic])}
+        else:
             pieces["letters"] = {
-                "letters": letters[:100],
+                "letters": letters[:_MOST_LETTERS],
                 "reasons": state.reasons.most_common(),
                 "kept": state.letters.maxlen,
             }
         return pieces
 
     def _look_up(self, address: Address) -> dict[str, dict[str, Any]]:
-        """The pieces that show records of the topic itself."""
-        pieces: dict[str, dict[str, Any]] = {}
+        """The piece that shows a record of the topic itself."""
+        if not address.place:
+            return {}
+        if self._state.epoch != self._epoch:  # the topics are others now
+            self._epoch = self._state.epoch
+            self._records.forget()
         rows = {row.partition: row for row in self._state.partitions if row.topic == address.topic}
-        if address.topic != self._settings.topics.deadletter:
-            pieces["newest"] = {"records": self._records.newest(address.topic, rows)}
-        if address.place:
-            found = self._records.get(address.topic, address.place, rows)
-            is_record = isinstance(found, Record)
-            pieces["record"] = {
+        found = self._records.get(address.topic, address.place, rows)
+        is_record = isinstance(found, Record)
+        return {
+            "record": {
                 "record": found if is_record else None,
                 "why_not": "" if is_record else found,
             }
-        return pieces
+        }
 
     def _counts(self) -> dict[str, int]:
         counts = dict.fromkeys(self.topics, 0)
@@ -194,13 +230,3 @@ class Views:
             if row.topic in counts:
                 counts[row.topic] += row.end - row.begin
         return counts
-
-
-def _linker(given: Mapping[str, str]) -> Callable[..., str]:
-    """Addresses that differ from the present one in what they are told."""
-
-    def link(**changes: object) -> str:
-        kept = {**given, **{name: str(value) for name, value in changes.items()}}
-        return "?" + urlencode({name: value for name, value in kept.items() if value != ""})
-
-    return link
