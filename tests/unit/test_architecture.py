@@ -5,7 +5,7 @@ import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 RECORDS = {"messages", "decoding", "encoding"}
-EVERYBODYS = {"errors", "config", "config_file", "sections"}
+EVERYBODYS = {"errors", "config", "config_file", "safe_files", "sections"}
 
 
 def drawn() -> set[tuple[str, str]]:

@@ -9,7 +9,6 @@ and a running consumer may load from a folder that is being written to.
 """
 
 import hashlib
-import os
 import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import numpy as np
 
+from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
@@ -115,9 +115,9 @@ def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> 
 
 def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / manifest.pipeline_name, pipeline)
-        _write(folder / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+        safe_files.replace(folder / manifest.pipeline_name, pipeline)
+        description = msgspec.json.format(msgspec.json.encode(manifest))
+        safe_files.replace(folder / MANIFEST_NAME, description)
         _remove_old_pipelines(folder)
     except OSError as error:
         raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
@@ -192,16 +192,6 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
         terms=model.terms,
         terms_sha256=sha256 if model.terms else None,
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file as a whole: readers see the old content or the new."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _remove_old_pipelines(folder: Path) -> None:

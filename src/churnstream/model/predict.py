@@ -1,6 +1,5 @@
 """Scoring without a broker: single customers as JSON, and files."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import msgspec
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from churnstream import safe_files
 from churnstream.dataset import Dataset
 from churnstream.decoding import EventDecoder
 from churnstream.encoding import decode_rows
@@ -95,10 +95,9 @@ def score_file(
     """
     schema = pa.schema([(name, pa.string()) for name in dataset.columns] + list(_RESULT))
     writer_type = _writer_of(target)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     scored = refused = 0
     try:
-        with draft.open("wb") as file, writer_type(file, schema) as writer:
+        with safe_files.replacing(target) as file, writer_type(file, schema) as writer:
             for batch in dataset.batches(_ROWS):
                 results, errors = _score_rows(model, batch)
                 columns = [*batch.columns, *results]
@@ -106,12 +105,8 @@ def score_file(
                 refused += errors
                 scored += batch.num_rows - errors
                 on_rows(scored + refused)
-        draft.replace(target)
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # what went wrong is known already
-            draft.unlink(missing_ok=True)
     return scored, refused
 
 
