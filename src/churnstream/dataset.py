@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from churnstream.errors import DataError
-from churnstream.messages import DATASET_COLUMNS, quote
+from churnstream.messages import DATASET_COLUMNS, RejectionCount, quote
 
 BUNDLED = Path(__file__).parent / "data" / "customers.csv.gz"
 
@@ -42,6 +42,22 @@ class Dataset:
     def name(self) -> str:
         """The file's name without its folder."""
         return self.path.name
+
+    def row_name(self, index: int) -> str:
+        """How to call a row, counted from 0, so that it is found in the file."""
+        with_header = _format_of(self.path).rows is _csv_rows
+        return f"row {index + 2} (the header is row 1)" if with_header else f"row {index + 1}"
+
+    def useless(self, what: str, rejected: RejectionCount) -> str:
+        """Say that no row of the file could be used, and why.
+
+        Args:
+            what: Was to be done with them, as "scored".
+        """
+        if not rejected.total:
+            return f"{self.path}: has no rows"
+        count = f"none of its {rejected.total:,} rows can be {what}"
+        return f"{self.path}: {count}: {rejected.in_words()}"
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes, in hexadecimal.

@@ -1,5 +1,6 @@
 """A pipeline of the user's own: taken as it is, measured, and scored with like one of ours."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -115,6 +117,34 @@ def test_what_is_no_classifier_of_churn(tmp_path: Path, content: Any, problem: s
 
     with pytest.raises(ModelError, match=problem):
         read_pipeline(tmp_path / "odd.joblib")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_gives_no_probabilities(
+    unseen: list[CustomerEvent], value: float, tmp_path: Path
+) -> None:
+    """Whose coefficients are no numbers is not taken, and the line says what is wrong."""
+    columns = make_column_transformer((OneHotEncoder(), ["Contract"]), sparse_threshold=0)
+    broken = make_pipeline(columns, LogisticRegression()).fit(frame(unseen), labels(unseen))
+    broken[-1].coef_[0, 0] = value
+    path = tmp_path / "broken.joblib"
+    joblib.dump(broken, path)
+
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ModelError, match=r"gives \d+ of \d+ customers no probability from 0 to 1"),
+    ):
+        adopt(read_pipeline(path), unseen)
+
+
+def test_a_skops_file_that_grows_is_not_unpacked(theirs: Pipeline, tmp_path: Path) -> None:
+    """A small file that would fill the memory is refused before it does."""
+    grown = clone(theirs)
+    grown.zeros_ = np.zeros(12_500_000)
+    skops.io.dump(grown, tmp_path / "grown.skops", compression=zipfile.ZIP_DEFLATED)
+
+    with pytest.raises(ModelError, match="it unpacks to far more than its size"):
+        read_pipeline(tmp_path / "grown.skops", [TREE])
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
+from churnstream.model import archive
 from churnstream.model.features import FEATURES, FeatureSchema, frame
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
@@ -100,7 +101,7 @@ def _read_joblib(path: Path, _: Collection[str]) -> Any:  # noqa: ANN401
 def _read_skops(path: Path, trusted: Collection[str]) -> Any:  # noqa: ANN401
     import skops.io
 
-    return skops.io.load(path, trusted=list(trusted))
+    return skops.io.loads(archive.plain(path.read_bytes()), trusted=list(trusted))
 
 
 _READERS: Mapping[str, Callable[[Path, Collection[str]], Any]] = {

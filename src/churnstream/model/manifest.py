@@ -9,6 +9,7 @@ and a running consumer may load from a folder that is being written to.
 """
 
 import hashlib
+import os
 import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -24,10 +25,10 @@ from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
-from churnstream.model.evaluate import Metrics, Spread
+from churnstream.model.evaluate import SPREAD, Count, Metrics, Spread
 from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
-from churnstream.model.pipeline_file import TRAIN_AGAIN, pack, unpack
-from churnstream.model.profit import Decision
+from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
+from churnstream.model.profit import Decision, Threshold
 from churnstream.model.scorer import Model
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_MOST_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
+_MOST_PIPELINE = 2 * 2**30
 _TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
 
 
@@ -65,22 +68,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     format: int
-    version: str
+    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
     created_at: datetime
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     python: str
     libraries: dict[str, str]
     estimator: str
-    seed: int
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
     data_sha256: str
-    rows: int
-    threshold: float
+    rows: Count
+    threshold: Threshold
     decision: Decision
     schema: FeatureSchema
     test: Metrics
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
-    reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
+    reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1, max_length=1000)]
     background: Background
     terms: Terms | None
     terms_sha256: str | None
@@ -104,11 +107,16 @@ def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> 
         trusted: Types that may be in it beyond `TRUSTED_TYPES`.
 
     Raises:
-        ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
-            written.
+        ModelError: `load` would refuse it, or the folder cannot be written.
     """
     pipeline = pack(model.pipeline, trusted)
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
+    try:
+        found = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
+    except msgspec.ValidationError as error:  # a figure that is no number, for example
+        raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
+    _check_sound(found, folder)
+    _check_reference(Model(found, lambda: model.pipeline), folder / found.pipeline_name)
     _replace(folder, manifest, pipeline)
     return manifest
 
@@ -138,8 +146,9 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     """
     manifest = _read_manifest(folder)
     _check_fits(manifest, folder)
+    _check_sound(manifest, folder)
     path = folder / manifest.pipeline_name
-    content = _read_checked(path, manifest.sha256)
+    content = checked(path, _read_checked(path, manifest.sha256))
     if manifest.terms_sha256 != manifest.sha256:
         manifest = msgspec.structs.replace(manifest, terms=None)
     model = Model(manifest, partial(unpack, path, content, trusted))
@@ -165,7 +174,8 @@ def read(folder: Path) -> bytes:
     Raises:
         ModelError: There is none, or it cannot be read.
     """
-    return _read(folder / MANIFEST_NAME, f"no model in {folder}; run: churnstream train")
+    missing = f"no model in {folder}; run: churnstream train"
+    return _read(folder / MANIFEST_NAME, missing, _MOST_MANIFEST)
 
 
 def _describe(model: "TrainedModel", sha256: str) -> Manifest:
@@ -239,7 +249,7 @@ def _series(version: str) -> list[str]:
 
 
 def _read_checked(path: Path, sha256: str) -> bytes:
-    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}")
+    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MOST_PIPELINE)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(
@@ -249,29 +259,65 @@ def _read_checked(path: Path, sha256: str) -> bytes:
     return content
 
 
+def _check_sound(manifest: Manifest, folder: Path) -> None:
+    """Refuse a manifest whose parts do not go together; each by itself is within its bounds."""
+    schema, terms = manifest.schema, manifest.terms
+    wrong = [
+        part
+        for part, is_sound in {
+            "terms": terms is None or terms.fit(schema),
+            "background": manifest.background.is_sound,
+            "cross_validated": set(manifest.cross_validated) == set(SPREAD),
+        }.items()
+        if not is_sound
+    ]
+    if wrong:
+        raise ModelError(
+            f"{folder / MANIFEST_NAME} is not sound: {', '.join(wrong)} cannot be; {TRAIN_AGAIN}"
+        )
+
+
 def _check_reference(model: Model, path: Path) -> None:
-    """Let the model score the rows of its manifest, which it must score as when it was saved."""
+    """Let the model score the rows of its manifest, which it must score as when it was saved.
+
+    And a row with each category that it knows: none may lead to what is no probability.
+    """
     reference = model.manifest.reference
     expected = np.array([row.probability for row in reference])
+    events = [row.event for row in reference]
+    probes = [
+        msgspec.structs.replace(events[0], **{name: value})
+        for name, values in model.manifest.schema.categories.items()
+        for value in values
+    ]
     try:
-        events = [row.event for row in reference]
-        found = model.score(events)
-        model.reasons(events, found, "all")
-        off = float(np.max(np.abs(found - expected)))
+        found = (model.score if model.manifest.terms else model.ask)([*events, *probes])
+        model.reasons(events, found[: len(events)], "all")
+        off = float(np.max(np.abs(found[: len(events)] - expected)))
     except ModelError:
         raise
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
         raise ModelError(f"{path} cannot score customers ({error}); {TRAIN_AGAIN}") from error
-    if not off <= _TOLERANCE:  # NaN is off, too
+    if not np.all((found >= 0) & (found <= 1)):  # NaN is neither
+        raise ModelError(
+            f"{path} gives some customers no probability from 0 to 1, as one does whose "
+            f"coefficients are not finite; {TRAIN_AGAIN}"
+        )
+    if not off <= _TOLERANCE:
         raise ModelError(
             f"{path} fails its self-check: probabilities are off by {off:.2g}; {TRAIN_AGAIN}"
         )
 
 
-def _read(path: Path, missing: str) -> bytes:
+def _read(path: Path, missing: str, most: int) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= most else None
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(missing) from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    if content is None:
+        raise ModelError(f"{path} is larger than {most >> 20:,} MiB; {TRAIN_AGAIN}")
+    return content

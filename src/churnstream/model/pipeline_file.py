@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnstream.errors import ModelError
+from churnstream.model import archive
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -35,6 +36,18 @@ def pack(pipeline: "Pipeline", trusted: Collection[str] = ()) -> bytes:
     if untrusted := _untrusted(content, trusted):
         raise ModelError(f"the model is not saved: loading would not trust {untrusted}{_ADVICE}")
     return content
+
+
+def checked(path: Path, content: bytes) -> bytes:
+    """The content of a file in which nothing is packed any more, see `archive.plain`.
+
+    Raises:
+        ModelError: It is no archive, or holds more than its size lets expect.
+    """
+    try:
+        return archive.plain(content)
+    except Exception as error:  # whatever a file that is none of ours makes a reader stumble over
+        raise ModelError(f"{path} is no pipeline ({error}); {TRAIN_AGAIN}") from error
 
 
 def unpack(path: Path, content: bytes, trusted: Collection[str] = ()) -> "Pipeline":
