@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import numpy as np
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
-from churnstream.model.evaluate import SPREAD, Count, Metrics, Spread
-from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
+from churnstream.model.checks import check_fits, check_reference, check_sound
+from churnstream.model.evaluate import Count, Metrics, Spread
+from churnstream.model.features import FeatureSchema
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.scorer import Model
@@ -40,7 +40,6 @@ MANIFEST_NAME = "manifest.json"
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _MOST_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
 _MOST_PIPELINE = 2 * 2**30
-_TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +114,8 @@ def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> 
         found = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
     except msgspec.ValidationError as error:  # a figure that is no number, for example
         raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
-    _check_sound(found, folder)
-    _check_reference(Model(found, lambda: model.pipeline), folder / found.pipeline_name)
+    check_sound(found, folder)
+    check_reference(Model(found, lambda: model.pipeline), folder / found.pipeline_name)
     _replace(folder, manifest, pipeline)
     return manifest
 
@@ -145,14 +144,14 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
             by `Model.pipeline`, if the file holds what `save` would not have written.
     """
     manifest = _read_manifest(folder)
-    _check_fits(manifest, folder)
-    _check_sound(manifest, folder)
+    check_fits(manifest, folder)
+    check_sound(manifest, folder)
     path = folder / manifest.pipeline_name
     content = checked(path, _read_checked(path, manifest.sha256))
     if manifest.terms_sha256 != manifest.sha256:
         manifest = msgspec.structs.replace(manifest, terms=None)
     model = Model(manifest, partial(unpack, path, content, trusted))
-    _check_reference(model, path)
+    check_reference(model, path)
     return model
 
 
@@ -224,30 +223,6 @@ def _read_manifest(folder: Path) -> Manifest:
     )
 
 
-def _check_fits(manifest: Manifest, folder: Path) -> None:
-    """Refuse a model of another scikit-learn, whose attributes may mean something else here.
-
-    And one of other features: events no longer hold what it reads.
-    """
-    theirs, ours = (
-        manifest.libraries.get("scikit-learn", "unknown"),
-        installed_version("scikit-learn"),
-    )
-    if _series(theirs) != _series(ours):
-        raise ModelError(
-            f"the model in {folder} was saved with scikit-learn {theirs}, "
-            f"installed is {ours}; {TRAIN_AGAIN}"
-        )
-    if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
-        raise ModelError(
-            f"the model in {folder} reads other features than this churnstream has; {TRAIN_AGAIN}"
-        )
-
-
-def _series(version: str) -> list[str]:
-    return version.split(".")[:2]
-
-
 def _read_checked(path: Path, sha256: str) -> bytes:
     content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MOST_PIPELINE)
     found = hashlib.sha256(content).hexdigest()
@@ -257,56 +232,6 @@ def _read_checked(path: Path, sha256: str) -> bytes:
             f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {TRAIN_AGAIN}"
         )
     return content
-
-
-def _check_sound(manifest: Manifest, folder: Path) -> None:
-    """Refuse a manifest whose parts do not go together; each by itself is within its bounds."""
-    schema, terms = manifest.schema, manifest.terms
-    wrong = [
-        part
-        for part, is_sound in {
-            "terms": terms is None or terms.fit(schema),
-            "background": manifest.background.is_sound,
-            "cross_validated": set(manifest.cross_validated) == set(SPREAD),
-        }.items()
-        if not is_sound
-    ]
-    if wrong:
-        raise ModelError(
-            f"{folder / MANIFEST_NAME} is not sound: {', '.join(wrong)} cannot be; {TRAIN_AGAIN}"
-        )
-
-
-def _check_reference(model: Model, path: Path) -> None:
-    """Let the model score the rows of its manifest, which it must score as when it was saved.
-
-    And a row with each category that it knows: none may lead to what is no probability.
-    """
-    reference = model.manifest.reference
-    expected = np.array([row.probability for row in reference])
-    events = [row.event for row in reference]
-    probes = [
-        msgspec.structs.replace(events[0], **{name: value})
-        for name, values in model.manifest.schema.categories.items()
-        for value in values
-    ]
-    try:
-        found = (model.score if model.manifest.terms else model.ask)([*events, *probes])
-        model.reasons(events, found[: len(events)], "all")
-        off = float(np.max(np.abs(found[: len(events)] - expected)))
-    except ModelError:
-        raise
-    except Exception as error:  # a pipeline can fail in as many ways as there are estimators
-        raise ModelError(f"{path} cannot score customers ({error}); {TRAIN_AGAIN}") from error
-    if not np.all((found >= 0) & (found <= 1)):  # NaN is neither
-        raise ModelError(
-            f"{path} gives some customers no probability from 0 to 1, as one does whose "
-            f"coefficients are not finite; {TRAIN_AGAIN}"
-        )
-    if not off <= _TOLERANCE:
-        raise ModelError(
-            f"{path} fails its self-check: probabilities are off by {off:.2g}; {TRAIN_AGAIN}"
-        )
 
 
 def _read(path: Path, missing: str, most: int) -> bytes:
