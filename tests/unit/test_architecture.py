@@ -6,7 +6,7 @@ import grimp
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 RECORDS = {"messages", "decoding", "encoding"}
 FILES = {"dataset", "parquet_file", "parquet_pages"}
-EVERYBODYS = {"errors", "config", "config_file", "safe_files", "sections"}
+EVERYBODYS = {"__main__", "errors", "config", "config_file", "safe_files", "sections"}
 
 
 def drawn() -> set[tuple[str, str]]:

@@ -389,6 +389,89 @@ def test_a_port_that_is_taken_is_wrong_use(run: Run) -> None:
         assert_fails(run("broker", "--port", port), 2, port, "--port")
 
 
+def test_a_port_on_which_nobody_listens_yet_is_taken_as_well(run: Run) -> None:
+    """A port that another process only holds is named like one that answers."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = str(holder.getsockname()[1])
+        assert_fails(run("broker", "--port", port), 2, f"port {port} of 127.0.0.1 is taken")
+
+
+# ---- streams of every kind ----
+
+
+def as_process(
+    *words: str | Path, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "churnstream", *words],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def test_the_package_runs_as_a_module() -> None:
+    """`python -m churnstream` is the command."""
+    answer = as_process("--version")
+
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert answer.stdout.startswith(b"python -m churnstream, version ")
+
+
+@pytest.mark.parametrize("words", [("predict", "-"), ("predict",)])
+def test_a_closed_stdin_is_one_line(trained: Path, words: tuple[str, ...]) -> None:
+    """Whoever starts it without a standard input is told."""
+    answer = as_process(*words, "--model", trained, preexec_fn=lambda: os.close(0))
+
+    assert answer.returncode == 1
+    assert answer.stderr == b"Error: cannot read stdin: it is closed\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+def test_any_encoding_will_do(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """What stdout cannot take appears as its number, and is no error; nothing is left out."""
+    for words in [*((*words, "--help") for words in COMMANDS), ("--help",), ("train",)]:
+        buffer = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding))
+        monkeypatch.setattr(sys, "argv", ["churnstream", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        sys.stdout.flush()
+        assert not ended.value.code
+    shown = buffer.getvalue()
+    assert "←".encode() in shown if encoding == "utf-8" else rb"\u2190" in shown
+    assert b"saved in models/telco-churn" in shown
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
+def test_json_stays_json_in_any_encoding(trained: Path, encoding: str) -> None:
+    """An ID of letters that an encoding lacks comes out as JSON writes it."""
+    name = "Zoë Ж 😀"
+    answer = as_process(
+        "predict",
+        "--model",
+        trained,
+        environment={"PYTHONIOENCODING": encoding},
+        input=json.dumps(customer(customerID=name)).encode(),
+    )
+
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    found = answer.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+    assert json.loads(found)["customerID"] == name
+
+
+def test_pages_are_made_under_any_locale() -> None:
+    """What comes with the package is read as what it is, whatever files hold elsewhere."""
+    locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    code = "from churnstream.pages.render import style; assert chr(0x2193) in style()"
+    subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code], env={**os.environ, **locale}, check=True
+    )
+
+
 # ---- how main answers faults ----
 
 

@@ -22,6 +22,7 @@ from churnstream.cli import (
     produce,
     promote,
     results,
+    streams,
     training,
     watch,
 )
@@ -69,6 +70,7 @@ for command in (
 
 def main() -> None:
     """Run the command line; every failure is one line on stderr and an exit code."""
+    streams.take_any_text()
     try:
         sys.exit(_run())
     except BaseException as end:

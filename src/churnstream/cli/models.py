@@ -10,6 +10,7 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import read_stdin
 from churnstream.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _texts(customers: str | None) -> Iterator[bytes]:
     from churnstream.model.predict import split_customers
 
     if customers is None or customers == "-":
-        yield from split_customers(sys.stdin.buffer.read())
+        yield from split_customers(read_stdin())
     elif customers.lstrip().startswith(("{", "[")):
         yield from split_customers(customers.encode("utf-8", "surrogateescape"))
     else:
