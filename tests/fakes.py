@@ -6,6 +6,7 @@ share a `journal` note their calls in one list, which then holds the order of al
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -292,6 +293,9 @@ class FakeSink:
         self.places: list[int] = []
         self.resumed: bool | None = None
         self._place = place
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def start(self, *, resume: bool) -> int:
         self.resumed = resume

@@ -42,12 +42,17 @@ _DOCUMENT_HEAD = """\
 Later sources win: defaults < `config.yaml` < environment variables < flags.
 
 - **File.** Commands read `config.yaml` of the folder they are started in, or the file that
-  `--config` names. The setting `section.name` stands there as `name` under `section`.
-- **Environment.** `CHURNSTREAM_SECTION__NAME`, with two underscores in the middle.
+  `--config` names. The setting `section.name` stands there as `name` under `section`. Every value
+  is taken as it is written: a password `0123`, a time `10:30` or a bare timestamp needs no quotes.
+- **Environment.** `CHURNSTREAM_SECTION__NAME`, with two underscores in the middle. Sections,
+  objects and lists take JSON. What Kubernetes adds for a Service named `churnstream…`
+  (`CHURNSTREAM_SERVICE_HOST`, `CHURNSTREAM_PORT=tcp://…` and the like) is no setting.
 - **Flags.** Each command takes the flags that matter to it; `--help` lists them. Where only one
   command takes a flag, it is named here.
 
-A name that does not exist and a value out of range end the command with one line and exit code 2.
+A name that does not exist or stands twice, and a value out of range, end the command with exit code
+2 and one line that says where: the file and its line, the variable or the flag. It never quotes a
+value of the file or of a variable, which may be a password.
 All settings of one file with their defaults: [config.yaml](../config.yaml).
 """
 

@@ -6,20 +6,23 @@ reads the environment. A setting `section.name` is `section: {name: …}` in `co
 """
 
 import difflib
+import json
 import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
-import yaml
 from pydantic import ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
 )
 
+from churnstream import config_file
+from churnstream.config_file import ConfigFile, Names
 from churnstream.errors import ConfigurationError
 from churnstream.sections import (
     ConsumerSettings,
@@ -55,6 +58,12 @@ __all__ = [
 DEFAULT_FILE = Path("config.yaml")
 PREFIX = "CHURNSTREAM_"
 
+# Kubernetes gives a container the addresses of every Service of its namespace, and one named like
+# us looks like our settings: {NAME}_SERVICE_HOST, {NAME}_SERVICE_PORT[_…], {NAME}_PORT[_…].
+_OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_\w+)?)|.*_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
+_AS_JSON: Mapping[Any, type] = {dict: dict, tuple: list}  # by the type of a setting
+_PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://.*")
+
 
 class Settings(BaseSettings):
     """Every setting of churnstream, frozen."""
@@ -66,7 +75,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         hide_input_in_errors=True,
     )
-    _file: ClassVar[Path | None] = None
+    _file: ClassVar[Mapping[str, Any]] = {}
 
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
@@ -94,7 +103,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags win over the environment, and that over the file."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, cls._file)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
 
 
 def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
@@ -107,21 +116,15 @@ def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
     Raises:
         ConfigurationError: A file cannot be read, or a setting is unknown or out of range.
     """
-    if file is not None and not file.is_file():
-        raise ConfigurationError(f"no configuration file at {file}; see --config")
-    _refuse_unknown_variables()
-    source = file or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    flags, path = flags or {}, file or DEFAULT_FILE
+    found = _read(path, is_named=file is not None)
+    _check_variables()
     # pydantic-settings takes the file from the class, so each call gets a class of its own.
-    bound = type("Settings", (Settings,), {"_file": source, "__module__": __name__})
+    bound = type("Settings", (Settings,), {"_file": found.values, "__module__": __name__})
     try:
-        return bound(**(flags or {}))  # type: ignore[no-any-return]
+        return bound(**flags)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise ConfigurationError(_in_words(error)) from error
-    except (SettingsError, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
-        where = source or "the environment"
-        raise ConfigurationError(
-            f"settings from {where} cannot be read: {' '.join(str(error).split())}"
-        ) from error
+        raise ConfigurationError(_in_words(error, flags, path, found.lines)) from error
 
 
 def variable(section: str, name: str) -> str:
@@ -129,26 +132,120 @@ def variable(section: str, name: str) -> str:
     return f"{PREFIX}{section}__{name}".upper()
 
 
-def _refuse_unknown_variables() -> None:
-    """A misspelt variable would otherwise be ignored in silence."""
-    known = {f"{PREFIX}{section}".upper() for section in Settings.model_fields}
-    for section, field in Settings.model_fields.items():
-        section_type = field.annotation
-        assert isinstance(section_type, type)  # noqa: S101  # for the type checker
-        assert issubclass(section_type, Section)  # noqa: S101
-        known |= {variable(section, name) for name in section_type.model_fields}
-    for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = difflib.get_close_matches(name.upper(), known, n=1)
+def _read(path: Path, *, is_named: bool) -> ConfigFile:
+    if not os.path.lexists(path):
+        if is_named:
+            raise ConfigurationError(f"no configuration file at {path}; see --config")
+        return ConfigFile({}, {})
+    found = config_file.read(path)
+    for section in Settings.model_fields:
+        _check_holds_settings(path, found, section)
+    _check_holds_settings(path, found, "kafka", "client")
+    return found
+
+
+def _check_holds_settings(path: Path, found: ConfigFile, *names: str) -> None:
+    """Text in place of settings would give way in silence to those of another source."""
+    value: Any = found.values
+    for name in names:
+        value = value.get(name)
+        if value is None:
+            return
+    if not isinstance(value, dict):
+        setting = ".".join(names)
+        raise ConfigurationError(
+            f"{path}, line {found.lines[names]}: setting {setting} must hold settings, one a line"
+        )
+
+
+def _check_variables() -> None:
+    """Refuse what would otherwise be ignored in silence, or be quoted by a parser's error."""
+    known = dict(_variables())
+    for name, value in os.environ.items():
+        upper = name.upper()
+        if not upper.startswith(PREFIX):
+            continue
+        if upper in known:
+            _check_json(name, value, known[upper])
+        elif not _is_of_a_service(upper, value):
+            close = difflib.get_close_matches(upper, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise ConfigurationError(f"unknown environment variable {name}{hint}")
 
 
-def _in_words(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    setting = ".".join(str(part) for part in first["loc"])
+def _variables() -> Iterator[tuple[str, type | None]]:
+    """Every variable that sets something; dict or list where it takes JSON, None for text."""
+    for section, field in Settings.model_fields.items():
+        yield f"{PREFIX}{section}".upper(), dict
+        section_type = field.annotation
+        assert isinstance(section_type, type)  # noqa: S101  # for the type checker
+        assert issubclass(section_type, Section)  # noqa: S101
+        for name, its in section_type.model_fields.items():
+            yield variable(section, name), _AS_JSON.get(get_origin(its.annotation))
+
+
+def _check_json(name: str, value: str, expected: type | None) -> None:
+    if expected is None:
+        return
+    try:
+        found = json.loads(value, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, expected):
+        form = "object, with no name twice" if expected is dict else "array"
+        raise ConfigurationError(f"environment variable {name} must be a JSON {form}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError
+    return values
+
+
+def _is_of_a_service(name: str, value: str) -> bool:
+    """Whether Kubernetes, and nobody who misspelt a setting, has put this variable there."""
+    is_port = name.endswith("_PORT") and _PORT_OF_A_SERVICE.fullmatch(value)
+    return bool(is_port or _OF_A_SERVICE.fullmatch(name))
+
+
+def _in_words(
+    error: ValidationError, flags: Mapping[str, Any], path: Path, lines: Mapping[Names, int]
+) -> str:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    first, names = faults[0], _names(faults[0]["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "there is no such setting; config.yaml in the repository lists all"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"setting {setting}: {message[:1].lower()}{message[1:]}{more}"
+    others = len({_names(fault["loc"]) for fault in faults}) - 1
+    more = f" (and {others} more)" if others else ""
+    where = _source(names, flags, path, lines)
+    return f"{where}setting {'.'.join(names)}: {message[:1].lower()}{message[1:]}{more}"
+
+
+def _names(location: tuple[int | str, ...]) -> Names:
+    """The setting at fault, without the members of a union that pydantic has tried."""
+    names = [str(part) for part in location]
+    while names[-1] in ("str", "int", "float", "bool", "[key]"):
+        names.pop()
+    return tuple(names)
+
+
+def _source(names: Names, flags: Mapping[str, Any], path: Path, lines: Mapping[Names, int]) -> str:
+    """Where a value came from, as the beginning of a message: "" if from a flag."""
+    own = variable(*names[:2]) if len(names) > 1 else ""
+    if _has(flags, names):
+        return ""
+    if own in map(str.upper, os.environ):
+        return f"{own}: "
+    known = (lines[names[:depth]] for depth in range(len(names), 0, -1) if names[:depth] in lines)
+    line = next(known, None)
+    return f"{path}, line {line}: " if line else ""
+
+
+def _has(values: object, names: Names) -> bool:
+    for name in names:
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return True

@@ -15,15 +15,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import csv
 
+from churnstream import parquet_file
 from churnstream.errors import DataError
-from churnstream.messages import DATASET_COLUMNS, quote
+from churnstream.messages import DATASET_COLUMNS, RejectionCount, quote
 
 BUNDLED = Path(__file__).parent / "data" / "customers.csv.gz"
 
 # pyarrow reads blocks ahead and holds each as bytes and as columns: small blocks, small memory.
-_BLOCK_BYTES = 256 * 1024
+_BLOCK_BYTES = parquet_file.MAX_ROW
+_BATCH_BYTES = 32 * 2**20  # ten thousand rows of customers have two million
 _ROWS_READ_AT_ONCE = 8_192
 
 
@@ -43,6 +45,22 @@ class Dataset:
         """The file's name without its folder."""
         return self.path.name
 
+    def row_name(self, index: int) -> str:
+        """How to call a row, counted from 0, so that it is found in the file."""
+        with_header = _format_of(self.path).rows is _csv_rows
+        return f"row {index + 2} (the header is row 1)" if with_header else f"row {index + 1}"
+
+    def useless(self, what: str, rejected: RejectionCount) -> str:
+        """Say that no row of the file could be used, and why.
+
+        Args:
+            what: Was to be done with them, as "scored".
+        """
+        if not rejected.total:
+            return f"{self.path}: has no rows"
+        count = f"none of its {rejected.total:,} rows can be {what}"
+        return f"{self.path}: {count}: {rejected.in_words()}"
+
     def digest(self) -> str:
         """SHA-256 of the file's bytes, in hexadecimal.
 
@@ -53,7 +71,7 @@ class Dataset:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def batches(self, size: int, start: int = 0) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in order, `size` at a time (the last batch may be smaller).
+        """Yield the rows in order, `size` at a time; fewer in the end, and where rows are long.
 
         Args:
             size: Rows a batch, 1 or more.
@@ -166,31 +184,11 @@ def _csv_reader(
     )
 
 
-def _parquet_names(path: Path) -> list[str]:
-    names: list[str] = parquet.read_schema(path).names
-    return names
-
-
-def _parquet_rows(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    # pyarrow would otherwise read whole row groups ahead.
-    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BLOCK_BYTES) as file:
-        for batch in file.iter_batches(_ROWS_READ_AT_ONCE, columns=columns, use_threads=False):
-            texts = [_as_text(name, batch[name]) for name in columns]
-            yield pa.RecordBatch.from_arrays(texts, names=columns)
-
-
-def _as_text(name: str, column: pa.Array) -> pa.StringArray:
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowException as error:
-        raise pa.ArrowInvalid(f"the column {name} holds no text or numbers: {error}") from error
-
-
 _FORMATS = {
     ".csv": _Format(_csv_names, _csv_rows),
     ".csv.gz": _Format(_csv_names, _csv_rows),
-    ".parquet": _Format(_parquet_names, _parquet_rows),
-    ".pq": _Format(_parquet_names, _parquet_rows),
+    ".parquet": _Format(parquet_file.names, parquet_file.rows),
+    ".pq": _Format(parquet_file.names, parquet_file.rows),
 }
 
 
@@ -213,17 +211,21 @@ def _without_first(batches: Iterator[pa.RecordBatch], count: int) -> Iterator[pa
 
 
 def _resized(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
-    """The same rows, `size` a batch."""
+    """The same rows, `size` a batch, or as many as memory can hold."""
     waiting: list[pa.RecordBatch] = []
-    missing = size
+    missing, held = size, 0
     for batch in batches:
         rest = batch
         while rest.num_rows >= missing:
             yield pa.concat_batches([*waiting, rest.slice(0, missing)])
             rest = rest.slice(missing)
-            waiting, missing = [], size
+            waiting, missing, held = [], size, 0
         waiting.append(rest)
         missing -= rest.num_rows
+        held += rest.nbytes
+        if held > _BATCH_BYTES:
+            yield pa.concat_batches(waiting)
+            waiting, missing, held = [], size, 0
     if missing < size:
         yield pa.concat_batches(waiting)
 

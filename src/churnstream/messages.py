@@ -6,6 +6,7 @@ not an exception, because a broken record is something to route, not something t
 
 import json
 import sys
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +20,7 @@ Reason = Literal[
     "missing_field",
     "not_an_object",
     "not_json",
+    "not_scorable",
     "not_utf8",
     "out_of_range",
     "unknown_category",
@@ -127,6 +129,43 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
         return f"{self.field}: {self.detail}"
 
 
+def not_scorable(probability: float) -> Rejection:
+    """The rejection of an event to which a model gives a number that is no probability."""
+    detail = f"the model gives it no probability from 0 to 1, but {probability}"
+    return Rejection("not_scorable", "value", detail)
+
+
+class RejectionCount:
+    """Rejections by reason and field, each with its first example.
+
+    Attributes:
+        total: How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], str] = {}
+
+    def add(self, rejection: Rejection, where: str) -> None:
+        """Count one.
+
+        Args:
+            where: What was rejected, as "row 2".
+        """
+        kind = (rejection.reason, rejection.field)
+        self.total += 1
+        self._counts[kind] += 1
+        self._examples.setdefault(kind, f"{where}: {rejection.detail[:_DETAIL_LENGTH]}")
+
+    def in_words(self) -> str:
+        """All reasons in one line, the most frequent first."""
+        return "; ".join(
+            f"{count:,} {reason} in {field}, as in {self._examples[reason, field]}"
+            for (reason, field), count in self._counts.most_common(_MOST_KINDS)
+        )
+
+
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """What the headers of a dead letter say; the record itself stays byte for byte.
 
@@ -173,6 +212,8 @@ _prediction_decoder = msgspec.json.Decoder(Prediction)
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that anyone may have written."""
 _QUOTED_LENGTH = 40
+_DETAIL_LENGTH = 200
+_MOST_KINDS = 10  # no broken file has more that somebody would read
 
 
 def decode_prediction(value: bytes) -> Prediction:

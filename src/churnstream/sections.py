@@ -28,6 +28,12 @@ class KafkaSettings(Section):
         description="any librdkafka property, for SASL, TLS and tuning; never printed",
     )
 
+    @field_validator("client", mode="before")
+    @classmethod
+    def _may_be_empty(cls, properties: object) -> object:
+        """A list of properties that are all commented out is null in YAML."""
+        return {} if properties is None else properties
+
 
 class TopicSettings(Section):
     """The topics, and how they are created where they do not exist."""

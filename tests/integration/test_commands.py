@@ -1,6 +1,7 @@
 """The commands that look after the flow: topics, health, dead letters, and the demo."""
 
 import json
+import shlex
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from builders import customer, event_json
 from churnstream.messages import Prediction, encode
@@ -160,6 +162,33 @@ def test_dead_letters_list(refused: Flow) -> None:
     table = refused.run("dead-letters list").out
     assert table.splitlines()[0].split() == ["offset", "tries", "source", "what", "is", "wrong"]
     assert "Contract: is missing" in table
+
+
+def test_hint_can_be_pasted(new_flow: NewFlow) -> None:
+    """The command that a batch ends with repeats what says where the dead letters are."""
+    flow = new_flow("hint")
+    topics = flow.settings.topics
+    flow.send([Sent(b"x", KEY)])
+    plain = flow.folder / "it's plain.yaml"
+    sections = yaml.safe_load(flow.config.read_text())
+    del sections["topics"]
+    plain.write_text(yaml.safe_dump(sections))
+    where = [
+        *("--topic", topics.input, "--output-topic", topics.output),
+        *("--deadletter-topic", topics.deadletter, "--config", plain),
+        *("-X", "client.id=me and you", "-X", "sasl.password=geheim"),
+    ]
+
+    ran = churnstream("consume", "--mode", "batch", *where)
+
+    assert ran.code == 0, ran.err
+    said = ran.out.splitlines()[-1]
+    assert "geheim" not in said
+    words = shlex.split(said.partition("look with: ")[2])
+    assert words[:3] == ["churnstream", "dead-letters", "list"]
+    again = churnstream(*words[1:])
+    assert again.code == 0, again.err
+    assert "is not JSON" in again.out
 
 
 def test_dead_letters_filters(refused: Flow) -> None:

@@ -130,6 +130,20 @@ def test_detached_consumer(flow: Flow) -> None:
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 
+def test_what_cannot_be_recorded_does_not_run(flow: Flow) -> None:
+    """On a full disk nothing is left running of which nobody knows the number."""
+    pid_file = flow.folder / "consumer.pid"
+    pid_file.symlink_to("/dev/full")
+    with flow.process("consume", "--detach", pid_file) as process:
+        assert process.wait() == 1
+        error = error_in(process.err)
+
+    assert error.startswith(f"--detach {pid_file}: ")
+    assert error.endswith("; the consumer was stopped again")
+    everything = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert [words for words in everything if str(flow.config) in words] == []
+
+
 def test_detached_consumer_without_a_model(flow: Flow) -> None:
     """One that cannot work is no success: the reason is that of the process."""
     pid_file, model = flow.folder / "consumer.pid", flow.folder / "no-model"

@@ -1,5 +1,6 @@
 """The command as a process: killed, stopped, started again, and without a broker."""
 
+import json
 import random
 import signal
 import time
@@ -49,6 +50,42 @@ def stop(*processes: Process, by: int = signal.SIGTERM) -> None:
         process.popen.send_signal(by)
     until(lambda: all(process.popen.poll() is not None for process in processes), STOPS_WITHIN)
     assert [process.popen.returncode for process in processes] == [0] * len(processes)
+
+
+def test_producers_side_by_side(flow: Flow) -> None:
+    """Two files sent at once from one folder: each row once, and both are known to be sent."""
+    paths = [flow.folder / f"{name}.csv" for name in ("one", "other")]
+    for path, rows in zip(paths, (10_000, 9_000), strict=True):
+        write_customers(path, rows)
+    command = "produce --mode batch --json --batch-size 100"
+    with (
+        flow.process(command, "--dataset", paths[0]) as one,
+        flow.process(command, "--dataset", paths[1]) as other,
+    ):
+        assert [one.wait(), other.wait()] == [0, 0], one.err + other.err
+    assert sorted(keys(flow).values()) == [1] * 1000 + [2] * 9000
+
+    for path, rows in zip(paths, (10_000, 9_000), strict=True):
+        again = json.loads(flow.run(command, "--dataset", path).out)
+        assert (again["rows"], again["sent"]) == (rows, 0)
+        assert again in [json.loads(ran.out) | {"sent": 0} for ran in (one, other)]
+
+
+def test_the_same_file_twice_at_once(flow: Flow) -> None:
+    """Who comes second ends with one line and sends nothing; the first goes on to the end."""
+    path = flow.folder / "many.csv"
+    write_customers(path, EVENTS)
+    flags = ("produce --mode batch --batch-size 100", "--dataset", path)
+    with (
+        Tail(flow.settings.kafka.brokers, flow.settings.topics.input) as events,
+        flow.process(*flags) as first,
+    ):
+        events.wait_for(1)
+        second = flow.run(*flags)
+        assert second.code == 1
+        assert second.error.startswith("another process is sending the same file to the same")
+        assert first.wait() == 0, first.err
+    assert set(keys(flow).values()) == {1}
 
 
 def test_consumer_killed(flow: Flow) -> None:

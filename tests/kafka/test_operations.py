@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -289,6 +290,17 @@ def test_an_open_transaction_of_another_hides_no_place(flow: Flow) -> None:
     flow.run("produce", "--mode", "batch", "--dataset", str(file.path))
 
     assert flow.watch.length(flow.input) == before
+
+
+def test_offsets_of_files_that_are_sent_side_by_side(flow: Flow) -> None:
+    """Each of two producers that note their offsets in one file finds its own there later."""
+    files = [customers_file(flow.folder / f"{name}.csv", 3_000, Random(name)).path for name in "ab"]
+    both = [flow.produce_file(path, "--json", "--batch-size", "10") for path in files]
+    assert [producer.wait(120) for producer in both] == [0, 0]
+
+    for path, producer in zip(files, both, strict=True):
+        again = flow.run("produce", "--mode", "batch", "--json", "--dataset", str(path))
+        assert json.loads(again.output) == json.loads(producer.output) | {"sent": 0}
 
 
 def test_fenced(flow: Flow) -> None:

@@ -9,6 +9,7 @@ import mlflow
 import msgspec
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
 from churnstream.messages import CustomerEvent
@@ -146,6 +147,21 @@ def test_another_digest_than_the_registered_one_is_refused(client: mlflow.Mlflow
 
     with pytest.raises(ModelError, match="is not the model that was registered"):
         Registered(AT_CHAMPION).load("1")
+
+
+def test_a_model_of_somebody_else_is_named_as_such(
+    client: mlflow.MlflowClient, customers: list[CustomerEvent]
+) -> None:
+    """A version that churnstream did not log gets a line of its own, not the library's error."""
+    rows = frame(customers[:100])
+    numbers = DummyClassifier().fit(rows, [0, 1] * 50)
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            numbers, name="theirs", registered_model_name="theirs", serialization_format="skops"
+        )
+
+    with pytest.raises(ModelError, match="models:/theirs/1 was not registered by churnstream"):
+        Registered("models:/theirs/1").load("1")
 
 
 def test_what_is_not_there(client: mlflow.MlflowClient) -> None:

@@ -5,7 +5,8 @@ import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 RECORDS = {"messages", "decoding", "encoding"}
-EVERYBODYS = {"errors", "config", "sections"}
+FILES = {"dataset", "parquet_file", "parquet_pages"}
+EVERYBODYS = {"__main__", "errors", "config", "config_file", "safe_files", "sections"}
 
 
 def drawn() -> set[tuple[str, str]]:
@@ -18,7 +19,7 @@ def part(module: str) -> str:
     """The part of the house that a module belongs to."""
     _, _, below = module.partition("churnstream.")
     name = below.split(".")[0]
-    return "records" if name in RECORDS else name
+    return "records" if name in RECORDS else "dataset" if name in FILES else name
 
 
 def test_the_diagram_shows_the_imports() -> None:

@@ -34,7 +34,8 @@ def test_every_reason_has_an_example() -> None:
     """Whatever a dead letter can give as its reason, the demo shows."""
     found = [decode(record.value, record.key) for record in BROKEN]
 
-    assert {why.reason for why in found if isinstance(why, Rejection)} == set(REASONS)
+    of_records = set(REASONS) - {"not_scorable"}  # which lies with a model
+    assert {why.reason for why in found if isinstance(why, Rejection)} == of_records
 
 
 def test_the_customer_that_is_broken_stays_whole() -> None:

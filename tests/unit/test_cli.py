@@ -18,7 +18,11 @@ import pyarrow as pa
 import pytest
 import structlog
 from pyarrow import parquet
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from builders import customer, event_json, write_csv
 from churnstream import config
@@ -28,6 +32,7 @@ from churnstream.config import PREFIX, Settings
 from churnstream.decoding import decode_event
 from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.messages import CustomerEvent
+from churnstream.model.features import frame
 from churnstream.model.manifest import load
 from churnstream.streaming.producer import BatchResult
 
@@ -384,6 +389,89 @@ def test_a_port_that_is_taken_is_wrong_use(run: Run) -> None:
         assert_fails(run("broker", "--port", port), 2, port, "--port")
 
 
+def test_a_port_on_which_nobody_listens_yet_is_taken_as_well(run: Run) -> None:
+    """A port that another process only holds is named like one that answers."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = str(holder.getsockname()[1])
+        assert_fails(run("broker", "--port", port), 2, f"port {port} of 127.0.0.1 is taken")
+
+
+# ---- streams of every kind ----
+
+
+def as_process(
+    *words: str | Path, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "churnstream", *words],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def test_the_package_runs_as_a_module() -> None:
+    """`python -m churnstream` is the command."""
+    answer = as_process("--version")
+
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert answer.stdout.startswith(b"python -m churnstream, version ")
+
+
+@pytest.mark.parametrize("words", [("predict", "-"), ("predict",)])
+def test_a_closed_stdin_is_one_line(trained: Path, words: tuple[str, ...]) -> None:
+    """Whoever starts it without a standard input is told."""
+    answer = as_process(*words, "--model", trained, preexec_fn=lambda: os.close(0))
+
+    assert answer.returncode == 1
+    assert answer.stderr == b"Error: cannot read stdin: it is closed\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+def test_any_encoding_will_do(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """What stdout cannot take appears as its number, and is no error; nothing is left out."""
+    for words in [*((*words, "--help") for words in COMMANDS), ("--help",), ("train",)]:
+        buffer = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding))
+        monkeypatch.setattr(sys, "argv", ["churnstream", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        sys.stdout.flush()
+        assert not ended.value.code
+    shown = buffer.getvalue()
+    assert "←".encode() in shown if encoding == "utf-8" else rb"\u2190" in shown
+    assert b"saved in models/telco-churn" in shown
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
+def test_json_stays_json_in_any_encoding(trained: Path, encoding: str) -> None:
+    """An ID of letters that an encoding lacks comes out as JSON writes it."""
+    name = "Zoë Ж 😀"
+    answer = as_process(
+        "predict",
+        "--model",
+        trained,
+        environment={"PYTHONIOENCODING": encoding},
+        input=json.dumps(customer(customerID=name)).encode(),
+    )
+
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    found = answer.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+    assert json.loads(found)["customerID"] == name
+
+
+def test_pages_are_made_under_any_locale() -> None:
+    """What comes with the package is read as what it is, whatever files hold elsewhere."""
+    locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    code = "from churnstream.pages.render import style; assert chr(0x2193) in style()"
+    subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code], env={**os.environ, **locale}, check=True
+    )
+
+
 # ---- how main answers faults ----
 
 
@@ -565,9 +653,11 @@ def test_predict_names_what_it_refuses(run: Run, trained: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", " \n"])
-def test_predict_of_nobody_is_nothing(run: Run, trained: Path, text: str) -> None:
-    """Empty input is no failure."""
-    assert run("predict", "--model", trained, stdin=text.encode()) == (0, "", "")
+def test_predict_of_nobody_is_a_failure(run: Run, trained: Path, text: str) -> None:
+    """Where nothing was scored, the exit code says so."""
+    answer = run("predict", "--model", trained, stdin=text.encode())
+
+    assert_fails(answer, 1, "there is no customer in the input")
 
 
 @pytest.mark.parametrize("name", ["nowhere.json", ".", "x" * 5_000])
@@ -651,6 +741,43 @@ def test_batch_predict_does_not_name_its_draft(run: Run, trained: Path, rows: Pa
     assert ".x.csv." not in answer.err
 
 
+def test_batch_predict_counts_the_reasons(run: Run, trained: Path, tmp_path: Path) -> None:
+    """What was refused is said by reason, the most frequent first, with an example each."""
+    path = write_csv(tmp_path / "customers.csv", 10)
+    lines = path.read_text().splitlines()
+    lines[3:6] = [line.replace("Month-to-month", "Weekly") for line in lines[3:6]]
+    lines[7] = lines[7].replace("C6,", ",")
+    path.write_text("\n".join(lines) + "\n")
+
+    answer = run("batch-predict", "--input", path, "--output", "x.csv", "--model", trained)
+
+    assert answer.code == 0
+    _, reasons = answer.out.splitlines()
+    assert reasons.startswith(
+        "refused: 3 unknown_category in Contract, as in row 4 (the header is row 1): "
+        '"Weekly" is unknown to the model'
+    )
+    assert "; 1 invalid_value in customerID, as in row 8 (" in reasons
+
+
+def test_batch_predict_of_nothing_fails(run: Run, trained: Path, tmp_path: Path) -> None:
+    """Where no row could be scored the exit code is 1, and the line says why."""
+    path = write_csv(tmp_path / "weekly.csv", 15, Contract="Weekly")
+    answer = run("batch-predict", "--input", path, "--output", "x.csv", "--model", trained)
+
+    assert_fails(
+        answer,
+        1,
+        "weekly.csv: none of its 15 rows can be scored: 15 unknown_category in Contract, as in",
+        '"Weekly" is unknown to the model',
+    )
+    assert len(scored_rows(Path("x.csv"))) == 15
+
+    empty = write_csv(tmp_path / "empty.csv", 0)
+    answer = run("batch-predict", "--input", empty, "--output", "x.csv", "--model", trained)
+    assert_fails(answer, 1, "empty.csv: has no rows")
+
+
 def test_batch_predict_names_columns_that_are_missing(run: Run, trained: Path) -> None:
     """A file that is no file of customers is refused with what it lacks."""
     Path("other.csv").write_text("customerID,gender\n1,Male\n")
@@ -669,6 +796,29 @@ def test_train_needs_both_kinds_of_customers(run: Run, tmp_path: Path) -> None:
 
     assert_fails(run("train", "--dataset", path, "--model", "m"), 1, "cannot train")
     assert not Path("m").exists()
+
+
+@pytest.mark.parametrize("command", ["train --compare", "train", "adopt any.joblib"])
+def test_labels_of_another_kind_are_named(run: Run, tmp_path: Path, command: str) -> None:
+    """Where no row can be used it is said what stands in the label and what is expected."""
+    joblib.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "any.joblib")
+    path = write_csv(tmp_path / "binary.csv", 40, Churn="1")
+
+    answer = run(*command.split(), "--dataset", path)
+
+    assert_fails(
+        answer,
+        1,
+        "binary.csv: none of its 40 rows can be used: 40 unknown_category in Churn, as in row 2",
+        '"1" is none of "Yes", "No"',
+    )
+
+
+def test_an_empty_file_trains_nothing(run: Run, tmp_path: Path) -> None:
+    """A header without rows is named as such."""
+    path = write_csv(tmp_path / "empty.csv", 0)
+
+    assert_fails(run("train", "--dataset", path, "--model", "m"), 1, "empty.csv: has no rows")
 
 
 # ---- the batch producer's last line ----
@@ -694,6 +844,25 @@ def test_a_batch_ends_with_what_was_sent(result: tuple[int, int, bool], expected
 
 
 # ---- a pipeline of the user's own ----
+
+
+def test_adopt_warns_of_what_ranks_the_wrong_way_round(
+    run: Run, tmp_path: Path, customers: list[CustomerEvent]
+) -> None:
+    """A model whose labels are swapped is taken, and doubted on stderr."""
+    rows = customers[:2000]
+    swapped = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["Contract"])), LogisticRegression()
+    ).fit(frame(rows), ["No" if event.Churn == "Yes" else "Yes" for event in rows])
+    joblib.dump(swapped, tmp_path / "swapped.joblib")
+
+    answer = run("adopt", "swapped.joblib", "--model", "own", "--json")
+
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["test"]["roc_auc"] < 0.5
+    (line,) = answer.err.splitlines()
+    assert line.startswith("Warning: ROC AUC 0.")
+    assert line.endswith("the wrong way round?")
 
 
 def test_adopt_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
+import contextlib
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from churnstream.config import PREFIX, Settings, load, variable
@@ -241,7 +245,15 @@ def test_a_file_that_does_not_exist_is_refused() -> None:
         "\x00",
         "consumer: !!python/object/apply:os.getcwd []",
         "kafka: {client: [1]}",
-        "kafka: {client: {5: 5}}",
+        "kafka: {client: [a: b]}",
+        "kafka: {client: a}",
+        "? [a, b]\n: c",
+        "null: {}",
+        "a: 1\n---\nb: 2",
+        "kafka: &a {<<: *a}",
+        "kafka: {<<: text}",
+        "kafka: &a [*a]",
+        "[" * 5000,
     ],
 )
 def test_a_file_of_another_form_is_refused(text: str) -> None:
@@ -268,6 +280,215 @@ def test_a_section_in_the_environment_must_be_an_object(
 
 
 # ---- what settings promise ----
+
+
+@pytest.mark.parametrize(
+    "text", ["10:30", "08:30", "0123", "1_000", "0x1F", "2026-12-01T00:00:00Z", "yes", "5", "1e3"]
+)
+def test_a_value_stays_the_text_that_was_written(text: str) -> None:
+    """A password or a timestamp that looks like a number, a date or a flag is taken as it is."""
+    file = config_file(
+        f"kafka: {{client: {{sasl.password: {text}}}}}\nconsumer:\n  start: {text}\n"
+    )
+
+    settings = load(file)
+
+    assert settings.kafka.client == {"sasl.password": text}
+    assert settings.consumer.start == text
+
+
+def test_values_get_the_type_of_their_setting() -> None:
+    """Numbers, flags, lists and null mean what the setting says."""
+    text = """
+producer: {resume: no, events_per_sec: 1e3, max_events: null}
+model: {trusted_types: [a.B, "c.D"], threshold: 0.5}
+topics: &t {partitions: 6}
+"""
+    settings = load(config_file(text))
+
+    own = settings.producer
+    assert (own.resume, own.events_per_sec, own.max_events) == (False, 1000.0, None)
+    assert settings.model.trusted_types == ("a.B", "c.D")
+    assert settings.model.threshold == 0.5
+    assert settings.topics.partitions == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "topics:\n  input: a\n  input: b",
+            "line 3: setting topics.input stands in line 2 already",
+        ),
+        ("log: {}\nconsumer: {}\nLog: {}", "line 3: setting Log stands in line 1 already"),
+        (
+            "kafka:\n  client:\n    acks: 1\n    linger.ms: 1\n    acks: all",
+            "line 5: setting kafka.client.acks stands in line 3 already",
+        ),
+        ("log: {}\nconsumer:\n  batch_size: 0", "line 3: setting consumer.batch_size: "),
+        ("log:\n  levle: info", "line 2: setting log.levle: there is no such setting"),
+        ("log: {}\nlogs: {}", "line 2: setting logs: there is no such setting"),
+        ("log:\n\tlevel: info", "line 2, column 1: indent with spaces"),
+        ("# list\n- log", "line 2: expected sections of settings"),
+        ("log: info", "line 1: setting log must hold settings"),
+        ("kafka:\n  client: SSL", "line 2: setting kafka.client must hold settings"),
+        ("kafka:\n  client:\n    acks: [1]", "line 3: setting kafka.client.acks: "),
+    ],
+)
+def test_a_fault_in_a_file_is_named_by_its_line(text: str, says: str) -> None:
+    """The refusal names file, line and setting; doubled names are found at any depth."""
+    flags = {"log": {"format": "json"}, "kafka": {"client": {"acks": "1"}}}
+
+    assert fault(config_file(text)).startswith(f"settings.yaml, {says}")
+    if "acks" not in says and "Log" not in says:  # what flags add hides no fault
+        assert says in fault(config_file(text), flags)
+
+
+def test_settings_may_be_shared_by_anchors() -> None:
+    """A section may take over that of an anchor, and a repeated name there is none twice."""
+    file = config_file("metrics: &m {host: x, port: 1}\ndashboard: {<<: *m, port: 2}\n")
+
+    own = load(file).dashboard
+
+    assert (own.host, own.port) == ("x", 2)
+
+
+def test_a_file_that_is_a_folder_is_refused() -> None:
+    """The working folder's `config.yaml` is not passed over because it cannot be read."""
+    Path("config.yaml").mkdir()
+
+    assert fault() == "config.yaml cannot be read: Is a directory"
+
+
+def test_a_link_to_nowhere_is_refused() -> None:
+    """A dangling `config.yaml` is a mistake, too."""
+    Path("config.yaml").symlink_to("nowhere.yaml")
+
+    assert fault() == "config.yaml cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "*geheim",
+        "&geheim",
+        "&geheim x\n    b: &geheim y",
+        "!geheim",
+        "!!python/object:geheim x",
+        "!geheim!x y",
+        "!<geheim> x",
+        "!!int geheim",
+        "!!timestamp geheim",
+        "!!binary geheim=",
+        '"geheim',
+        '"\\geheim"',
+        "geheim: x: y",
+        "[geheim]",
+        "{geheim: x}",
+        "@geheim",
+        "%geheim",
+        "|geheim",
+        ">9geheim",
+        "\tgeheim: x",
+    ],
+)
+def test_no_message_of_a_file_quotes_a_value(value: str) -> None:
+    """Whatever a password does to the parser, the refusal does not show it."""
+    with contextlib.suppress(ConfigurationError):
+        load(config_file(f"kafka:\n  client:\n    sasl.password: {value}\n"))
+        return
+    text = fault(config_file(f"kafka:\n  client:\n    sasl.password: {value}\n"))
+
+    assert text.startswith("settings.yaml, line ")
+    assert "geheim" not in text.replace("sasl.password.geheim", "")
+
+
+@given(st.binary(max_size=60) | st.text("ab:\n -*&!{}[]'\"#|>%@,\t?<", max_size=60).map(str.encode))
+def test_any_file_is_read_or_refused(content: bytes) -> None:
+    """Whatever a file holds, it is settings or one line."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "settings.yaml"
+        path.write_bytes(content)
+        with contextlib.suppress(ConfigurationError):
+            load(path)
+
+
+SERVICES = {
+    "{}_SERVICE_HOST": "10.0.0.1",
+    "{}_SERVICE_PORT": "8090",
+    "{}_SERVICE_PORT_HTTP": "8090",
+    "{}_SERVICE_PORT_HTTP_METRICS": "8090",
+    "{}_PORT": "tcp://10.0.0.1:8090",
+    "{}_PORT_8090_TCP": "tcp://10.0.0.1:8090",
+    "{}_PORT_8090_TCP_PROTO": "tcp",
+    "{}_PORT_8090_TCP_PORT": "8090",
+    "{}_PORT_8090_TCP_ADDR": "10.0.0.1",
+    "{}_PORT_53_UDP": "udp://10.0.0.1:53",
+    "{}_PORT_9_SCTP_ADDR": "10.0.0.1",
+}
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["", "_DASHBOARD", "_KAFKA", "_METRICS", "_KAFKA_0_BROKERS", "_CONSUMER", "_LOG", "__BLUE"],
+)
+def test_the_addresses_of_services_are_no_settings(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    """What Kubernetes puts there for a Service named like us ends nothing and sets nothing."""
+    for name, value in SERVICES.items():
+        monkeypatch.setenv(name.format(f"CHURNSTREAM{service}"), value)
+
+    assert load().model_dump() == Settings.model_construct().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CHURNSTREAM_METRICS_PORT", "CHURNSTREAM_METRICS__PORT"),
+        ("CHURNSTREAM_DASHBOARD_PORT", "CHURNSTREAM_DASHBOARD__PORT"),
+        ("CHURNSTREAM_METRICS__HOTS", "CHURNSTREAM_METRICS__HOST"),
+    ],
+)
+def test_a_port_of_nobodys_service_is_a_misspelt_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    """A plain number is what somebody typed; a Service's port is an address."""
+    monkeypatch.setenv(name, "9100")
+
+    assert fault() == f"unknown environment variable {name}; did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "form"),
+    [
+        ("CHURNSTREAM_LOG", "tcp://geheim", "object, with no name twice"),
+        ("CHURNSTREAM_KAFKA", '["geheim"]', "object, with no name twice"),
+        ("CHURNSTREAM_KAFKA", '{"geheim": 1, "geheim": 2}', "object, with no name twice"),
+        ("CHURNSTREAM_KAFKA__CLIENT", '"geheim"', "object, with no name twice"),
+        ("CHURNSTREAM_KAFKA__CLIENT", '{"a":' * 5000, "object, with no name twice"),
+        ("CHURNSTREAM_MODEL__TRUSTED_TYPES", "geheim", "array"),
+        ("CHURNSTREAM_MODEL__TRUSTED_TYPES", '{"geheim": 1}', "array"),
+    ],
+)
+def test_json_in_the_environment_must_be_of_its_form(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, form: str
+) -> None:
+    """The refusal names the variable and not its value, also where flags set the same."""
+    monkeypatch.setenv(name, value)
+    flags = {"kafka": {"client": {"a": "b"}}, "log": {"level": "info"}}
+
+    assert fault() == f"environment variable {name} must be a JSON {form}"
+    assert fault(flags=flags) == fault()
+
+
+def test_a_fault_in_the_environment_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a value came from stands in front."""
+    monkeypatch.setenv("CHURNSTREAM_CONSUMER__BATCH_SIZE", "0")
+
+    assert fault().startswith("CHURNSTREAM_CONSUMER__BATCH_SIZE: setting consumer.batch_size: ")
 
 
 def test_settings_are_frozen() -> None:

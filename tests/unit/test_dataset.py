@@ -1,7 +1,10 @@
+import contextlib
 import csv
 import gzip
 import hashlib
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from builders import customer
 from churnstream.dataset import BUNDLED, Dataset, open_dataset
 from churnstream.errors import DataError
 from churnstream.messages import DATASET_COLUMNS
+from churnstream.parquet_pages import pages
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 HEADER = ",".join(COLUMNS)
@@ -214,6 +218,161 @@ def test_parquet_lacking_columns(tmp_path: Path) -> None:
 def test_no_parquet_inside(write: Write) -> None:
     """A file that only has the suffix of Parquet is named in one line."""
     assert "not a parquet file" in complaint(write([HEADER], "customers.parquet"))
+
+
+LONG = "a" * 100_000_000
+NUMBERS = pa.array([0] * 30_000, pa.int32())
+READ = """
+import resource, sys
+from pathlib import Path
+from churnstream.dataset import open_dataset
+from churnstream.errors import DataError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    print(sum(batch.num_rows for batch in open_dataset(Path(sys.argv[1])).batches(10_000)), "rows")
+except DataError as error:
+    print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+HOSTILE: dict[str, tuple[Callable[[], pa.Array], dict[str, Any], str]] = {
+    "a long value": (lambda: pa.array([LONG, "x"]), {}, "has a page of 100,0"),
+    "a long value, packed": (
+        lambda: pa.array(["x", LONG]),
+        {"compression": "zstd", "use_dictionary": False},
+        "the column Contract in row group 1 has a page of 100,0",
+    ),
+    "long bytes": (lambda: pa.array([LONG.encode(), b""]), {}, "has a page of 100,0"),
+    "one that is just too long": (
+        lambda: pa.array(["x", "a" * 262_144]),
+        {},
+        "row 2 has 262,2",
+    ),
+    "a page of long values": (
+        lambda: pa.array([f"{n}" * 300_000 for n in range(2)]),
+        {"use_dictionary": False},
+        "the column Contract in row group 1 has a row of over 262,144 bytes",
+    ),
+    "one in every row": (
+        lambda: pa.DictionaryArray.from_arrays(NUMBERS, pa.array(["a" * 900_000])),
+        {"compression": "zstd"},
+        "row 1 has 900,0",
+    ),
+    "one in every row, as long as may be": (
+        lambda: pa.DictionaryArray.from_arrays(NUMBERS, pa.array(["a" * 200_000])),
+        {"compression": "zstd"},
+        "30000 rows",
+    ),
+    "each as long as the last": (
+        lambda: pa.array(["a" * 100_000] * 1000),
+        {"use_dictionary": False, "column_encoding": {"Contract": "DELTA_BYTE_ARRAY"}},
+        "is encoded as DELTA_BYTE_ARRAY",
+    ),
+    "an endless list": (
+        lambda: pa.ListArray.from_arrays([0, 0, 20_000_000], pa.nulls(20_000_000, pa.int8())),
+        {},
+        "the column Contract holds no text or numbers: it holds list",
+    ),
+    "a struct": (lambda: pa.array([{"a": 1}] * 2), {}, "it holds struct"),
+    "bytes of one length": (
+        lambda: pa.array([b"a" * 300] * 2, pa.binary(300)),
+        {},
+        "it holds fixed_size_binary[300]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_parquet_file_holds_no_more_than_memory(tmp_path: Path, case: str) -> None:
+    """Whatever a small file unpacks to: bounded memory, and one line that names row or column."""
+    make, options, says = HOSTILE[case]
+    column = make()
+    count = len(column)
+    valid = {name: pa.array([text] * count) for name, text in zip(COLUMNS, row(1), strict=True)}
+    path = tmp_path / "hostile.parquet"
+    parquet.write_table(pa.table({**valid, "Contract": column}), path, **options)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True
+    )
+
+    line, megabytes = ran.stdout.splitlines()
+    assert says in line
+    assert int(megabytes) < 400
+    assert ran.stderr == ""
+
+
+TEXTS = st.lists(st.none() | st.text("abé", max_size=50), min_size=1, max_size=200)
+
+
+@settings(deadline=None)
+@given(
+    texts=TEXTS,
+    size=st.integers(1, 50),
+    page=st.sampled_from([1, 64, 1024**2]),
+    compression=st.sampled_from(["none", "snappy", "zstd", "gzip", "lz4", "brotli"]),
+    encoding=st.sampled_from([None, "PLAIN", "DELTA_LENGTH_BYTE_ARRAY"]),
+    version=st.sampled_from(["1.0", "2.0"]),
+    kind=st.sampled_from([pa.string(), pa.large_string(), pa.string_view(), pa.binary()]),
+)
+def test_any_parquet_file_reads_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    texts: list[str | None],
+    size: int,
+    page: int,
+    compression: str,
+    encoding: str | None,
+    version: str,
+    kind: pa.DataType,
+) -> None:
+    """Pages, encodings, compression and types change nothing, and every page is seen."""
+    path = tmp_path_factory.mktemp("parquet") / "c.parquet"
+    valid = {
+        name: pa.array([text] * len(texts)) for name, text in zip(COLUMNS, row(1), strict=True)
+    }
+    contract = pa.array(texts, pa.string())
+    contract = contract.cast(pa.binary()) if kind == pa.binary() else pa.array(texts, kind)
+    parquet.write_table(
+        pa.table({**valid, "Contract": contract}),
+        path,
+        row_group_size=70,
+        data_page_size=page,
+        write_batch_size=7,
+        compression=compression,
+        use_dictionary=encoding is None,
+        column_encoding={"Contract": encoding} if encoding else None,
+        data_page_version=version,
+    )
+
+    found = [text for batch in open_dataset(path).batches(size) for text in batch["Contract"]]
+
+    assert [text.as_py() for text in found] == texts
+    with parquet.ParquetFile(path) as file, path.open("rb") as raw:
+        for group in map(file.metadata.row_group, range(file.num_row_groups)):
+            for chunk in map(group.column, range(group.num_columns)):
+                offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
+                begin = min(offset for offset in offsets if offset)
+                each = list(pages(raw, begin, chunk.total_compressed_size))
+                assert sum(p.values for p in each if not p.is_dictionary) == group.num_rows
+                assert sum(p.is_dictionary for p in each) == chunk.has_dictionary_page
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_any_bytes_are_pages_or_damaged(content: bytes, length: int) -> None:
+    """Whatever stands where the header of a page should: an end, or one kind of error."""
+    with contextlib.suppress(pa.ArrowInvalid):
+        for page in pages(io.BytesIO(content), 0, length):
+            assert min(page.size, page.values) >= 0
+
+
+def test_long_rows_come_in_small_batches(write: Write) -> None:
+    """Rows as long as may be do not fill the memory ten thousand at a time."""
+    name = "x" * 200_000
+    lines = [HEADER, *(line(n).replace("Electronic check", name) for n in range(500))]
+
+    batches = list(open_dataset(write(lines)).batches(10_000))
+
+    assert sum(batch.num_rows for batch in batches) == 500
+    assert max(batch.nbytes for batch in batches) < 40_000_000
 
 
 # ---- batches ----

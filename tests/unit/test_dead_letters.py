@@ -112,7 +112,11 @@ def test_the_stage_is_one_of_kafka_connects(reason: Any) -> None:
     """A key, a value or what is made of them can be at fault."""
     stage = described(message(b"x"), Rejection(reason, "field", "detail")).stage
 
-    other = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
+    other = {
+        "key_mismatch": "KEY_CONVERTER",
+        "not_scorable": "TRANSFORMATION",
+        "unknown_category": "TRANSFORMATION",
+    }
     assert stage == other.get(reason, "VALUE_CONVERTER")
 
 

@@ -102,6 +102,44 @@ def test_the_models_threshold_decides(tenure: int, says: str) -> None:
     assert made.prediction == says
 
 
+class Doubtful(FakeScorer):
+    """Has no idea of customers of 99 months."""
+
+    def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
+        """See `FakeScorer`."""
+        scores = super().score(events)
+        scores[scores == 0.99] = np.nan
+        return scores
+
+
+@pytest.mark.parametrize(("months", "number"), [(99, "nan"), (101, "1.01"), (1000, "10.0")])
+def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> None:
+    """An event to which the model gives no number from 0 to 1 is set aside, and no other."""
+    strange = event_message(0, 1, customerID="C0-1", tenure=months)
+    records = [*events(0, [0]), strange, *events(0, [2]), broken(0, 3)]
+
+    batch = scored(records, Doubtful())
+
+    assert [made.source_offset for made in predictions(batch)] == [0, 2]
+    assert [event.customerID for event in batch.events] == ["C0-0", "C0-2"]
+    assert len(batch.probabilities) == 2
+    assert [record.offset() for record in batch.rejected] == [3, 1]
+    assert [why.reason for why in batch.rejections] == ["not_json", "not_scorable"]
+    assert batch.places == Polled.of(records, {}).places
+    letter = batch.dead_letters[1]
+    assert letter["value"] == strange.value()
+    headers = dict(letter["headers"])
+    assert headers["churnstream.reason"] == b"not_scorable"
+    assert (headers["__connect.errors.exception.message"] or b"").endswith(number.encode())
+
+
+def test_a_batch_without_any_probability_is_all_dead_letters() -> None:
+    """Nothing is published of it, and nothing is lost."""
+    batch = scored([event_message(0, n, tenure=99) for n in range(3)], Doubtful())
+
+    assert (batch.predictions, batch.events, len(batch.dead_letters)) == ([], [], 3)
+
+
 def test_a_batch_is_scored_at_once() -> None:
     """The model is asked once, for all events that decode."""
     scorer = FakeScorer()

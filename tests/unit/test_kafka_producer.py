@@ -333,9 +333,13 @@ def test_the_file_is_replaced_in_one_step(place: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "replace", note("replace", Path.replace))
     sink.publish(ROWS, 4)
 
-    assert steps == ["fsync with 2 in place", "replace with 2 in place"]
+    assert steps == [
+        "fsync with 2 in place",
+        "replace with 2 in place",
+        "fsync with 4 in place",  # of the folder
+    ]
     assert json.loads(place.read_bytes()) == {SOURCE.key: 4}
-    assert [path.name for path in place.parent.iterdir()] == ["place.json"]
+    assert {path.name for path in place.parent.iterdir()} == {"place.json", ".place.json.lock"}
 
 
 # ---- what a place belongs to ----

@@ -1,12 +1,19 @@
 """A model on disk: what was saved comes back, and everything else is refused in one line."""
 
+import copy
 import hashlib
+import io
+import json
 import os
 import pickle
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import tracemalloc
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,16 +21,18 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
-from churnstream.model.features import frame
+from churnstream.model import archive
+from churnstream.model.features import NUMERIC, frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
 
@@ -314,3 +323,219 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
     )
 
     assert ran.stdout == "[]\n"
+
+
+# ---- figures that cannot be, and archives that hold too much ----
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("threshold", 1e308),
+        ("threshold", -0.1),
+        ("threshold", 1.1),
+        ("rows", -1),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("version", "\x1b[31m"),
+        ("version", "v" * 100),
+        ("test/roc_auc", 1.5),
+        ("test/log_loss", -1),
+        ("test/lift_top_decile", 1e300),
+        ("test/positives", -1),
+        ("out_of_fold/brier", 2),
+        ("cross_validated/roc_auc/std", -1),
+        ("cross_validated/roc_auc/mean", 1e308),
+        ("decision/offer/success_rate", 2),
+        ("decision/offer/cost", -1),
+        ("decision/test/threshold", 7),
+        ("decision/curve/0/offered", 1.5),
+        ("reference/0/probability", 1.5),
+        ("reference/0/event/tenure", -1),
+        ("background/bins/Contract/counts/One year", -1),
+        ("background/bins/tenure/edges/0", 1e9),
+        ("background/bins/tenure/counts", {"to 1": 0}),
+        ("background/bins/Contract/counts", {}),
+        ("background/bins/Contract/counts", {"One year": 0}),
+        ("background/mean_terms/Contract", 1e308),
+        ("terms/base", 1e308),
+        ("terms/flag", -1e300),
+        ("terms/tables/Contract/One year", 1e308),
+        ("terms/curves/tenure/coefficients/0/0", 1e308),
+        ("terms/curves/tenure/coefficients/0", []),
+        ("terms/curves/tenure/coefficients/0", [1.0]),
+        ("terms/curves/tenure/coefficients", []),
+        ("terms/curves/tenure/knots/0", 700),
+        ("terms/curves/tenure/knots", [0]),
+        ("terms/curves", {}),
+        ("terms/tables/Contract", {"One year": 0}),
+        ("terms/tables/Colour", {"red": 0}),
+        ("schema/categories/Contract", []),
+    ],
+)
+def test_a_figure_that_cannot_be_is_refused(folder: Path, path: str, value: Any) -> None:
+    """Every number of a manifest has bounds, and its parts go together."""
+    manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    *above, last = path.split("/")
+    part = manifest
+    for name in above:
+        part = part[int(name) if isinstance(part, list) else name]
+    part[int(last) if isinstance(part, list) else last] = value
+    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
+
+    assert refusal(folder)
+
+
+@pytest.mark.parametrize("part", ["bins", "cross_validated"])
+def test_a_part_that_is_missing_is_refused(folder: Path, part: str) -> None:
+    """Whoever reads a manifest finds all of its figures."""
+    manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    del (manifest["background"][part] if part == "bins" else manifest[part])[
+        "Contract" if part == "bins" else "brier"
+    ]
+    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(manifest))
+
+    assert " is not sound: " in refusal(folder)
+
+
+def test_a_manifest_that_is_far_too_large_is_refused(folder: Path) -> None:
+    """It is not even read to its end."""
+    with (folder / MANIFEST_NAME).open("r+b") as file:
+        file.truncate(65 * 2**20)
+
+    assert "manifest.json is larger than 64 MiB" in refusal(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_coefficients_that_are_no_numbers_are_not_saved(
+    customers: list[CustomerEvent], tmp_path: Path, value: float
+) -> None:
+    """A model that has gone wrong does not take the place of one that works."""
+    model = train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    model.pipeline[-1].coef_[0, -1] = value
+
+    with pytest.raises(ModelError, match=r"cannot score customers|no probability from"):
+        save(model, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_category_that_leads_to_no_probability_is_refused(
+    quick: TrainedModel, tmp_path: Path
+) -> None:
+    """Also where none of the rows in the manifest has it."""
+    folder = tmp_path / "model"
+    save(quick, folder)
+    manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    rows = [r for r in manifest["reference"] if r["event"]["Contract"] != "Two year"]
+    edit(folder, reference=rows)
+    pipeline = load(folder).pipeline
+    encoder = pipeline[0].named_transformers_["categories"]
+    known = [category for each in encoder.categories_ for category in each]
+    column = len(NUMERIC) + known.index("Two year")
+    gap = StandardScaler().fit(pipeline[0].transform(frame(quick.held_out)))
+    gap.mean_, gap.scale_ = np.zeros_like(gap.mean_), np.ones_like(gap.scale_)
+    gap.scale_[column] = 5e-324  # 1 / 5e-324 is infinite, 0 / 5e-324 is not
+    pipeline.steps.insert(1, ("gap", gap))
+    replace_pipeline(folder, skops.io.dumps(pipeline))
+
+    assert "cannot score customers" in refusal(folder) or "no probability" in refusal(folder)
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def array_of(shape: tuple[int, ...], content: bytes = b"") -> bytes:
+    """An array whose header names a shape, whatever follows."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return buffer.getvalue() + content
+
+
+def lying(content: bytes, size: int) -> bytes:
+    """A compressed archive of one member, whose declared size and checksum are those of less."""
+    real = zipfile.ZipFile(io.BytesIO(content)).infolist()[0]
+    short = zlib.crc32(bytes(size))
+    old = struct.pack("<II", real.compress_size, real.file_size)
+    new = struct.pack("<II", real.compress_size, size)
+    return content.replace(old, new).replace(struct.pack("<I", real.CRC), struct.pack("<I", short))
+
+
+ZEROS = bytes(100_000_000)
+BOMBS = {
+    "deflated": lambda: zipped({"schema.json": b"{}", "1.npy": ZEROS}),
+    "many": lambda: zipped({f"{n}.bin": ZEROS[:5_000_000] for n in range(20)}),
+    "nested": lambda: zipped({"1.npz": zipped({"data.npy": ZEROS})}, zipfile.ZIP_STORED),
+    "bzip2": lambda: zipped({"1.npy": ZEROS}, zipfile.ZIP_BZIP2),
+    "lzma": lambda: zipped({"1.npy": ZEROS}, zipfile.ZIP_LZMA),
+    "lying": lambda: lying(zipped({"1.bin": ZEROS}), 1000),
+    "shape": lambda: zipped({"1.npy": array_of((10**9,))}, zipfile.ZIP_STORED),
+    "shape squared": lambda: zipped({"1.npy": array_of((10**9, 10**9))}, zipfile.ZIP_STORED),
+    "shape below zero": lambda: zipped({"1.npy": array_of((-1,), bytes(8))}, zipfile.ZIP_STORED),
+    "references": lambda: zipped(
+        {
+            "1.bin": bytes(300_000),
+            "schema.json": json.dumps([{"file": "1.bin"}] * 1000).encode(),
+        },
+        zipfile.ZIP_STORED,
+    ),
+    "deep": lambda: zipped({"schema.json": b"[" * 100_000}, zipfile.ZIP_STORED),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_an_archive_that_holds_too_much_is_refused(folder: Path, bomb: str) -> None:
+    """What a pipeline unpacks to stays within what its size lets expect, whatever it declares."""
+    replace_pipeline(folder, BOMBS[bomb]())
+    edit(folder, terms=None)
+    tracemalloc.start()
+    try:
+        line = refusal(folder)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "is no pipeline (" in line
+    assert most < 60_000_000
+
+
+def test_a_pipeline_that_grows_is_refused(quick: TrainedModel, tmp_path: Path) -> None:
+    """A pipeline that would work is refused, too, if a small file of it fills the memory."""
+    save(quick, tmp_path / "model")
+    pipeline = copy.deepcopy(quick.pipeline)
+    pipeline[-1].zeros_ = np.zeros(12_500_000)
+    content = skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
+    assert len(content) < 1_000_000
+    replace_pipeline(tmp_path / "model", content)
+
+    assert "it unpacks to far more than its size" in refusal(tmp_path / "model")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_compressed_pipeline_is_read(
+    quick: TrainedModel, customers: list[CustomerEvent], tmp_path: Path, method: int
+) -> None:
+    """Compression as such is no fault."""
+    folder = tmp_path / "model"
+    save(quick, folder)
+    pipeline = skops.io.dumps(quick.pipeline, compression=method)
+    replace_pipeline(folder, pipeline)
+
+    expected = quick.pipeline.predict_proba(frame(customers[:20]))[:, 1]
+    np.testing.assert_allclose(load(folder).score(customers[:20]), expected, rtol=0, atol=1e-12)
+
+
+def test_sparse_parts_are_read(tmp_path: Path) -> None:
+    """An archive within the archive, as sparse matrices are kept, comes out as it went in."""
+    matrix = scipy.sparse.random(200, 200, 0.1, random_state=0)
+    content = archive.plain(skops.io.dumps(matrix))
+
+    found = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    assert (found != matrix).nnz == 0

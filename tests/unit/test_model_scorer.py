@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import warnings
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from churnstream.decoding import decode_event
 from churnstream.messages import CustomerEvent, Rejection, encode
@@ -21,7 +26,7 @@ from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
 from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
-from churnstream.model.train import train
+from churnstream.model.train import labels_of, train
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +170,25 @@ def test_other_pipelines_are_asked(customers: list[CustomerEvent], tmp_path: Pat
 
     assert read_out(model.pipeline) is None
     np.testing.assert_array_equal(model.score(customers[:50]), model.ask(customers[:50]))
+
+
+def test_one_event_takes_no_other_along(customers: list[CustomerEvent], tmp_path: Path) -> None:
+    """An amount that overflows on its way through a pipeline leaves only its own event unscored."""
+    powers = make_column_transformer((PolynomialFeatures(30), ["tenure", "MonthlyCharges"]))
+    fitted = train(customers[:500], estimator=DummyClassifier(strategy="prior"))
+    pipeline = make_pipeline(powers, StandardScaler(), LogisticRegression(max_iter=1, tol=1e9))
+    with warnings.catch_warnings(action="ignore"):
+        pipeline.fit(frame(customers[:500]), labels_of(customers[:500]))
+    model = Model(save(fitted, tmp_path), lambda: pipeline)
+    odd = [replace(customers[n], MonthlyCharges=1e300) for n in (0, 7, 8)]
+    events = [odd[0], *customers[1:7], odd[1], odd[2], *customers[9:20]]
+
+    with np.errstate(all="ignore"):
+        found = model.score(events)
+
+    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 7, 8]
+    good = [event for event in events if event not in odd]
+    np.testing.assert_array_equal(found[~np.isnan(found)], model.ask(good))
 
 
 def test_any_number_of_combinations_fits(model: Model, customers: list[CustomerEvent]) -> None:

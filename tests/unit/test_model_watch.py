@@ -76,6 +76,12 @@ def change_reference(folder: Path) -> None:
     (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
 
 
+def change_threshold(folder: Path) -> None:
+    """Announce a model that says No to everybody."""
+    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content | {"threshold": 1e308}))
+
+
 def change_schema(folder: Path) -> None:
     """Announce a model of other features."""
     content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
@@ -133,6 +139,7 @@ def test_nothing_new_is_nothing_to_do(watch: ModelWatch, log: list[Any]) -> None
         break_pipeline,
         change_reference,
         change_schema,
+        change_threshold,
         change_library,
         forget_a_mean,
         write_nonsense,

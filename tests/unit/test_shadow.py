@@ -94,6 +94,21 @@ def test_the_challenger_scores_what_it_knows(models: Models) -> None:
     assert found.mean_difference == pytest.approx(difference)
 
 
+def test_a_challenger_without_a_probability_scores_less(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no number from 0 to 1 is counted, and makes no mean of its own."""
+    made = batch(models.champion.current())
+    (before,) = models.comparison()
+    monkeypatch.setattr(Model, "score", lambda *_: np.array([np.nan, 0.5]))
+    models.shadow(made)
+
+    (found,) = models.comparison()
+    assert (found.events, found.not_scored) == (before.events + 1, before.not_scored + 2)
+    assert found.mean_difference is not None
+    assert np.isfinite(found.mean_difference)
+
+
 def test_a_failing_challenger_stops_nobody(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a second model does, the first one goes on; the log says so, without its data."""
 

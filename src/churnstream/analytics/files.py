@@ -1,9 +1,8 @@
-"""Files that a reader finds whole: the old one or the new one."""
+"""Where summaries and their pages go."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from churnstream import safe_files
 from churnstream.errors import ChurnstreamError
 
 
@@ -13,13 +12,7 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         ChurnstreamError: The file or its folder cannot be written.
     """
-    draft = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        with suppress(FileExistsError):
-            path.parent.mkdir(parents=True)
-        draft.write_bytes(content)
-        draft.replace(path)
+        safe_files.replace(path, content)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise ChurnstreamError(f"cannot write the summary to {path}: {error.strerror}") from error

@@ -22,6 +22,7 @@ from churnstream.cli import (
     produce,
     promote,
     results,
+    streams,
     training,
     watch,
 )
@@ -89,6 +90,7 @@ def run(stop: Stop) -> None:
     Args:
         stop: Has been listening since the process began.
     """
+    streams.take_any_text()
     try:
         sys.exit(_run(stop))
     except BaseException as end:

@@ -51,3 +51,4 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
         options.echo_json(manifest)
     else:
         figures.show_model(manifest, folder)
+    figures.warn_if_worse_than_chance(manifest)

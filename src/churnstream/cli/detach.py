@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from churnstream.errors import ChurnstreamError, ConfigurationError
 
@@ -45,18 +48,39 @@ def run_detached(arguments: list[str], pid_file: Path) -> str:
             return f"runs already, as process {file.read()}"
         begin = log.tell()
         process = subprocess.Popen(
-            [sys.argv[0], *_without_flag(arguments)],
+            [sys.executable, "-P", "-m", "churnstream", *_without_flag(arguments)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             pass_fds=[file.fileno()],  # with it the process inherits the lock
         )
+        _record(process, file)
+        _wait_for_start(process, Path(log.name), begin)
+    return f"started as process {process.pid}; stop it with: kill {process.pid}"
+
+
+def _record(process: subprocess.Popen[bytes], file: IO[str]) -> None:
+    """Write down who it is; nobody could find and stop a process of which that is not known.
+
+    Raises:
+        ChurnstreamError: That is not possible, and the process was stopped again.
+    """
+    try:
         file.truncate(0)
         file.write(str(process.pid))
         file.flush()
-        _wait_for_start(process, Path(log.name), begin)
-    return f"started as process {process.pid}; stop it with: kill {process.pid}"
+        os.fsync(file.fileno())
+    except BaseException as error:  # an interrupt, too
+        process.kill()  # it has hardly begun
+        process.wait()
+        if not isinstance(error, OSError):
+            raise
+        with suppress(OSError):
+            file.close()  # what is in its buffer cannot be written either
+        raise ChurnstreamError(
+            f"{FLAG} {file.name}: {error.strerror}; the consumer was stopped again"
+        ) from error
 
 
 def _wait_for_start(process: subprocess.Popen[bytes], log: Path, begin: int) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from churnstream.model.profit import Decision, Point
 
 
+CHANCE = 0.5  # the ROC AUC of a guess
+
+
 def show_model(manifest: Manifest, folder: Path) -> None:
     """Show how good a model is, what each threshold is worth, and where the model went."""
     rows = (
@@ -42,6 +45,16 @@ def show_model(manifest: Manifest, folder: Path) -> None:
         f"{manifest.threshold:.3f} ({decision.rule}), "
         f"profit per held-out customer {decision.test.profit:,.2f}"
     )
+
+
+def warn_if_worse_than_chance(manifest: Manifest) -> None:
+    """Say on stderr that a model ranks the wrong way round, as where labels are swapped."""
+    if (auc := manifest.test.roc_auc) < CHANCE:
+        click.echo(
+            f"Warning: ROC AUC {auc:.3f} is below {CHANCE}, worse than chance; are the labels of "
+            "the model or of the file the wrong way round?",
+            err=True,
+        )
 
 
 def _mark(point: Point, decision: Decision) -> str:

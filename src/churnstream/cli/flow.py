@@ -219,5 +219,5 @@ def letters_hint(summary: Summary, settings: Settings) -> None:
     if summary.dead_lettered:
         click.echo(
             f"{summary.dead_lettered:,} dead letters are in {settings.topics.deadletter}; look "
-            f"with: churnstream dead-letters list --broker {settings.kafka.brokers}"
+            f"with: {options.again('dead-letters list', settings)}"
         )

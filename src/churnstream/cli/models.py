@@ -10,6 +10,7 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import read_stdin
 from churnstream.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def predict(settings: Settings, customers: str | None) -> None:
     """Score customers given as JSON: an argument, a file, or stdin.
 
     One object, an array, or an object a line; `event_ts` may be missing. Refused ones are named on
-    stderr, and make the exit code 1.
+    stderr, and make the exit code 1; so does an input without a customer.
 
     \b
     Examples: churnstream predict customer.json
@@ -39,13 +40,15 @@ def predict(settings: Settings, customers: str | None) -> None:
     from churnstream.model.source import load
 
     model = load(settings.model.path, settings.model.trusted_types)
-    refused = False
+    number, refused = 0, False
     for number, outcome in enumerate(score_one_by_one(model, _texts(customers)), start=1):
         if isinstance(outcome, Rejection):
             refused = True
             click.echo(f"Error: customer {number}: {outcome}", err=True)
         else:
             click.echo(msgspec.json.encode(outcome).decode())
+    if not number:
+        raise DataError("there is no customer in the input, so nothing was scored")
     sys.exit(1 if refused else 0)
 
 
@@ -54,7 +57,7 @@ def _texts(customers: str | None) -> Iterator[bytes]:
     from churnstream.model.predict import split_customers
 
     if customers is None or customers == "-":
-        yield from split_customers(sys.stdin.buffer.read())
+        yield from split_customers(read_stdin())
     elif customers.lstrip().startswith(("{", "[")):
         yield from split_customers(customers.encode("utf-8", "surrogateescape"))
     else:
@@ -72,7 +75,8 @@ def _texts(customers: str | None) -> Iterator[bytes]:
 def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     """Score a file of customers into another file: the same rows, with what is predicted.
 
-    A row that cannot be scored keeps its place, with the reason in the column `error`.
+    A row that cannot be scored keeps its place, with the reason in the column `error`. If none can,
+    the exit code is 1.
 
     \b
     Example: churnstream batch-predict --input customers.csv --output scored.parquet
@@ -84,5 +88,9 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     dataset = open_dataset(source)
     model = load(settings.model.path, settings.model.trusted_types)
     with progress("rows scored") as show:
-        scored, refused = score_file(model, dataset, target, on_rows=show)
-    click.echo(f"{scored:,} rows scored into {target}, {refused:,} refused (column error)")
+        scored, rejected = score_file(model, dataset, target, on_rows=show)
+    if not scored:
+        raise DataError(dataset.useless("scored", rejected))
+    click.echo(f"{scored:,} rows scored into {target}, {rejected.total:,} refused (column error)")
+    if rejected.total:
+        click.echo(f"refused: {rejected.in_words()}")

@@ -1,17 +1,27 @@
 """Flags that set settings, and the step from flags to `Settings`."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from churnstream.streaming.stop import Stop
+
+if TYPE_CHECKING:
+    from churnstream.config import Settings
+
+# Of the flags below, those that tell which records a command is about.
+_WHERE = {"config", "topics__input", "topics__output", "topics__deadletter", "consumer__group"}
 
 # Control characters that JSON lets stand in a text, and those that turn the direction of writing.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -188,6 +198,29 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
 def process_stop() -> Stop:
     """What a stop signal to this process sets; it has been listening since the beginning."""
     return click.get_current_context().ensure_object(Stop)
+
+
+def again(command: str, settings: Settings) -> str:
+    """A command to paste after this one: with the flags that say where the records are.
+
+    Args:
+        command: Takes the flags of `kafka`.
+    """
+    context = click.get_current_context()
+    words = ["churnstream", *command.split(), "--broker", settings.kafka.brokers]
+    for option in context.command.params:
+        name, value = option.name or "", context.params.get(option.name or "")
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and (name in _WHERE or name == "properties"):
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option.opts[0], _unsecret(one) if name == "properties" else str(one)]
+    return shlex.join(words)
+
+
+def _unsecret(property_text: str) -> str:
+    name, _, value = property_text.partition("=")
+    is_secret = any(word in name for word in ("password", "secret", "key", "token", "config"))
+    return f"{name}={'…' if is_secret else value}"
 
 
 def silence_stdout() -> None:

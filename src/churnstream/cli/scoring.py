@@ -97,10 +97,12 @@ class Models:
 def _compare(shadow: ShadowBuilder, batch: Batch, challenger: Model) -> None:
     known = challenger.knows(batch.events)
     events = [event for event, is_known in zip(batch.events, known, strict=True) if is_known]
+    probabilities = challenger.score(events)
+    is_scored = (probabilities >= 0) & (probabilities <= 1)
     champion = batch.scorer
     shadow.add(
         (champion.version, challenger.version),
-        (batch.probabilities[known], challenger.score(events)),
+        (batch.probabilities[known][is_scored], probabilities[is_scored]),
         (champion.threshold, challenger.threshold),
-        not_scored=len(known) - len(events),
+        not_scored=len(known) - int(is_scored.sum()),
     )

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from churnstream.errors import CheckpointError
+from churnstream.streaming.place_file import PlaceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from churnstream.streaming.checkpoint import Source
     from churnstream.streaming.kafka.admin import Admin
 
 
-class Stretch(msgspec.Struct, rename={"start": "from", "end": "to"}):
+class Stretch(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """Offsets as `--from` and `--to` take them, `PARTITION:OFFSET,…`.
 
     Events of others may lie in between; the rows of the file all do, once `end` is known.
@@ -49,9 +49,9 @@ class StretchKeeper:
     """
 
     def __init__(self, path: Path, source: Source, admin: Admin) -> None:
-        self._path, self._source, self._admin = path, source, admin
-        self._all = self._read()
-        self._begun = False
+        self._file, self._source, self._admin = PlaceFile(path, Stretch), source, admin
+        self._file.get(source.key)  # should it be damaged: before the work
+        self._known: Stretch | None = None
 
     def begin(self, rows: int) -> None:
         """Note the beginning, before the first row is sent; only the first call counts.
@@ -60,47 +60,30 @@ class StretchKeeper:
             rows: How many of the source were sent before. If there are some and their beginning is
                 not known, it is that of the topic.
         """
-        if self._begun:
-            return
-        self._begun = True
-        key, topic = self._source.key, self._source.topic
-        if rows == 0:
-            self._all[key] = Stretch(_places(self._admin.ends(topic)))
-        elif key not in self._all:
-            self._all[key] = Stretch(_places(self._admin.beginnings(topic)))
-        self._write()
+        if self._known is None:
+            find = self._admin.beginnings if rows else self._admin.ends
+            new = Stretch(_places(find(self._source.topic)))
+            self._keep(lambda known: known if known and rows else new)
 
     def finish(self) -> None:
         """Note the end, after the last row was sent; the first time counts."""
-        stretch = self._all[self._source.key]
-        if stretch.end is None:
-            stretch.end = _places(self._admin.settled_ends(self._source.topic))
-            self._write()
+        if self._begun.end is None:
+            end = _places(self._admin.settled_ends(self._source.topic))
+            whole = Stretch(self._begun.start, end)
+            self._keep(lambda known: known if known and known.end else whole)
 
     def sent(self, rows: int, sent: int) -> Sent:
         """What is known by now."""
-        stretch = self._all[self._source.key]
-        return Sent(rows=rows, sent=sent, start=stretch.start, end=stretch.end)
+        return Sent(rows=rows, sent=sent, start=self._begun.start, end=self._begun.end)
 
-    def _read(self) -> dict[str, Stretch]:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Stretch])
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.DecodeError) as error:
-            raise CheckpointError(
-                f"{self._path} cannot be read ({error}); repair or remove it"
-            ) from error
+    @property
+    def _begun(self) -> Stretch:
+        if self._known is None:
+            raise ValueError("begin() comes first")
+        return self._known
 
-    def _write(self) -> None:
-        """Replace the file in one step."""
-        new = self._path.with_name(self._path.name + ".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(msgspec.json.encode(self._all))
-            new.replace(self._path)
-        except OSError as error:
-            raise CheckpointError(f"{self._path} cannot be written ({error})") from error
+    def _keep(self, change: Callable[[Stretch | None], Stretch]) -> None:
+        self._known = self._file.change(self._source.key, change)
 
 
 def _places(offsets: Mapping[int, int]) -> str:

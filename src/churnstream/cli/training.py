@@ -77,6 +77,7 @@ def train(
         options.echo_json(manifest)
     else:
         figures.show_model(manifest, Path(settings.model.path))
+    figures.warn_if_worse_than_chance(manifest)
     if settings.model.mlflow:
         _register(settings, trained, manifest, promote or "better")
 
@@ -118,24 +119,38 @@ def _register(
 
 
 def customers_of(settings: Settings) -> list[CustomerEvent]:
-    """All customers of the settings' data set that can be used."""
+    """All customers of the settings' data set that can be used.
+
+    Raises:
+        DataError: There are none; says why.
+    """
     import structlog
 
     from churnstream.dataset import open_dataset
     from churnstream.encoding import decode_rows
-    from churnstream.messages import CustomerEvent
+    from churnstream.errors import DataError
+    from churnstream.messages import Rejection, RejectionCount
 
     now = datetime.now(UTC)
     dataset = open_dataset(settings.producer.dataset)
-    events, refused = [], 0
+    events: list[CustomerEvent] = []
+    rejected = RejectionCount()
     for batch in dataset.batches(10_000):
-        rows = decode_rows(batch, now)
-        good = [row for row in rows if isinstance(row, CustomerEvent)]
-        refused += len(rows) - len(good)
-        events += good
-    if refused:
+        begin = len(events) + rejected.total
+        for index, row in enumerate(decode_rows(batch, now), start=begin):
+            if isinstance(row, Rejection):
+                rejected.add(row, dataset.row_name(index))
+            else:
+                events.append(row)
+    if not events:
+        raise DataError(dataset.useless("used", rejected))
+    if rejected.total:
         structlog.get_logger(__name__).warning(
-            "rows_left_out", rows=refused, of=len(events) + refused, file=dataset.name
+            "rows_left_out",
+            rows=rejected.total,
+            of=len(events) + rejected.total,
+            file=dataset.name,
+            reasons=rejected.in_words(),
         )
     return events
 

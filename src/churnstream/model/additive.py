@@ -7,20 +7,27 @@ piecewise polynomials. It needs no scikit-learn either, whose import takes secon
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.messages import CustomerEvent
+from churnstream.model.features import FeatureSchema
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
 FLAG = "SeniorCitizen"
 _MOST_COMBINATIONS = 1 << 16
+
+# Wide enough for anything that was ever fitted, and so narrow that no sum leaves the numbers.
+Term = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+_Knot = Annotated[float, msgspec.Meta(ge=0, le=1000)]  # the logarithm of the largest number is 710
+_Polynomial = Annotated[tuple[Term, ...], msgspec.Meta(min_length=1, max_length=8)]
 
 
 class Pieces(msgspec.Struct, frozen=True):
@@ -31,8 +38,15 @@ class Pieces(msgspec.Struct, frozen=True):
         coefficients: Of each piece in powers of the distance to its left knot, highest first.
     """
 
-    knots: list[float]
-    coefficients: list[list[float]]
+    knots: Annotated[tuple[_Knot, ...], msgspec.Meta(min_length=2)]
+    coefficients: tuple[_Polynomial, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the knots rise, with a polynomial of one degree between each two."""
+        rises = all(left < right for left, right in pairwise(self.knots))
+        degrees = set(map(len, self.coefficients))
+        return rises and len(degrees) == 1 and len(self.coefficients) == len(self.knots) - 1
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -45,10 +59,19 @@ class Terms(msgspec.Struct, frozen=True):
         curves: By field, the term of an amount.
     """
 
-    base: float
-    flag: float
-    tables: dict[str, dict[str, float]]
+    base: Term
+    flag: Term
+    tables: dict[str, dict[str, Term]]
     curves: dict[str, Pieces]
+
+    def fit(self, schema: FeatureSchema) -> bool:
+        """Whether there is a term for all that may stand in an event of this schema."""
+        known = {name: set(values) for name, values in schema.categories.items()}
+        return (
+            {name: set(table) for name, table in self.tables.items()} == known
+            and {FLAG, *self.curves} == set(schema.numeric)
+            and all(pieces.is_sound for pieces in self.curves.values())
+        )
 
 
 class Curve:
@@ -113,7 +136,8 @@ class Additive:
         log_odds += self.base
         for name, curve in self.curves.items():
             log_odds += curve(amounts(events, name))
-        probabilities: Array = 1 / (1 + np.exp(-log_odds))
+        with np.errstate(over="ignore"):  # an odd beyond all numbers is a probability of 0
+            probabilities: Array = 1 / (1 + np.exp(-log_odds))
         return probabilities
 
     def terms(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
+from churnstream.model import archive
 from churnstream.model.features import FEATURES, FeatureSchema, frame
+from churnstream.model.pipeline_file import what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
 from churnstream.model.train import TrainedModel, described, not_held_out
@@ -39,6 +42,8 @@ def read_pipeline(path: Path, trusted: Collection[str] = ()) -> Pipeline:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file") from error
     except Exception as error:  # whatever a file can hold
+        if missing := what_is_missing(error):
+            raise ModelError(f"{path} needs {missing}") from error
         raise ModelError(f"{path} cannot be read: {error}") from error
     _check_classes(path, found)
     return found if isinstance(found, Pipeline) else make_pipeline(found)
@@ -70,6 +75,8 @@ def adopt(
     try:
         with one_blas_thread():
             predicted = pipeline.predict_proba(frame(seen))[:, 1]
+    except NotFittedError as error:
+        raise ModelError(f"the pipeline is not fitted: {error}") from error
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
         columns = ", ".join(FEATURES)
         raise ModelError(
@@ -87,6 +94,8 @@ def _check_classes(path: Path, found: object) -> None:
             f"{path} holds no classifier with probabilities but {type(found).__name__}"
         )
     classes = list(getattr(found, "classes_", ()))
+    if not classes:
+        raise ModelError(f"{path} holds a classifier that is not fitted; call fit() and save again")
     if classes not in _LABELS:
         raise ModelError(f"{path} tells {classes} apart; expected 0 and 1, or No and Yes")
 
@@ -100,7 +109,7 @@ def _read_joblib(path: Path, _: Collection[str]) -> Any:  # noqa: ANN401
 def _read_skops(path: Path, trusted: Collection[str]) -> Any:  # noqa: ANN401
     import skops.io
 
-    return skops.io.load(path, trusted=list(trusted))
+    return skops.io.loads(archive.plain(path.read_bytes()), trusted=list(trusted))
 
 
 _READERS: Mapping[str, Callable[[Path, Collection[str]], Any]] = {

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import attrgetter
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 import numpy as np
 
 from churnstream.messages import CustomerEvent
-from churnstream.model.additive import Additive, Array, Terms, amounts
+from churnstream.model.additive import Additive, Array, Term, Terms, amounts
+from churnstream.model.evaluate import Count
 from churnstream.model.features import FEATURES
 
 SCORE = "churn_probability"
@@ -27,8 +28,17 @@ class Bins(msgspec.Struct, frozen=True):
         edges: Where the ranges end; each includes its upper edge. None for categories.
     """
 
-    counts: dict[str, int]
-    edges: tuple[float, ...] | None = None
+    counts: Annotated[dict[str, Count], msgspec.Meta(min_length=1)]
+    edges: Annotated[tuple[float, ...], msgspec.Meta(min_length=1)] | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it counts somebody, and by the ranges of its edges if it has some."""
+        edges = self.edges
+        fits = edges is None or (
+            sorted(edges) == list(edges) and list(self.counts) == _ranges(edges)
+        )
+        return fits and sum(self.counts.values()) > 0
 
     @classmethod
     def of_categories(cls, values: Sequence[str]) -> Self:
@@ -50,7 +60,7 @@ class Reference(msgspec.Struct, frozen=True):
     """An event, and the probability that the model gave it when it was trained."""
 
     event: CustomerEvent
-    probability: float
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Background(msgspec.Struct, frozen=True):
@@ -62,8 +72,16 @@ class Background(msgspec.Struct, frozen=True):
         bins: By feature, and of the `SCORE`, how the customers were distributed.
     """
 
-    mean_terms: dict[str, float] | None
+    mean_terms: dict[str, Term] | None
     bins: dict[str, Bins]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there are bins of everything, as `background` makes them."""
+        return list(self.bins) == [*FEATURES, SCORE] and all(
+            bins.is_sound and (bins.edges is None) == (name not in (*_AMOUNTS, SCORE))
+            for name, bins in self.bins.items()
+        )
 
     @property
     def rows(self) -> int:

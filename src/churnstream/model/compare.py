@@ -14,6 +14,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.messages import CustomerEvent
 from churnstream.model.additive import Additive
@@ -186,8 +187,7 @@ def save(comparison: Comparison, folder: Path) -> Path:
     """
     path = folder / "comparison.json"
     with _writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(comparison)) + b"\n")
+        safe_files.replace(path, msgspec.json.format(msgspec.json.encode(comparison)) + b"\n")
     return path
 
 
@@ -198,7 +198,8 @@ def write_page(path: Path, comparison: Comparison) -> Path:
         ModelError: It cannot be written.
     """
     with _writing(path):
-        path.write_text(page(path.read_text() if path.exists() else "", comparison))
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        safe_files.replace(path, page(text, comparison).encode())
     return path
 
 

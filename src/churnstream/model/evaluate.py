@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -10,6 +11,10 @@ import numpy.typing as npt
 from churnstream.errors import ModelError
 
 _BINS = 10
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1 + 1e-9)]  # sums of shares are rounded
+Figure = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -50,18 +55,22 @@ class Metrics(msgspec.Struct, frozen=True):
         positives: How many of them churned.
     """
 
-    roc_auc: float
-    average_precision: float
-    brier: float
-    log_loss: float
-    calibration_error: float
-    accuracy: float
-    precision: float
-    recall: float
-    f1: float
-    lift_top_decile: float
-    rows: int
-    positives: int
+    roc_auc: Share
+    average_precision: Share
+    brier: Share
+    log_loss: Figure
+    calibration_error: Share
+    accuracy: Share
+    precision: Share
+    recall: Share
+    f1: Share
+    lift_top_decile: Figure
+    rows: Count
+    positives: Count
+
+
+SPREAD = tuple(name for name in Metrics.__struct_fields__ if name not in ("rows", "positives"))
+"""The figures of which there is a `Spread`."""
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -72,8 +81,8 @@ class Spread(msgspec.Struct, frozen=True):
         std: The standard deviation of the sample (n - 1).
     """
 
-    mean: float
-    std: float
+    mean: Figure
+    std: Figure
 
 
 def evaluate(labels: Labels, probabilities: Array, threshold: float) -> Metrics:
@@ -154,8 +163,7 @@ def best_f1_threshold(labels: Labels, probabilities: Array) -> float:
 
 def spread(folds: Sequence[Metrics]) -> dict[str, Spread]:
     """Mean and standard deviation of each figure over folds, without the counts."""
-    names = [name for name in Metrics.__struct_fields__ if name not in ("rows", "positives")]
-    values = {name: [getattr(fold, name) for fold in folds] for name in names}
+    values = {name: [getattr(fold, name) for fold in folds] for name in SPREAD}
     return {
         name: Spread(mean=float(np.mean(column)), std=float(np.std(column, ddof=1)))
         for name, column in values.items()

@@ -6,7 +6,7 @@ is a broken record (see `churnstream.decoding`), never a silent zero.
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
@@ -32,7 +32,7 @@ class FeatureSchema(msgspec.Struct, frozen=True):
         numeric: The columns that hold numbers.
     """
 
-    categories: dict[str, tuple[str, ...]]
+    categories: dict[str, Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]]
     numeric: tuple[str, ...]
 
     @classmethod

@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import numpy as np
 
+from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
-from churnstream.model.evaluate import Metrics, Spread
-from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema
-from churnstream.model.pipeline_file import TRAIN_AGAIN, pack, unpack
-from churnstream.model.profit import Decision
+from churnstream.model.checks import check_fits, check_reference, check_sound
+from churnstream.model.evaluate import Count, Metrics, Spread
+from churnstream.model.features import FeatureSchema
+from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
+from churnstream.model.profit import Decision, Threshold
 from churnstream.model.scorer import Model
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
+_MOST_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
+_MOST_PIPELINE = 2 * 2**30
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,22 +67,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     format: int
-    version: str
+    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
     created_at: datetime
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     python: str
     libraries: dict[str, str]
     estimator: str
-    seed: int
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
     data_sha256: str
-    rows: int
-    threshold: float
+    rows: Count
+    threshold: Threshold
     decision: Decision
     schema: FeatureSchema
     test: Metrics
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
-    reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1)]
+    reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1, max_length=1000)]
     background: Background
     terms: Terms | None
     terms_sha256: str | None
@@ -104,20 +106,25 @@ def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> 
         trusted: Types that may be in it beyond `TRUSTED_TYPES`.
 
     Raises:
-        ModelError: The pipeline holds a type that `load` would refuse, or the folder cannot be
-            written.
+        ModelError: `load` would refuse it, or the folder cannot be written.
     """
     pipeline = pack(model.pipeline, trusted)
     manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
+    try:
+        found = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
+    except msgspec.ValidationError as error:  # a figure that is no number, for example
+        raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
+    check_sound(found, folder)
+    check_reference(Model(found, lambda: model.pipeline), folder / found.pipeline_name)
     _replace(folder, manifest, pipeline)
     return manifest
 
 
 def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / manifest.pipeline_name, pipeline)
-        _write(folder / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+        safe_files.replace(folder / manifest.pipeline_name, pipeline)
+        description = msgspec.json.format(msgspec.json.encode(manifest))
+        safe_files.replace(folder / MANIFEST_NAME, description)
         _remove_old_pipelines(folder)
     except OSError as error:
         raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
@@ -137,13 +144,14 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
             by `Model.pipeline`, if the file holds what `save` would not have written.
     """
     manifest = _read_manifest(folder)
-    _check_fits(manifest, folder)
+    check_fits(manifest, folder)
+    check_sound(manifest, folder)
     path = folder / manifest.pipeline_name
-    content = _read_checked(path, manifest.sha256)
+    content = checked(path, _read_checked(path, manifest.sha256))
     if manifest.terms_sha256 != manifest.sha256:
         manifest = msgspec.structs.replace(manifest, terms=None)
     model = Model(manifest, partial(unpack, path, content, trusted))
-    _check_reference(model, path)
+    check_reference(model, path)
     return model
 
 
@@ -165,7 +173,8 @@ def read(folder: Path) -> bytes:
     Raises:
         ModelError: There is none, or it cannot be read.
     """
-    return _read(folder / MANIFEST_NAME, f"no model in {folder}; run: churnstream train")
+    missing = f"no model in {folder}; run: churnstream train"
+    return _read(folder / MANIFEST_NAME, missing, _MOST_MANIFEST)
 
 
 def _describe(model: "TrainedModel", sha256: str) -> Manifest:
@@ -194,16 +203,6 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
     )
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file as a whole: readers see the old content or the new."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-
-
 def _remove_old_pipelines(folder: Path) -> None:
     """All but the two newest: somebody may just have read the manifest before this one."""
     pipelines = sorted(folder.glob("pipeline-*.skops"), key=lambda path: path.stat().st_mtime)
@@ -224,32 +223,8 @@ def _read_manifest(folder: Path) -> Manifest:
     )
 
 
-def _check_fits(manifest: Manifest, folder: Path) -> None:
-    """Refuse a model of another scikit-learn, whose attributes may mean something else here.
-
-    And one of other features: events no longer hold what it reads.
-    """
-    theirs, ours = (
-        manifest.libraries.get("scikit-learn", "unknown"),
-        installed_version("scikit-learn"),
-    )
-    if _series(theirs) != _series(ours):
-        raise ModelError(
-            f"the model in {folder} was saved with scikit-learn {theirs}, "
-            f"installed is {ours}; {TRAIN_AGAIN}"
-        )
-    if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
-        raise ModelError(
-            f"the model in {folder} reads other features than this churnstream has; {TRAIN_AGAIN}"
-        )
-
-
-def _series(version: str) -> list[str]:
-    return version.split(".")[:2]
-
-
 def _read_checked(path: Path, sha256: str) -> bytes:
-    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}")
+    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MOST_PIPELINE)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(
@@ -259,29 +234,15 @@ def _read_checked(path: Path, sha256: str) -> bytes:
     return content
 
 
-def _check_reference(model: Model, path: Path) -> None:
-    """Let the model score the rows of its manifest, which it must score as when it was saved."""
-    reference = model.manifest.reference
-    expected = np.array([row.probability for row in reference])
+def _read(path: Path, missing: str, most: int) -> bytes:
     try:
-        events = [row.event for row in reference]
-        found = model.score(events)
-        model.reasons(events, found, "all")
-        off = float(np.max(np.abs(found - expected)))
-    except ModelError:
-        raise
-    except Exception as error:  # a pipeline can fail in as many ways as there are estimators
-        raise ModelError(f"{path} cannot score customers ({error}); {TRAIN_AGAIN}") from error
-    if not off <= _TOLERANCE:  # NaN is off, too
-        raise ModelError(
-            f"{path} fails its self-check: probabilities are off by {off:.2g}; {TRAIN_AGAIN}"
-        )
-
-
-def _read(path: Path, missing: str) -> bytes:
-    try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= most else None
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(missing) from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    if content is None:
+        raise ModelError(f"{path} is larger than {most >> 20:,} MiB; {TRAIN_AGAIN}")
+    return content

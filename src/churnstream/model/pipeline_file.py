@@ -1,10 +1,12 @@
 """A pipeline as bytes that run no code when they are read, unlike a pickle."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnstream.errors import ModelError
+from churnstream.model import archive
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 TRUSTED_TYPES = (
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
+)
+_NO_ATTRIBUTE = re.compile(  # how pickle says it, and how Python does
+    r"Can't get attribute '(?P<name>\w+)' on <module '(?P<module>[\w.]+)'"
+    r"|module '(?P<its_module>[\w.]+)' has no attribute '(?P<its_name>\w+)'"
 )
 TRAIN_AGAIN = "train again: churnstream train"
 # Whoever sends a bad file must not find the way to let it in spelled out in our own words.
@@ -37,6 +43,18 @@ def pack(pipeline: "Pipeline", trusted: Collection[str] = ()) -> bytes:
     return content
 
 
+def checked(path: Path, content: bytes) -> bytes:
+    """The content of a file in which nothing is packed any more, see `archive.plain`.
+
+    Raises:
+        ModelError: It is no archive, or holds more than its size lets expect.
+    """
+    try:
+        return archive.plain(content)
+    except Exception as error:  # whatever a file that is none of ours makes a reader stumble over
+        raise ModelError(f"{path} is no pipeline ({error}); {TRAIN_AGAIN}") from error
+
+
 def unpack(path: Path, content: bytes, trusted: Collection[str] = ()) -> "Pipeline":
     """The pipeline from the very bytes that were checked.
 
@@ -55,12 +73,30 @@ def unpack(path: Path, content: bytes, trusted: Collection[str] = ()) -> "Pipeli
         known = [*TRUSTED_TYPES, *trusted]
         pipeline = None if untrusted else skops.io.loads(content, trusted=known)
     except Exception as error:  # whatever a file that is none of ours makes skops stumble over
+        if missing := what_is_missing(error):
+            raise ModelError(f"{path} needs {missing}") from error
         raise ModelError(f"{path} is no pipeline ({error}); {TRAIN_AGAIN}") from error
     if untrusted:
         raise ModelError(f"{path} holds types that are not trusted: {untrusted}{_ADVICE}")
     if not isinstance(pipeline, Pipeline):
         raise ModelError(f"{path} holds no pipeline but {type(pipeline).__name__}; {TRAIN_AGAIN}")
     return pipeline
+
+
+def what_is_missing(error: Exception) -> str:
+    """What a file needs that cannot be imported here, as the end of "it needs …"; "" if nothing."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"the Python package {error.name}, which is not installed here; install it"
+    found = _NO_ATTRIBUTE.search(str(error)) if isinstance(error, AttributeError) else None
+    if found is None:
+        return ""
+    name, module = found["name"] or found["its_name"], found["module"] or found["its_module"]
+    if module == "__main__":
+        return (
+            f"the class {name} of the script that saved it; move it to a module that can be "
+            "imported here, and save again"
+        )
+    return f"{module}.{name}, which the {module.partition('.')[0]} that is installed does not have"
 
 
 def _untrusted(content: bytes, trusted: Collection[str]) -> str:

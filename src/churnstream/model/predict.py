@@ -1,6 +1,5 @@
 """Scoring without a broker: single customers as JSON, and files."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -11,11 +10,12 @@ import msgspec
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from churnstream import safe_files
 from churnstream.dataset import Dataset
 from churnstream.decoding import EventDecoder
 from churnstream.encoding import decode_rows
 from churnstream.errors import DataError
-from churnstream.messages import CustomerEvent, Rejection
+from churnstream.messages import CustomerEvent, Rejection, RejectionCount, not_scorable
 from churnstream.model.scorer import Model
 
 _ROWS = 10_000
@@ -55,7 +55,10 @@ def score_one_by_one(model: Model, texts: Iterable[bytes]) -> Iterator[Scored | 
             yield event
             continue
         probability = float(model.score([event])[0])
-        yield Scored(event.customerID, probability, _says(probability, model), model.version)
+        if 0 <= probability <= 1:
+            yield Scored(event.customerID, probability, _says(probability, model), model.version)
+        else:
+            yield not_scorable(probability)
 
 
 def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
@@ -78,7 +81,7 @@ def _decode(text: bytes, decode: EventDecoder) -> CustomerEvent | Rejection:
 
 def score_file(
     model: Model, dataset: Dataset, target: Path, on_rows: Callable[[int], None] = lambda _: None
-) -> tuple[int, int]:
+) -> tuple[int, RejectionCount]:
     """Write the rows of a file with their predictions, in bounded memory.
 
     The target appears when it is whole; a file of that name is replaced.
@@ -88,31 +91,27 @@ def score_file(
         on_rows: Told how many rows are done.
 
     Returns:
-        How many rows were scored, and how many refused.
+        How many rows were scored, and why the others were not.
 
     Raises:
         DataError: The target is of no known format or cannot be written.
     """
     schema = pa.schema([(name, pa.string()) for name in dataset.columns] + list(_RESULT))
     writer_type = _writer_of(target)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    scored = refused = 0
+    done, rejected = 0, RejectionCount()
     try:
-        with draft.open("wb") as file, writer_type(file, schema) as writer:
+        with safe_files.replacing(target) as file, writer_type(file, schema) as writer:
             for batch in dataset.batches(_ROWS):
-                results, errors = _score_rows(model, batch)
+                results, rejections = _score_rows(model, batch)
                 columns = [*batch.columns, *results]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-                refused += errors
-                scored += batch.num_rows - errors
-                on_rows(scored + refused)
-        draft.replace(target)
+                for row, rejection in rejections.items():
+                    rejected.add(rejection, dataset.row_name(done + row))
+                done += batch.num_rows
+                on_rows(done)
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # what went wrong is known already
-            draft.unlink(missing_ok=True)
-    return scored, refused
+    return done - rejected.total, rejected
 
 
 _RESULT = (
@@ -132,15 +131,18 @@ def _writer_of(target: Path) -> Callable[..., AbstractContextManager[Any]]:
     raise DataError(f"{target}: is of no known format; its name must end in .csv, .parquet or .pq")
 
 
-def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], int]:
-    """The result columns of a batch, and how many of its rows were refused."""
+def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], dict[int, Rejection]]:
+    """The result columns of a batch, and its rejected rows by their numbers in it."""
     rows = decode_rows(batch, datetime.now(UTC), model.decode)
-    good = [i for i, row in enumerate(rows) if isinstance(row, CustomerEvent)]
-    probabilities: list[float | None] = [None] * len(rows)
-    for i, p in zip(good, model.score([rows[i] for i in good]), strict=True):  # type: ignore[misc]
-        probabilities[i] = float(p)
-    says = [None if p is None else _says(p, model) for p in probabilities]
-    versions = [None if p is None else model.version for p in probabilities]
-    errors = [str(row) if isinstance(row, Rejection) else None for row in rows]
-    columns = zip(_RESULT, (probabilities, says, versions, errors), strict=True)
-    return [pa.array(values, field.type) for field, values in columns], len(rows) - len(good)
+    rejected = {i: row for i, row in enumerate(rows) if isinstance(row, Rejection)}
+    events = {i: row for i, row in enumerate(rows) if isinstance(row, CustomerEvent)}
+    probabilities = dict(zip(events, model.score([*events.values()]).tolist(), strict=True))
+    for i, p in probabilities.items():
+        if not 0 <= p <= 1:
+            rejected[i] = not_scorable(p)
+    scored = [None if i in rejected else probabilities[i] for i in range(len(rows))]
+    says = [None if p is None else _says(p, model) for p in scored]
+    versions = [None if p is None else model.version for p in scored]
+    errors = [str(rejected[i]) if i in rejected else None for i in range(len(rows))]
+    columns = zip(_RESULT, (scored, says, versions, errors), strict=True)
+    return [pa.array(values, field.type) for field, values in columns], rejected

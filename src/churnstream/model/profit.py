@@ -10,16 +10,17 @@ campaign, with the customer's own charges in place of an average lifetime value]
 """
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 
-from churnstream.model.evaluate import Array, Predictions, best_f1_threshold
+from churnstream.model.evaluate import Array, Figure, Predictions, Share, best_f1_threshold
 
 Rule = Literal["profit", "f1"] | float
 
 NOBODY = math.nextafter(1.0, 2.0)  # a threshold that no probability reaches
+Threshold = Annotated[float, msgspec.Meta(ge=0, le=NOBODY)]
 _GRID = np.linspace(0.0, 1.0, 101)
 
 
@@ -37,9 +38,9 @@ class Offer(msgspec.Struct, frozen=True):
         months_kept: Months of revenue that each of them brings.
     """
 
-    cost: float | None = None
-    success_rate: float = 0.3
-    months_kept: float = 12.0
+    cost: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    success_rate: Share = 0.3
+    months_kept: Figure = 12.0
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -50,8 +51,8 @@ class Point(msgspec.Struct, frozen=True):
         profit: Per customer, whether offered or not.
     """
 
-    threshold: float
-    offered: float
+    threshold: Threshold
+    offered: Share
     profit: float
 
 
@@ -72,7 +73,7 @@ class Decision(msgspec.Struct, frozen=True):
     offer: Offer
     out_of_fold: Point
     test: Point
-    curve: tuple[Point, ...]
+    curve: Annotated[tuple[Point, ...], msgspec.Meta(max_length=1000)]
 
 
 def decide(

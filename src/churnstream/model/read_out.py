@@ -62,5 +62,5 @@ def _pieces(basis: BSpline, weights: Array) -> Pieces:
     spline = PPoly.from_spline(BSpline(basis.t, weights, basis.k))
     left, right = spline.x[:-1], spline.x[1:]
     inside = (basis.t[basis.k] <= left) & (right <= basis.t[-basis.k - 1]) & (left < right)
-    knots = [*left[inside].tolist(), float(right[inside][-1])]
-    return Pieces(knots, spline.c.T[inside].tolist())
+    knots = (*left[inside].tolist(), float(right[inside][-1]))
+    return Pieces(knots, tuple(map(tuple, spline.c.T[inside].tolist())))

@@ -70,6 +70,11 @@ class Registered:
         address = f"{SCHEME}{self._name}/{version}"
         with store() as mlflow, tempfile.TemporaryDirectory() as scratch:
             tags = mlflow.MlflowClient().get_model_version(self._name, version).tags
+            if DIGEST_TAG not in tags:
+                raise ModelError(
+                    f"{address} was not registered by churnstream, and nothing says what it is; "
+                    "register one with: churnstream train --mlflow"
+                )
             try:
                 mlflow.artifacts.download_artifacts(f"{address}/{FOLDER}", dst_path=scratch)
             except OSError as error:
@@ -78,7 +83,7 @@ class Registered:
                 model = load(Path(scratch) / FOLDER, self._trusted)
             except ModelError as error:
                 raise ModelError(f"{address}: {error}") from error
-        if model.manifest.sha256 != tags.get(DIGEST_TAG):
+        if model.manifest.sha256 != tags[DIGEST_TAG]:
             raise ModelError(f"{address} is not the model that was registered under this number")
         return model
 

@@ -88,12 +88,24 @@ class Model:
         An event's probability does not depend on the others in the batch (to 1e-12). A sum of
         terms is looked up; any other pipeline is asked, which takes ten times as long.
 
+        What is no number from 0 to 1 is no probability: the model cannot score that event.
+
         Args:
             events: From `decode`, so that every category is known.
         """
         if not events:
             return np.empty(0)
-        return self._additive.score(events) if self._additive else self.ask(events)
+        return self._additive.score(events) if self._additive else self._each(events)
+
+    def _each(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
+        """The answers of the pipeline, NaN where it stumbles; one event takes no other along."""
+        try:
+            return self.ask(events)
+        except ValueError:  # what scikit-learn says to numbers that have overflowed on their way
+            if len(events) == 1:
+                return np.array([np.nan])
+            middle = len(events) // 2
+            return np.concatenate([self._each(events[:middle]), self._each(events[middle:])])
 
     def ask(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
         """What the pipeline itself answers; `score` gives the same to 1e-9."""

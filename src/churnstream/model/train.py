@@ -151,6 +151,7 @@ def described(
     fit_labels = labels[fit_on]
     with one_blas_thread():
         tested = pipeline.predict_proba(rows.iloc[test_on])[:, 1]
+    _check_probabilities(np.concatenate([predicted, tested]))
     out_of_fold = Predictions(fit_labels, charges[fit_on], predicted)
     test = Predictions(labels[test_on], charges[test_on], tested)
     chosen, decision = decide(threshold, offer, out_of_fold, test)
@@ -174,6 +175,15 @@ def described(
         background=background(terms, [events[index] for index in fit_on], predicted),
         terms=terms,
     )
+
+
+def _check_probabilities(found: Array) -> None:
+    bad = int(np.sum(~((found >= 0) & (found <= 1))))  # NaN is neither
+    if bad:
+        raise ModelError(
+            f"the model gives {bad} of {len(found)} customers no probability from 0 to 1; "
+            "are its coefficients finite?"
+        )
 
 
 def _folds(seed: int) -> StratifiedKFold:

@@ -66,7 +66,7 @@ def macro(template: str, name: str, **values: Any) -> str:  # noqa: ANN401
 
 def style() -> Markup:
     """The style sheet of all pages."""
-    return Markup((files(__package__) / "style.css").read_text())  # noqa: S704  # our own file
+    return Markup((files(__package__) / "style.css").read_text(encoding="utf-8"))  # noqa: S704  # our own file
 
 
 def number(value: float | None, decimals: int = 0) -> str:

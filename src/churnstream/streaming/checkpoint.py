@@ -1,8 +1,8 @@
 """The batch producer's place in its file, kept together with the rows it speaks of."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -15,6 +15,7 @@ from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
 from churnstream.streaming.kafka.writer import Record, Writer
+from churnstream.streaming.place_file import PlaceFile
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,10 @@ class Source(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """Sends rows and remembers how many were sent."""
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep two processes from sending the source at once."""
+        ...
+
     def start(self, *, resume: bool) -> int:
         """How many rows of the source were sent before; 0 without `resume`."""
         ...
@@ -63,8 +68,16 @@ class FileSink:
     """
 
     def __init__(self, writer: Writer, source: Source, path: Path) -> None:
-        self._writer, self._source, self._path = writer, source, path
-        self._places: dict[str, int] = {}
+        self._writer, self._source = writer, source
+        self._places: PlaceFile[int] = PlaceFile(path, _Rows)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """See `Sink`.
+
+        Raises:
+            CheckpointError: Another process sends the source, or no file can be written.
+        """
+        return self._places.alone(self._source.key)
 
     def start(self, *, resume: bool) -> int:
         """See `Sink`.
@@ -72,42 +85,24 @@ class FileSink:
         Raises:
             CheckpointError: The file is there but cannot be read.
         """
-        self._places = self._read()
-        return self._places.get(self._source.key, 0) if resume else 0
+        rows = self._places.get(self._source.key)
+        if rows and not resume:
+            rows = self._keep(0)  # or the old place might be taken for one of this run
+        return rows or 0
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
         """See `Sink`."""
         self._writer.send(self._source.topic, records)
         self._writer.flush()
-        self._places[self._source.key] = rows
-        self._write()
-
-    def _read(self) -> dict[str, int]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Rows])
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._keep(rows)
+        except CheckpointError as error:
             raise CheckpointError(
-                f"checkpoint file {self._path} cannot be read ({error}); repair or remove it, "
-                "or name another with --checkpoint-file"
+                f"{error}; the rows up to here are sent, the last batch would be sent again"
             ) from error
 
-    def _write(self) -> None:
-        """Replace the file in one step: a crash leaves the old place or the new one."""
-        new = self._path.with_name(self._path.name + ".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("wb") as file:
-                file.write(msgspec.json.encode(self._places))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
-        except OSError as error:
-            raise CheckpointError(
-                f"checkpoint file {self._path} cannot be written ({error}); "
-                "the rows up to here are sent, the last batch would be sent again"
-            ) from error
+    def _keep(self, rows: int) -> int:
+        return self._places.change(self._source.key, lambda _: rows)
 
 
 class TransactionSink:
@@ -128,6 +123,10 @@ class TransactionSink:
         self._settings, self._admin, self._writer = settings, admin, writer
         self._source, self._topic = source, topic
         self._kept = 0  # the place as the topic has it
+
+    def alone(self) -> AbstractContextManager[None]:
+        """See `Sink`. Whoever starts later fences the other: the identity sees to that."""
+        return nullcontext()
 
     def start(self, *, resume: bool) -> int:
         """See `Sink`. Fences a predecessor first: what it has open would be missed otherwise."""

@@ -28,7 +28,11 @@ HEADER_NAMES: dict[str, str] = {
 }
 _FIELD_NAMES = {header: field for field, header in HEADER_NAMES.items()}
 _MESSAGE_LENGTH = 500
-_STAGES = {"key_mismatch": "KEY_CONVERTER", "unknown_category": "TRANSFORMATION"}
+_STAGES = {
+    "key_mismatch": "KEY_CONVERTER",
+    "not_scorable": "TRANSFORMATION",
+    "unknown_category": "TRANSFORMATION",
+}
 _TIMESTAMP_TYPES: dict[int, TimestampType] = {1: "CreateTime", 2: "LogAppendTime"}
 KEY_OMITTED = _OWN + "key.omitted.bytes"
 VALUE_OMITTED = _OWN + "value.omitted.bytes"

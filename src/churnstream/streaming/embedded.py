@@ -5,6 +5,7 @@ testing and batches, not for the exactly-once guarantee.
 """
 
 import contextlib
+import errno
 import signal
 import socket
 import subprocess
@@ -61,10 +62,17 @@ def embedded_broker(port: int | None = None) -> Iterator[str]:
 
 
 def _refuse_taken(port: int) -> None:
+    """Try to have the port: it may be taken by one who does not listen, or not be for us."""
     with socket.socket() as probe:
-        probe.settimeout(1)
-        if probe.connect_ex((HOST, port)) == 0:
-            raise ConfigurationError(f"port {port} of {HOST} is taken; choose another with --port")
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the broker does
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            is_taken = error.errno == errno.EADDRINUSE
+            problem = "is taken" if is_taken else f"cannot be used ({error.strerror})"
+            raise ConfigurationError(
+                f"port {port} of {HOST} {problem}; choose another with --port"
+            ) from error
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, output: object) -> None:

@@ -59,15 +59,16 @@ def produce_batch(
         stop: Asked between batches.
         on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
     """
-    start = rows = sink.start(resume=resume)
-    on_rows(rows)
-    for records in _batches(dataset, batch_size, start):
-        if stop.requested():
-            return BatchResult(start, rows - start, finished=False)
-        rows += len(records)
-        sink.publish(records, rows)
+    with sink.alone():
+        start = rows = sink.start(resume=resume)
         on_rows(rows)
-    return BatchResult(start, rows - start, finished=True)
+        for records in _batches(dataset, batch_size, start):
+            if stop.requested():
+                return BatchResult(start, rows - start, finished=False)
+            rows += len(records)
+            sink.publish(records, rows)
+            on_rows(rows)
+        return BatchResult(start, rows - start, finished=True)
 
 
 def _batches(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:

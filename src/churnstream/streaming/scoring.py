@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from churnstream.decoding import EventDecoder
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, Rejection, encode
+from churnstream.messages import (
+    CustomerEvent,
+    Prediction,
+    ReasonGiven,
+    Rejection,
+    encode,
+    not_scorable,
+)
 from churnstream.streaming.dead_letters import describe, to_record
 from churnstream.streaming.kafka.client import Message, contents_of
 from churnstream.streaming.kafka.polled import Polled
@@ -109,13 +116,18 @@ def score_batch(
         ModelError: The model gave more or fewer probabilities than there are events, as one does
             that leaves out or resamples rows.
     """
-    good, keys, events, rejected, rejections = _decode(polled, scorer)
-    probabilities = scorer.score(events)
-    if len(probabilities) != len(events):  # they would go to other customers
+    decoded = _decode(polled, scorer)
+    probabilities = scorer.score(decoded.events)
+    if len(probabilities) != len(decoded.events):  # they would go to other customers
         raise ModelError(
-            f"model {scorer.version} gave {len(probabilities)} probabilities for {len(events)} "
-            "events; it must neither drop nor add rows"
+            f"model {scorer.version} gave {len(probabilities)} probabilities for "
+            f"{len(decoded.events)} events; it must neither drop nor add rows"
         )
+    is_scored = (probabilities >= 0) & (probabilities <= 1)  # NaN is neither
+    if not is_scored.all():
+        decoded = _without_unscored(decoded, probabilities, is_scored)
+        probabilities = probabilities[is_scored]
+    good, keys, events, rejected, rejections = decoded
     reasons = scorer.reasons(events, probabilities, explained)
     predictions = map(
         Prediction,
@@ -177,4 +189,19 @@ def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],
         [decoded[i] for i in bad],
+    )
+
+
+def _without_unscored(
+    decoded: _Decoded, probabilities: NDArray[np.float64], is_scored: NDArray[np.bool_]
+) -> _Decoded:
+    """Move the events to which the model gave no probability to the refused ones."""
+    good, keys, events, rejected, rejections = decoded
+    scored, others = np.flatnonzero(is_scored).tolist(), np.flatnonzero(~is_scored).tolist()
+    return _Decoded(
+        Polled.of([good.records[i] for i in scored], good.ends),
+        [keys[i] for i in scored],
+        [events[i] for i in scored],
+        [*rejected, *(good.records[i] for i in others)],
+        [*rejections, *(not_scorable(float(probabilities[i])) for i in others)],
     )

@@ -62,7 +62,7 @@ def application(
     async def static(request: Request) -> Response:
         if request.url.path.endswith(".css"):
             return Response(str(style()), media_type="text/css")
-        script = (files("churnstream.pages") / "live.js").read_text()
+        script = (files("churnstream.pages") / "live.js").read_text(encoding="utf-8")
         return Response(script, media_type=_SCRIPT)
 
     return Starlette(

@@ -1,0 +1,5 @@
+"""`python -m churnstream` is `churnstream`."""
+
+from churnstream.cli import main
+
+main()

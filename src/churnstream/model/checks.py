@@ -1,0 +1,103 @@
+"""What a model must stand before it is saved or taken into use."""
+
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from churnstream.errors import ModelError
+from churnstream.model.evaluate import SPREAD
+from churnstream.model.features import CATEGORICAL, NUMERIC
+from churnstream.model.pipeline_file import TRAIN_AGAIN
+
+if TYPE_CHECKING:
+    from churnstream.model.manifest import Manifest
+    from churnstream.model.scorer import Model
+
+_TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other models differ more
+
+
+def check_fits(manifest: "Manifest", folder: Path) -> None:
+    """Refuse a model of another scikit-learn, whose attributes may mean something else here.
+
+    And one of other features: events no longer hold what it reads.
+
+    Raises:
+        ModelError: It is one of these.
+    """
+    theirs, ours = (
+        manifest.libraries.get("scikit-learn", "unknown"),
+        installed_version("scikit-learn"),
+    )
+    if _series(theirs) != _series(ours):
+        raise ModelError(
+            f"the model in {folder} was saved with scikit-learn {theirs}, "
+            f"installed is {ours}; {TRAIN_AGAIN}"
+        )
+    if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
+        raise ModelError(
+            f"the model in {folder} reads other features than this churnstream has; {TRAIN_AGAIN}"
+        )
+
+
+def _series(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def check_sound(manifest: "Manifest", folder: Path) -> None:
+    """Refuse a manifest whose parts do not go together; each by itself is within its bounds.
+
+    Raises:
+        ModelError: They do not.
+    """
+    schema, terms = manifest.schema, manifest.terms
+    wrong = [
+        part
+        for part, is_sound in {
+            "terms": terms is None or terms.fit(schema),
+            "background": manifest.background.is_sound,
+            "cross_validated": set(manifest.cross_validated) == set(SPREAD),
+        }.items()
+        if not is_sound
+    ]
+    if wrong:
+        raise ModelError(
+            f"the manifest in {folder} is not sound: {', '.join(wrong)} cannot be; {TRAIN_AGAIN}"
+        )
+
+
+def check_reference(model: "Model", path: Path) -> None:
+    """Let the model score the rows of its manifest, which it must score as when it was saved.
+
+    And a row with each category that it knows: none may lead to what is no probability.
+
+    Raises:
+        ModelError: It scores them otherwise, or cannot.
+    """
+    reference = model.manifest.reference
+    expected = np.array([row.probability for row in reference])
+    events = [row.event for row in reference]
+    probes = [
+        msgspec.structs.replace(events[0], **{name: value})
+        for name, values in model.manifest.schema.categories.items()
+        for value in values
+    ]
+    try:
+        found = (model.score if model.manifest.terms else model.ask)([*events, *probes])
+        model.reasons(events, found[: len(events)], "all")
+        off = float(np.max(np.abs(found[: len(events)] - expected)))
+    except ModelError:
+        raise
+    except Exception as error:  # a pipeline can fail in as many ways as there are estimators
+        raise ModelError(f"{path} cannot score customers ({error}); {TRAIN_AGAIN}") from error
+    if not np.all((found >= 0) & (found <= 1)):  # NaN is neither
+        raise ModelError(
+            f"{path} gives some customers no probability from 0 to 1, as one does whose "
+            f"coefficients are not finite; {TRAIN_AGAIN}"
+        )
+    if not off <= _TOLERANCE:
+        raise ModelError(
+            f"{path} fails its self-check: probabilities are off by {off:.2g}; {TRAIN_AGAIN}"
+        )
