@@ -41,8 +41,10 @@ def dashboard(settings: Settings) -> None:
     import secrets
 
     from churnstream.observe.dashboard.serve import listen, serve
+    from churnstream.streaming.kafka.client import require_valid
     from churnstream.streaming.stop import Stop
 
+    require_valid(settings.kafka)  # the page itself would only say so in the browser
     os.nice(_LEAST_PRIORITY)
     stop = Stop()
     stop.listen()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from churnstream.config import KafkaSettings
 from churnstream.errors import (
@@ -20,22 +20,11 @@ from churnstream.errors import (
     TopicMissingError,
     TransactionEndedError,
 )
+from churnstream.streaming.kafka.properties import check_properties
 
 __all__ = ["KafkaError", "KafkaException", "Message", "TopicPartition", "client_config"]
 
 log = structlog.get_logger(__name__)
-
-# Properties of ours that no setting may change.
-_GUARANTEED = {
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "isolation.level",
-    "transactional.id",
-}
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -93,10 +82,9 @@ def client_config(
         connection: Told when all brokers are gone.
 
     Raises:
-        ConfigurationError: The user's properties would break a guarantee.
+        ConfigurationError: One of the user's properties could break a guarantee.
     """
-    if broken := sorted(_GUARANTEED & settings.client.keys()):
-        raise ConfigurationError(f"kafka.client must not set {broken[0]}: a guarantee rests on it")
+    check_properties(settings.client)
     return {
         "bootstrap.servers": settings.brokers,
         "client.id": "churnstream",
@@ -107,6 +95,16 @@ def client_config(
         **own,
         **settings.client,
     }
+
+
+def require_valid(settings: KafkaSettings) -> None:
+    """Let the library look at the properties now, where clients are made only later.
+
+    Raises:
+        ConfigurationError: It knows no such property, or takes no such value.
+    """
+    with translated("reading the settings"):
+        Consumer(client_config(settings, {"group.id": "churnstream"})).close()
 
 
 class Connection:
@@ -157,7 +155,7 @@ def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
     The order is that of librdkafka's transactional API: what is fatal first, then what asks for
     an abort. Errors that would come back after every abort count as fatal.
     """
-    code, text = error.code(), error.str()
+    code, text = error.code(), " ".join(error.str().split())
     kind: type[BrokerError] = BrokerError
     advice = ""
     if code in _REJECTED:

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError
-from churnstream.streaming.kafka.client import KafkaException, client_config
+from churnstream.streaming.kafka.client import KafkaException, client_config, translated
 
 Client = Consumer | AdminClient
 
@@ -76,7 +76,8 @@ class Lookout:
 
     def _another(self) -> Consumer:
         """A client that has just been made; it never joins its group, nor makes a topic."""
-        return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
+        with translated("asking the broker"):
+            return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
 
     def _is_answered(self, client: Client | None, seconds: float) -> bool:
         """Whether it is told of a broker; signals wait for half a second at most."""
