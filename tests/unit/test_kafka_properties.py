@@ -27,7 +27,7 @@ _FREE = """
     coordinator.query.interval.ms debug enable.metrics.push enable.random.seed
     enable.sasl.oauthbearer.unsecure.jwt enable.sparse.connections
     enable.ssl.certificate.verification fetch.max.bytes fetch.message.max.bytes
-    group.remote.assignor https.ca.location https.ca.pem log.connection.close log.thread.name
+    https.ca.location https.ca.pem log.connection.close log.thread.name
     log_level max.in.flight max.in.flight.requests.per.connection max.partition.fetch.bytes
     max.poll.records message.copy.max.bytes
     metadata.request.timeout.ms produce.offset.report queue.buffering.backpressure.threshold

@@ -22,6 +22,7 @@ from churnstream.cli import (
     produce,
     promote,
     results,
+    streams,
     training,
     watch,
 )
@@ -69,6 +70,7 @@ for command in (
 
 def main() -> None:
     """Run the command line; every failure is one line on stderr and an exit code."""
+    streams.settle()
     try:
         sys.exit(_run())
     except BaseException as end:
@@ -107,7 +109,7 @@ def _leave_hanging_clients(end: BaseException) -> None:
         if not isinstance(end, SystemExit):
             sys.excepthook(type(end), end, end.__traceback__)
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):
+            with suppress(OSError, ChurnstreamError):
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1)
 

@@ -82,6 +82,8 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     from churnstream.model.source import load
 
     dataset = open_dataset(source)
+    if target.is_dir():
+        raise DataError(f"cannot write {target}: it is a folder")
     model = load(settings.model.path, settings.model.trusted_types)
     with progress("rows scored") as show:
         scored, refused = score_file(model, dataset, target, on_rows=show)

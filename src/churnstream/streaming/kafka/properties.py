@@ -27,6 +27,7 @@ _WHY = {
     "partitions are handed over one by one (cooperative-sticky), by all consumers of a group": (
         "partition.assignment.strategy group.protocol.type"
     ),
+    "under a name that a broker does not know, nothing would ever be read": "group.remote.assignor",
     "a new group begins with the first event, and events that are gone are reported": (
         "auto.offset.reset"
     ),
