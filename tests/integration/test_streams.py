@@ -43,10 +43,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def fill(disk: Path) -> None:
-    """Leave no room on a disk."""
-    with (disk / "rest").open("wb", 0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
+def fill(disk: Path, name: str = "rest") -> None:
+    """Leave no room on a disk, by a file that grows."""
+    with (disk / name).open("ab", 0) as file, suppress(OSError):
+        while file.write(bytes(1000)):
             pass
 
 
@@ -117,7 +117,7 @@ def test_an_error_that_nobody_hears_keeps_its_exit_code(sent: Flow, stream: Stre
 
 def test_a_disk_that_fills_while_a_consumer_runs(sent: Flow, small_disk: Path) -> None:
     """It goes on, and a signal stops it in time with exit code 0."""
-    with (small_disk / "log").open("wb") as log:
+    with (small_disk / "log").open("ab") as log:
         popen = subprocess.Popen(
             command(sent, "consume --log-level debug"),
             stdout=subprocess.DEVNULL,
@@ -125,7 +125,7 @@ def test_a_disk_that_fills_while_a_consumer_runs(sent: Flow, small_disk: Path) -
         )
     try:
         until(lambda: sent.outcomes().total() == EVENTS, 60)
-        fill(small_disk)
+        fill(small_disk, "log")
         more = sent.run(
             "produce --mode batch --no-resume", "--dataset", sent.folder / "customers.csv"
         )
