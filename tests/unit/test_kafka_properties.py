@@ -21,7 +21,7 @@ NOBODY = "127.0.0.1:1"
 
 # Security, and tuning that costs speed or memory at worst.
 _FREE = """
-    batch.num.messages batch.size broker.address.family broker.address.ttl builtin.features
+    batch.num.messages broker.address.family broker.address.ttl builtin.features
     check.crcs client.dns.lookup client.id client.rack client.software.name compression.codec
     compression.level compression.type connections.max.idle.ms consume.callback.max.messages
     coordinator.query.interval.ms debug enable.metrics.push enable.random.seed

@@ -154,8 +154,8 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
             ),
             (
                 done.rejected,
-                f"{settings.topics.input} does not take them back; the log says why, and its limits "
-                "are max.message.bytes and message.timestamp.before.max.ms",
+                f"{settings.topics.input} does not take them back; the log says why, and its "
+                "limits are max.message.bytes and message.timestamp.before.max.ms",
             ),
             (done.foreign, "they are of other topics; replay those with --input-topic"),
         ):

@@ -47,7 +47,8 @@ kafka = _together(
         "properties",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Any librdkafka property, as -X security.protocol=SSL; repeatable.",
+        help="Any librdkafka property, as -X security.protocol=SSL; repeatable. Not for passwords, "
+        "which a list of processes would show.",
     ),
     setting(
         "kafka.startup_timeout",

@@ -58,7 +58,9 @@ class Lookout:
         else:
             is_lost = not self._is_answered(client, _LAST)
         if is_lost:
-            log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+            log.warning(
+                "client_lost", topic=self._topic or "any", because="only another one gets an answer"
+            )
         else:
             self.note_sign_of_life()
         return is_lost

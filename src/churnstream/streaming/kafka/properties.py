@@ -46,6 +46,7 @@ _WHY = {
     "a record that a topic rejects is known by it": (
         "delivery.report.only.error enabled_events dr_cb dr_msg_cb on_delivery"
     ),
+    "a topic rejects a batch that is larger than its max.message.bytes": "batch.size",
     "a topic with a mistyped name would be created": "allow.auto.create.topics",
     "a topic of the flow would be hidden": "topic.blacklist",
     "a client that has lost all its brokers would never look for them again": (
