@@ -95,6 +95,7 @@ class Explaining(FakeScorer):
     def reasons(
         self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64], explained: str
     ) -> list[list[ReasonGiven] | None]:
+        """One for the second event alone."""
         return [None, [ReasonGiven("tenure", "60", 1.5, "because")]]
 
 
