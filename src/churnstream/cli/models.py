@@ -10,6 +10,7 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import done_already
 from churnstream.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,4 +88,5 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     model = load(settings.model.path, settings.model.trusted_types)
     with progress("rows scored") as show:
         scored, refused = score_file(model, dataset, target, on_rows=show)
-    click.echo(f"{scored:,} rows scored into {target}, {refused:,} refused (column error)")
+    with done_already(f"the rows are in {target} all the same"):
+        click.echo(f"{scored:,} rows scored into {target}, {refused:,} refused (column error)")
