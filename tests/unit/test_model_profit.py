@@ -174,7 +174,7 @@ def test_the_curve_has_every_hundredth() -> None:
 
 # Others than those that the threshold is chosen on: 3 of 4 at or above 0.5, one of whom leaves.
 TEST = Predictions(
-    np.array([0, 0, 1, 1]), np.array([30.0, 30.0, 30.0, 60.0]), np.array([0.8, 0.6, 0.5, 0.1])
+    np.array([0, 0, 1, 1]), np.array([30.0, 30.0, 30.0, 60.0]), np.array([0.8, 0.6, 0.55, 0.1])
 )
 
 
@@ -216,6 +216,15 @@ def test_a_threshold_may_maximise_f1_instead() -> None:
     assert decide("f1", OFFER, cheap, TEST)[0] == 0.5
     assert decide("f1", OFFER, cheap, TEST)[1].rule == "f1"
     assert decide("profit", OFFER, cheap, TEST)[0] == 0.9
+
+
+def test_what_was_decided_stays() -> None:
+    """Offer, points and decision go into the manifest as they were found."""
+    decision = decide("profit", OFFER, FOUR, TEST)[1]
+
+    for made, name in ((decision, "rule"), (decision.offer, "cost"), (decision.test, "profit")):
+        with pytest.raises(AttributeError):
+            setattr(made, name, None)
 
 
 # ---- brute force ----
