@@ -6,8 +6,11 @@ compile() {
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-header --no-annotate "$@"
 }
-compile pyproject.toml --group build --output-file requirements/base.lock
+compile pyproject.toml --output-file requirements/base.lock
+# Only what the container's wheel is built with: it stays out of what runs.
+compile --group build --constraints requirements/base.lock --output-file requirements/build.lock
 compile pyproject.toml --extra plots --group dev --constraints requirements/base.lock \
+    --constraints requirements/build.lock \
     --output-file requirements/dev.lock
 # MLflow allows only an older pyarrow; all else is what the tests run with. shap comes along, to be
 # tested with it.

@@ -58,8 +58,11 @@ All settings of one file with their defaults: [config.yaml](../config.yaml).
 
 _CLIENT_NOTE = """\
 `kafka.client` takes any [librdkafka property](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md)
-and passes it on as it is. As an environment variable it is one JSON object. `-X` adds single
-properties to those of the other sources. The values are never printed. Examples:
+and passes it on as it is, but for those that could break a guarantee (`auto.offset.reset`, `acks`,
+`isolation.level` …) and for values at which work would stand still: they are rejected with the
+reason, and exit code 2. As an environment variable it is one JSON object. `-X` adds single
+properties to those of the other sources; a password does not belong there, since whoever lists the
+processes of the machine sees it. The values are never printed. Examples:
 [guide to Kafka](kafka_guide.md#a-cluster-with-tls-and-sasl).
 """
 

@@ -223,6 +223,7 @@ def _key_rejection(key: bytes | None, customer_id: str) -> Rejection:
     return Rejection("key_mismatch", "key", f"{problem}; expected customerID {quote(customer_id)}")
 
 
+# As the releases of msgspec word them that pyproject.toml allows; a test has all wordings.
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 _AT_FIELD = re.compile(r"(?P<problem>.*) - at `\$\.(?P<field>\w+)`", re.DOTALL)
 _CATEGORY = re.compile(r"Invalid enum value (?P<literal>.*)", re.DOTALL)

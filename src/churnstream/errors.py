@@ -8,6 +8,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── BrokerError             the broker refused or could not be reached
 │   ├── BrokerUnreachableError   nobody in charge answered in time
 │   ├── TopicMissingError        a topic that must exist does not
+│   ├── RightMissingError        the broker's access control forbids what was asked for
 │   ├── RecordRejectedError      a topic will never take a record as it is
 │   ├── AbortableError           this transaction failed; abort it and process again
 │   │   └── TopicRecreatedError      the topic that is read is another than before
@@ -54,6 +55,10 @@ class BrokerUnreachableError(BrokerError):
 
 class TopicMissingError(BrokerError):
     """A topic that must exist does not."""
+
+
+class RightMissingError(BrokerError):
+    """The broker's access control forbids it; asking again changes nothing."""
 
 
 class RecordRejectedError(BrokerError):

@@ -1,5 +1,6 @@
 """Files that others read and write meanwhile: each is seen whole, and only one writes at a time."""
 
+import errno
 import os
 import secrets
 import stat
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _NAME = 50  # characters of a file's name that its draft's has, too; 255 bytes are the most
+
+_TRIAL = 128 * 1024  # bytes: more than what is written afterwards takes as a rule
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -34,7 +37,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: It cannot be written.
     """
     target = path.resolve()
-    draft = target.with_name(f".{target.name[:_NAME]}.{secrets.token_hex(4)}")
+    draft = _draft_of(target)
     try:
         with draft.open("xb") as file:
             with suppress(FileNotFoundError):
@@ -47,6 +50,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):  # it is there no more, or what went wrong is known already
             draft.unlink()
     _sync(target.parent)
+
+
+def try_to_write(path: Path) -> None:
+    """Try whether a file could be written here, and leave nothing behind.
+
+    Raises:
+        OSError: It or its folder could not be.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    target = path.resolve()
+    new = [folder for folder in target.parents if not folder.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = _draft_of(target)
+    try:
+        draft.write_bytes(bytes(_TRIAL))
+    finally:
+        draft.unlink(missing_ok=True)
+    for folder in new:
+        with suppress(OSError):  # somebody else has put something there
+            folder.rmdir()
+
+
+def _draft_of(target: Path) -> Path:
+    return target.with_name(f".{target.name[:_NAME]}.{secrets.token_hex(4)}")
 
 
 def _sync(folder: Path) -> None:

@@ -25,7 +25,7 @@ class KafkaSettings(Section):
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
         repr=False,  # it may hold a password
-        description="any librdkafka property, for SASL, TLS and tuning; never printed",
+        description="librdkafka properties, for SASL, TLS and tuning; never printed",
     )
 
     @field_validator("client", mode="before")

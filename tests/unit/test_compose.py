@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,55 @@ def test_image_runs_as_nobody_special() -> None:
 
 def test_image_is_built_from_the_lock_file() -> None:
     """Every dependency has a known hash, and building the package fetches nothing more."""
-    installs = re.findall(r"pip install (.*)", (ROOT / "Dockerfile").read_text())
-    assert installs == [
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"(?:pip|python) (?:install|wheel) (.*)", text) == [
         "--no-deps --require-hashes -r base.lock",
-        "--no-deps --no-build-isolation .",
+        "--no-deps --require-hashes -r build.lock",
+        "--no-deps --no-build-isolation --wheel-dir dist .",
+        "--no-deps --no-index dist/*.whl",
     ]
+
+
+def names(lock: str) -> set[str]:
+    """The packages of a lock file."""
+    text = (ROOT / "requirements" / lock).read_text()
+    return set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
+
+
+def test_what_builds_stays_out_of_the_image() -> None:
+    """What runs is neither built nor installed with anything that is still there."""
+    _, build, run = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert re.findall(r"COPY --from=build (\S+)", run) == ["/opt/churnstream"]
+    assert "python -m venv --without-pip /opt/churnstream" in build
+    assert set(project["dependency-groups"]["build"]) <= names("build.lock")
+    assert not set(project["dependency-groups"]["build"]) & names("base.lock")
+    assert re.search(r"pip uninstall .*wheel setuptools pip", run)
+
+
+WRITES_ITS_SETTINGS = {"zookeeper", "kafka-zookeeper"}
+
+
+def test_no_container_may_gain_rights_or_write_where_it_runs(services: dict[str, Any]) -> None:
+    """Whoever breaks into one finds no root, no capability and nothing to change."""
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] == (name not in WRITES_ITS_SETTINGS), name
+        assert any(place.split(":")[0] == "/tmp" for place in service["tmpfs"]), name
+        assert not service.get("privileged")
+
+
+def test_no_password_is_known_beforehand(services: dict[str, Any]) -> None:
+    """Grafana's comes from whoever starts it, and nothing starts without one."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    given = services["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
+
+    assert given.startswith("${GRAFANA_PASSWORD:?")
+    assert "GRAFANA_PASSWORD=" in given
+    assert re.findall(r"PASSWORD: (?!\$\{)", text) == []
+    assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_application(services: dict[str, Any]) -> None:

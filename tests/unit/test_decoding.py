@@ -1,5 +1,8 @@
 import json
+import re
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +20,7 @@ from churnstream.messages import (
     quote,
 )
 
+ROOT = Path(__file__).parents[2]
 KEY = b"7590-VHVEG"
 FIELDS = CustomerEvent.__struct_fields__
 NUMBERS = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
@@ -506,6 +510,80 @@ def test_an_unknown_label_is_quoted_like_any_other_value() -> None:
     assert (found.reason, found.field) == ("unknown_category", "Churn")
     assert quote("Zoë\n" * 1000) in found.detail
     assert_fit_for_a_header(found)
+
+
+# ---- the wording of the library's complaints, from which reasons are read ----
+
+TEXT, WHOLE, NUMBER = "gender", "tenure", "MonthlyCharges"
+WORDINGS: list[tuple[str, Any, str, str]] = [
+    # what is in which field, and what becomes of the complaint
+    *((TEXT, JSON_TYPES[kind], "wrong_type", f"expected str, got {kind}")
+      for kind in ("null", "bool", "int", "float", "array", "object")),
+    *((WHOLE, JSON_TYPES[kind], "wrong_type", f"expected int, got {kind}")
+      for kind in ("null", "bool", "float", "str", "array", "object")),
+    *((NUMBER, JSON_TYPES[kind], "wrong_type", f"expected float, got {kind}")
+      for kind in ("null", "bool", "str", "array", "object")),
+    *(("TotalCharges", JSON_TYPES[kind], "wrong_type", f"expected float | str | null, got {kind}")
+      for kind in ("bool", "array", "object")),
+    *(("event_ts", JSON_TYPES[kind], "wrong_type", f"expected datetime, got {kind}")
+      for kind in ("null", "bool", "int", "float", "array", "object")),
+    *(("Churn", JSON_TYPES[kind], "wrong_type", f"expected str | null, got {kind}")
+      for kind in ("bool", "int", "float", "array", "object")),
+    ("customerID", "", "invalid_value", "expected str of length >= 1"),
+    ("event_ts", "yesterday", "invalid_value", "invalid RFC3339 encoded datetime"),
+    ("event_ts", "2026-01-02T03:04:05", "invalid_value",
+     "expected datetime with a timezone component"),
+    (WHOLE, -1, "out_of_range", "expected int >= 0"),
+    (WHOLE, 2**63, "out_of_range", "expected int <= 9223372036854775807"),
+    (WHOLE, 2**64, "out_of_range", "expected int <= 9223372036854775807"),
+    (NUMBER, -0.5, "out_of_range", "expected float >= 0.0"),
+    ("TotalCharges", -0.5, "out_of_range", "expected float >= 0.0"),
+    ("SeniorCitizen", 2, "unknown_category", "2 is none of 0, 1"),
+    ("SeniorCitizen", -(2**63), "unknown_category", f"{-(2**63)} is none of 0, 1"),
+    ("Churn", "Perhaps", "unknown_category", '"Perhaps" is none of "Yes", "No"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "reason", "detail"), WORDINGS)
+def test_each_complaint_of_the_library_has_its_reason(
+    field: str, value: Any, reason: str, detail: str
+) -> None:
+    """Word for word, so that another wording in another release is noticed here."""
+    key = str(value).encode() if field == "customerID" else KEY
+
+    assert rejection(event_json(**{field: value}), key) == Rejection(reason, field, detail)  # type: ignore[arg-type]
+
+
+PLAIN = re.compile(
+    r"(expected (str|int|float|datetime|float \| str \| null|str \| null), got \w+"
+    r"|expected str of length >= 1|expected (int|float) [<>]= [\d.e+]+|number out of range"
+    r"|invalid RFC3339 encoded datetime|expected datetime with a timezone component"
+    r"|.* is none of .*|is missing|is NaN or infinite, which JSON does not have"
+    r"|is blank, which only fits tenure 0, not \d+|expected a number of 0 or more, got the text .*"
+    r"|is outside the years 1 to 9999 in UTC)",
+    re.DOTALL,
+)
+
+
+@FAST
+@given(st.sampled_from(FIELDS), JSON)
+def test_no_complaint_about_a_field_is_worded_otherwise(field: str, value: Any) -> None:
+    """Whatever is in one field, its refusal is one of the wordings above."""
+    found = decode(**{field: value})
+
+    if isinstance(found, Rejection) and found.field == field:
+        assert PLAIN.fullmatch(found.detail), found
+
+
+def test_the_library_is_one_whose_wording_is_tested() -> None:
+    """A release with other words is not installed before somebody has looked at them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (bounds,) = [one for one in project["dependencies"] if one.startswith("msgspec")]
+
+    assert re.fullmatch(r"msgspec>=0\.(\d+),<0\.(\d+)", bounds)
+    low, high = map(int, re.findall(r"0\.(\d+)", bounds))
+    assert high == low + 1
+    assert msgspec.__version__.startswith(f"0.{low}.")
 
 
 # ---- a decoder that knows the categories of a model ----

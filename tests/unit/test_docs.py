@@ -170,6 +170,19 @@ def test_blocks_of_commands_are_found() -> None:
     assert names <= {"", "sh", "python", "yaml", "json", "text", "mermaid", "properties"}
 
 
+def test_no_password_stands_on_a_command_line() -> None:
+    """Whoever lists the processes of a machine would read it."""
+    given = re.compile(r"(?:-X|--[a-z-]+)[ =][^\n|;&]*password\]?=", re.IGNORECASE)
+    texts = [(page.name, text) for page in PAGES for text in [*_shell_of(page), *spans(page)]]
+
+    assert [found for found in texts if given.search(found[1])] == []
+
+
+def _shell_of(page: Path) -> list[str]:
+    """Blocks of shell, each command on one line."""
+    return [block.text.replace("\\\n", " ") for block in blocks(page)]
+
+
 def test_the_run_book_has_every_warning() -> None:
     """What the log warns of, at whatever hour, has its line in the run book."""
     source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))

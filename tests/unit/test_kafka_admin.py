@@ -54,6 +54,10 @@ class Client:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         return SimpleNamespace(topics={}, cluster_id="cluster", brokers={})
 
+    def describe_topics(self, *_: object, **__: object) -> None:
+        """Nothing that has not been listed."""
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+
 
 def test_a_client_that_lost_its_brokers_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The question fails, and the next one goes to another client."""

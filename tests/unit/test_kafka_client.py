@@ -12,6 +12,7 @@ from churnstream.errors import (
     ConfigurationError,
     FencedError,
     RecordRejectedError,
+    RightMissingError,
     TopicMissingError,
 )
 from churnstream.streaming.kafka import client
@@ -107,7 +108,7 @@ def test_the_next_outage_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
         (KafkaError.MSG_SIZE_TOO_LARGE, RecordRejectedError, "max.message.bytes"),
         (KafkaError.INVALID_TIMESTAMP, RecordRejectedError, "message.timestamp.before.max.ms"),
         (KafkaError.INVALID_RECORD, RecordRejectedError, "without a key"),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, BrokerError, "failed"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, RightMissingError, "no right to this topic"),
         (KafkaError._FENCED, FencedError, "--instance"),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicMissingError, "churnstream topics create"),
         (KafkaError._TRANSPORT, BrokerUnreachableError, "is the broker up?"),

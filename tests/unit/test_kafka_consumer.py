@@ -25,7 +25,7 @@ from churnstream.errors import (
     ModelError,
     TopicMissingError,
 )
-from churnstream.messages import CustomerEvent, Prediction, decode_prediction
+from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, decode_prediction
 from churnstream.model.features import CATEGORICAL, FeatureSchema
 from churnstream.streaming.consumer import Consumer
 from churnstream.streaming.dead_letters import parse
@@ -84,6 +84,50 @@ def test_a_prediction_names_its_event_model_and_moment() -> None:
             source_partition=2,
             source_offset=17,
         )
+    ]
+
+
+class Explaining(FakeScorer):
+    """Gives the second event of two a reason."""
+
+    version = "v7"
+
+    def reasons(
+        self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64], explained: str
+    ) -> list[list[ReasonGiven] | None]:
+        """One for the second event alone."""
+        return [None, [ReasonGiven("tenure", "60", 1.5, "because")]]
+
+
+def test_every_column_of_a_prediction_is_the_right_one() -> None:
+    """Predictions are made column by column: none takes the place of another, nor a row."""
+    records = [
+        event_message(2, 17, customerID="A", tenure=10, event_ts="2026-01-02T03:04:05Z"),
+        event_message(1, 30, customerID="B", tenure=60, event_ts="2026-01-03T03:04:05Z"),
+    ]
+
+    assert [json.loads(r["value"] or b"") for r in scored(records, Explaining()).predictions] == [
+        {
+            "customerID": "A",
+            "churn_probability": 0.1,
+            "prediction": "No",
+            "event_ts": "2026-01-02T03:04:05Z",
+            "processed_ts": "2026-01-31T12:00:00Z",
+            "model_version": "v7",
+            "source_partition": 2,
+            "source_offset": 17,
+        },
+        {
+            "customerID": "B",
+            "churn_probability": 0.6,
+            "prediction": "Yes",
+            "event_ts": "2026-01-03T03:04:05Z",
+            "processed_ts": "2026-01-31T12:00:00Z",
+            "model_version": "v7",
+            "source_partition": 1,
+            "source_offset": 30,
+            "reasons": [{"feature": "tenure", "value": "60", "effect": 1.5, "text": "because"}],
+        },
     ]
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerError
+from churnstream.errors import AbortableError, BrokerError, RightMissingError
 from churnstream.streaming.kafka import committing
 from churnstream.streaming.kafka import reader as module
 from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
@@ -111,6 +111,25 @@ def poll(
 def read(polled: Polled) -> list[tuple[int, int]]:
     """Partitions and offsets of what was handed over."""
     return list(zip(polled.partitions, polled.offsets, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        (KafkaError._FATAL, BrokerError, "failed"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, RightMissingError, "no right to read group group"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, RightMissingError, f"read topic {TOPIC}"),
+    ],
+)
+def test_an_error_after_which_nothing_comes_ends_the_work(
+    reader: Reader, code: int, kind: type[Exception], says: str
+) -> None:
+    """The client would be silent from then on, and the consumer wait for ever."""
+    failed = Message(topic=TOPIC, partition=0, error=KafkaError(code))
+    client_of(reader).polls.append((lambda: None, [failed]))
+
+    with pytest.raises(kind, match=says):
+        reader.poll(100, 0)
 
 
 def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> None:

@@ -67,6 +67,21 @@ def test_a_prediction_is_read_back_as_it_was_written() -> None:
     assert b'"event_ts":"2026-01-02T03:04:05.000678Z"' in encode(made)
 
 
+def test_the_order_of_a_predictions_fields_is_fixed() -> None:
+    """Scoring fills them by their order, whatever their types."""
+    assert Prediction.__struct_fields__ == (
+        "customerID",
+        "churn_probability",
+        "prediction",
+        "event_ts",
+        "processed_ts",
+        "model_version",
+        "source_partition",
+        "source_offset",
+        "reasons",
+    )
+
+
 @pytest.mark.parametrize("value", [b"", b"{}", b'{"churn_probability": 2}'])
 def test_what_is_no_prediction_is_an_error(value: bytes) -> None:
     """Other bytes in the topic of predictions are not read as one."""

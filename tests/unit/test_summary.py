@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from churnstream.analytics.files import require_writable
 from churnstream.analytics.summary import (
     SEGMENTATIONS,
     OffsetRange,
@@ -363,14 +364,14 @@ def test_folder_that_cannot_be(tmp_path: Path, place: str) -> None:
     with pytest.raises(ChurnstreamError) as caught:
         write_summary(summary_of(), path)
 
-    assert str(caught.value) == f"cannot write the summary to {path}: Not a directory"
+    assert str(caught.value) == f"cannot write {path}: Not a directory"
 
 
 def test_path_that_is_a_folder(tmp_path: Path) -> None:
     """A folder is not overwritten, and no draft stays behind beside it."""
     folder = tmp_path / "reports"
     folder.mkdir()
-    with pytest.raises(ChurnstreamError, match=r"cannot write the summary to .*: Is a directory"):
+    with pytest.raises(ChurnstreamError, match=r"cannot write .*: Is a directory"):
         write_summary(summary_of(), folder)
 
     assert list(tmp_path.iterdir()) == [folder]
@@ -387,3 +388,21 @@ def test_of_too_many_values_the_rest_is_one() -> None:
         assert sum(figures.scored for figures in found.segments[name].values()) == 300
         assert found.segments[name]["other"].scored == 250
     assert all(len(value) <= 100 for value in found.segments["Contract"])
+
+
+def test_trying_a_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a draft nor a folder that was not there before."""
+    (tmp_path / "there").mkdir()
+    require_writable(tmp_path / "there" / "summary.json")
+    require_writable(tmp_path / "new" / "deep" / "summary.json")
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_trying_a_file_leaves_the_one_that_is_there(tmp_path: Path) -> None:
+    """What an earlier run wrote stays until the new one is whole."""
+    (tmp_path / "summary.json").write_text("old")
+    require_writable(tmp_path / "summary.json")
+
+    assert (tmp_path / "summary.json").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -90,7 +90,7 @@ def run(stop: Stop) -> None:
     Args:
         stop: Has been listening since the process began.
     """
-    streams.take_any_text()
+    streams.settle()
     try:
         sys.exit(_run(stop))
     except BaseException as end:
@@ -129,7 +129,7 @@ def _leave_hanging_clients(end: BaseException) -> None:
         if not isinstance(end, SystemExit):
             sys.excepthook(type(end), end, end.__traceback__)
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):
+            with suppress(OSError, ChurnstreamError):
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1)
 

@@ -9,6 +9,7 @@ import click
 
 from churnstream.cli import figures, options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import done_already
 
 if TYPE_CHECKING:
     from churnstream.config import Settings
@@ -47,8 +48,9 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
             offer=offer_of(settings),
         )
         manifest = save(model, folder, own.trusted_types)
-    if as_json:
-        options.echo_json(manifest)
-    else:
-        figures.show_model(manifest, folder)
+    with done_already(f"the model is saved in {folder}"):
+        if as_json:
+            options.echo_json(manifest)
+        else:
+            figures.show_model(manifest, folder)
     figures.warn_if_worse_than_chance(manifest)

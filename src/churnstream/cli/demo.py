@@ -42,6 +42,8 @@ def demo(settings: Settings, keep: bool) -> None:
     """
     # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
     import churnstream.model.train  # noqa: F401
+    from churnstream.analytics.files import require_writable
+    from churnstream.cli.flow import try_summary
     from churnstream.dataset import open_dataset
     from churnstream.streaming.embedded import embedded_broker
     from churnstream.streaming.kafka.admin import Admin
@@ -49,6 +51,8 @@ def demo(settings: Settings, keep: bool) -> None:
     from churnstream.streaming.topics import create
 
     dataset = open_dataset(settings.producer.dataset)
+    try_summary(settings)
+    require_writable(_LETTERS)
     # A plain SIGTERM would end us without stopping the broker.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _interrupt)

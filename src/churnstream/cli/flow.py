@@ -11,7 +11,9 @@ import click
 from churnstream.cli import options
 from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import done_already
 from churnstream.cli.watched import watched_consumer
+from churnstream.errors import ChurnstreamError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from churnstream.streaming.notices import Notice
     from churnstream.streaming.scoring import Batch
     from churnstream.streaming.stop import Stop
+
+_COMMITTED = "the events are scored and committed all the same"
 
 
 @click.command()
@@ -84,6 +88,8 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     if pid_file:
         click.echo(f"consumer {run_detached(sys.argv[1:], pid_file)}")
         return
+    if settings.consumer.mode == "batch":
+        try_summary(settings)
     from churnstream.cli.scoring import Models
     from churnstream.streaming.kafka.admin import Admin
 
@@ -96,8 +102,9 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
                 consume_streaming(settings, admin, models, stop, watch.tell)
                 return
             result = consume_batch(settings, admin, models, stop, watch.tell)
-    finish_batch(result, settings)
-    letters_hint(result.summary, settings)
+    with done_already(_COMMITTED):
+        finish_batch(result, settings)
+        letters_hint(result.summary, settings)
 
 
 def consume_streaming(
@@ -132,9 +139,10 @@ def consume_streaming(
         log = structlog.get_logger("churnstream.consumer")
         log.info("consumer_started", topic=settings.topics.input)
         consumer.run(stop)
-    click.echo(f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters")
-    for shadow in models.comparison():
-        click.echo(f"challenger {in_words(shadow)}")
+    with done_already(_COMMITTED):
+        click.echo(f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters")
+        for shadow in models.comparison():
+            click.echo(f"challenger {in_words(shadow)}")
 
 
 def consume_batch(
@@ -198,8 +206,29 @@ def consume_batch(
     )
 
 
+def try_summary(settings: Settings) -> None:
+    """Find out whether the summary can be written, while nothing is committed yet.
+
+    Raises:
+        ConfigurationError: JSON and page would be the same file.
+        ChurnstreamError: One of them cannot be written.
+    """
+    from churnstream.analytics.files import require_writable
+
+    path = settings.summary.path
+    require_writable(path)
+    page = path.with_suffix(".html")
+    if page == path:
+        raise ConfigurationError(f"--summary {path} is where the page goes; name a .json file")
+    require_writable(page)
+
+
 def finish_batch(result: Result, settings: Settings) -> None:
-    """Show the summary and keep it, as JSON and as a page."""
+    """Show the summary and keep it, as JSON and as a page; it is shown whether it is kept or not.
+
+    Raises:
+        ChurnstreamError: It cannot be kept.
+    """
     from rich.console import Console
 
     from churnstream.analytics.report import write_report
@@ -208,9 +237,17 @@ def finish_batch(result: Result, settings: Settings) -> None:
 
     path = settings.summary.path
     page = path.with_suffix(".html")
-    write_summary(result.summary, path)
-    write_report(result.summary, result.findings, page)
-    render(result.summary, Console())
+    problem: ChurnstreamError | None = None
+    try:
+        write_summary(result.summary, path)
+        write_report(result.summary, result.findings, page)
+    except ChurnstreamError as error:
+        problem = error
+    try:
+        render(result.summary, Console())
+    finally:  # also where nobody reads what is shown
+        if problem:
+            raise problem
     click.echo(f"summary written to {path}, and as a page to {page}")
 
 

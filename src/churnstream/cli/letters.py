@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from churnstream.cli import options
+from churnstream.cli.streams import done_already
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,19 +145,20 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
     wanted = _filter(values)
     job = Replay(settings, Admin(settings.kafka))
     done = job.run(wanted, dry_run=dry_run)
-    click.echo(f"{done.sent:,} dead letters {'would be ' if dry_run else ''}sent back")
-    for count, why in (
-        (
-            done.partial,
-            "too large to be kept whole; their originals are at the source places that "
-            "dead-letters list shows",
-        ),
-        (
-            done.rejected,
-            f"{settings.topics.input} does not take them back; the log says why, and its limits "
-            "are max.message.bytes and message.timestamp.before.max.ms",
-        ),
-        (done.foreign, "they are of other topics; replay those with --input-topic"),
-    ):
-        if count:
-            click.echo(f"{count:,} left alone: {why}")
+    with done_already(f"{0 if dry_run else done.sent:,} dead letters are sent back all the same"):
+        click.echo(f"{done.sent:,} dead letters {'would be ' if dry_run else ''}sent back")
+        for count, why in (
+            (
+                done.partial,
+                "too large to be kept whole; their originals are at the source places that "
+                "dead-letters list shows",
+            ),
+            (
+                done.rejected,
+                f"{settings.topics.input} does not take them back; the log says why, and its "
+                "limits are max.message.bytes and message.timestamp.before.max.ms",
+            ),
+            (done.foreign, "they are of other topics; replay those with --input-topic"),
+        ):
+            if count:
+                click.echo(f"{count:,} left alone: {why}")

@@ -10,7 +10,7 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
-from churnstream.cli.streams import read_stdin
+from churnstream.cli.streams import done_already, read_stdin
 from churnstream.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,11 +86,16 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     from churnstream.model.source import load
 
     dataset = open_dataset(source)
+    if target.is_dir():
+        raise DataError(f"cannot write {target}: it is a folder")
     model = load(settings.model.path, settings.model.trusted_types)
     with progress("rows scored") as show:
         scored, rejected = score_file(model, dataset, target, on_rows=show)
     if not scored:
         raise DataError(dataset.useless("scored", rejected))
-    click.echo(f"{scored:,} rows scored into {target}, {rejected.total:,} refused (column error)")
-    if rejected.total:
-        click.echo(f"refused: {rejected.in_words()}")
+    with done_already(f"the rows are in {target} all the same"):
+        click.echo(
+            f"{scored:,} rows scored into {target}, {rejected.total:,} refused (column error)"
+        )
+        if rejected.total:
+            click.echo(f"refused: {rejected.in_words()}")

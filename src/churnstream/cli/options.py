@@ -63,7 +63,8 @@ kafka = _together(
         "properties",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Any librdkafka property, as -X security.protocol=SSL; repeatable.",
+        help="Any librdkafka property, as -X security.protocol=SSL; repeatable. Not for passwords, "
+        "which a list of processes would show.",
     ),
     setting(
         "kafka.startup_timeout",
@@ -174,6 +175,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
         from churnstream.config import load
         from churnstream.observe.logs import configure
+        from churnstream.streaming.kafka.properties import check_properties
 
         flags: dict[str, dict[str, Any]] = {}
         for name in [name for name in values if "__" in name]:
@@ -184,6 +186,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
         if properties:
             flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))
         settings = load(config, flags)
+        check_properties(settings.kafka.client)
         configure(settings.log.level, settings.log.format)
         try:
             return function(settings, **values)

@@ -42,7 +42,9 @@ def dashboard(settings: Settings) -> None:
 
     from churnstream.observe.dashboard.serve import serve
     from churnstream.observe.web import listen
+    from churnstream.streaming.kafka.client import require_valid
 
+    require_valid(settings.kafka)  # the page itself would only say so in the browser
     os.nice(_LEAST_PRIORITY)
     stop = options.process_stop()
     own = settings.dashboard

@@ -8,6 +8,7 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import done_already
 from churnstream.cli.watched import watched_producer
 from churnstream.errors import ConfigurationError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.producer import BatchResult
     from churnstream.streaming.stop import Stop
+
+_SENT = "the events are sent all the same"
 
 
 @click.command()
@@ -74,12 +77,17 @@ def produce(settings: Settings, as_json: bool) -> None:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
-            click.echo(_stream(settings, admin, dataset, stop, tell))
+            line = _stream(settings, admin, dataset, stop, tell)
+            with done_already(_SENT):
+                click.echo(line)
         elif as_json:
-            options.echo_json(_send_stretch(settings, admin, dataset, stop, tell))
+            stretch = _send_stretch(settings, admin, dataset, stop, tell)
+            with done_already(_SENT):
+                options.echo_json(stretch)
         else:
             result = _send_file(settings, admin, dataset, stop, tell)
-            click.echo(_batch_line(result, dataset.name, settings.topics.input))
+            with done_already(_SENT):
+                click.echo(_batch_line(result, dataset.name, settings.topics.input))
 
 
 def _stream(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
+from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
     better, reason = _judge(settings, model)
     if better and not dry_run:
         put(candidate, Path(settings.model.path), trusted)
-    if as_json:
-        options.echo_json({"version": model.version, "better": better, "reason": reason})
-    else:
-        click.echo(f"{model.version} {_verdict(better, dry_run)} the champion: {reason}")
+    verdict = f"{model.version} {_verdict(better, dry_run)} the champion"
+    with done_already(verdict):
+        if as_json:
+            options.echo_json({"version": model.version, "better": better, "reason": reason})
+        else:
+            click.echo(f"{verdict}: {reason}")
 
 
 def _judge(settings: Settings, candidate: Model) -> Verdict:

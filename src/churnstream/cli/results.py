@@ -34,11 +34,12 @@ def report(settings: Settings) -> None:
     \b
     Example: churnstream report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z
     """
-    from churnstream.cli.flow import finish_batch, letters_hint
+    from churnstream.cli.flow import finish_batch, letters_hint, try_summary
     from churnstream.streaming.history import History
     from churnstream.streaming.kafka.admin import Admin
     from churnstream.streaming.window import resolve
 
+    try_summary(settings)
     admin, topic = Admin(settings.kafka), settings.topics.input
     starts, ends = admin.beginnings(topic), admin.ends(topic)
     if settings.consumer.start:

@@ -10,6 +10,7 @@ import click
 
 from churnstream.cli import figures, options
 from churnstream.cli.progress import progress
+from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ def train(
         _compare(settings, report or _REPORT, as_json)
         return
     trained, manifest = _train(settings)
-    if as_json:
-        options.echo_json(manifest)
-    else:
-        figures.show_model(manifest, Path(settings.model.path))
+    with done_already(f"the model is saved in {settings.model.path}"):
+        if as_json:
+            options.echo_json(manifest)
+        else:
+            figures.show_model(manifest, Path(settings.model.path))
     figures.warn_if_worse_than_chance(manifest)
     if settings.model.mlflow:
         _register(settings, trained, manifest, promote or "better")
@@ -88,10 +90,12 @@ def train_and_save(settings: Settings) -> Manifest:
 
 
 def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
-    from churnstream.model.manifest import save
+    from churnstream.analytics.files import require_writable
+    from churnstream.model.manifest import MANIFEST_NAME, save
     from churnstream.model.train import train as fit
 
     own, folder = settings.model, folder_of(settings)
+    require_writable(folder / MANIFEST_NAME)
     customers = customers_of(settings)
     with progress("training"):
         trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=offer_of(settings))
@@ -164,16 +168,19 @@ def offer_of(settings: Settings) -> Offer:
 
 
 def _compare(settings: Settings, report: Path, as_json: bool) -> None:
+    from churnstream.analytics.files import require_writable
     from churnstream.model import compare, plots
     from churnstream.model.candidates import CANDIDATES
 
+    folder = report.with_suffix("")
     plots.require()  # before the long work, not after
+    for path in (report, folder / "comparison.json"):
+        require_writable(path)
     total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
     with progress("fits", total) as show:
         comparison, predictions = compare.compare(
             customers_of(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
         )
-    folder = report.with_suffix("")
     files = [compare.save(comparison, folder)]
     files += plots.draw(predictions, offer_of(settings), folder)
     files.append(compare.write_page(report, comparison))

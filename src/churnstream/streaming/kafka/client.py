@@ -8,7 +8,7 @@ from operator import methodcaller
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from churnstream.config import KafkaSettings
 from churnstream.errors import (
@@ -18,25 +18,15 @@ from churnstream.errors import (
     ConfigurationError,
     FencedError,
     RecordRejectedError,
+    RightMissingError,
     TopicMissingError,
     TransactionEndedError,
 )
+from churnstream.streaming.kafka.properties import check_properties
 
 __all__ = ["KafkaError", "KafkaException", "Message", "TopicPartition", "client_config"]
 
 log = structlog.get_logger(__name__)
-
-# Properties of ours that no setting may change.
-_GUARANTEED = {
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "isolation.level",
-    "transactional.id",
-}
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -69,12 +59,14 @@ _REJECTED = {
     "topic, and the clocks of this machine and of the broker's",
     KafkaError.INVALID_RECORD: "a compacted topic takes none without a key",
 }
-_HOPELESS = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+_FORBIDDEN = {  # of what kind the resource is
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "cluster",
 }
+# The client asks for the group of each reader, also of one that never joins it.
+OF_A_GROUP = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -94,10 +86,9 @@ def client_config(
         connection: Told when all brokers are gone.
 
     Raises:
-        ConfigurationError: The user's properties would break a guarantee.
+        ConfigurationError: One of the user's properties could break a guarantee.
     """
-    if broken := sorted(_GUARANTEED & settings.client.keys()):
-        raise ConfigurationError(f"kafka.client must not set {broken[0]}: a guarantee rests on it")
+    check_properties(settings.client)
     return {
         "bootstrap.servers": settings.brokers,
         "client.id": "churnstream",
@@ -111,6 +102,16 @@ def client_config(
         **own,
         **settings.client,
     }
+
+
+def require_valid(settings: KafkaSettings) -> None:
+    """Let the library look at the properties now, where clients are made only later.
+
+    Raises:
+        ConfigurationError: It knows no such property, or takes no such value.
+    """
+    with translated("reading the settings"):
+        Consumer(client_config(settings, {"group.id": "churnstream"})).close()
 
 
 class Connection:
@@ -149,31 +150,39 @@ class Connection:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, needs: Sequence[str] = ()) -> Iterator[None]:
     """Turn the client library's exceptions into the tree of `churnstream.errors`.
 
     Args:
         doing: What was attempted, as the beginning of "… failed: …".
+        needs: See `to_error`.
     """
     try:
         yield
     except KafkaException as error:
-        raise to_error(error.args[0], doing) from error
+        raise to_error(error.args[0], doing, needs) from error
 
 
-def to_error(error: KafkaError, doing: str) -> BrokerError | ConfigurationError:
+def to_error(
+    error: KafkaError, doing: str, needs: Sequence[str] = ()
+) -> BrokerError | ConfigurationError:
     """The exception for an error code, with what to do next.
+
+    Args:
+        doing: What was attempted, as the beginning of "… failed: …".
+        needs: The rights that it takes, as "read topic telco.raw.customers"; the broker only says
+            of what kind the resource is.
 
     The order is that of librdkafka's transactional API: what is fatal first, then what asks for
     an abort. Errors that would come back after every abort count as fatal.
     """
-    code, text = error.code(), error.str()
+    code, text = error.code(), " ".join(error.str().split())
     kind: type[BrokerError] = BrokerError
     advice = ""
     if code in _REJECTED:
         kind, advice = RecordRejectedError, f"; {_REJECTED[code]}"
-    elif code in _HOPELESS:
-        pass
+    elif code in _FORBIDDEN:
+        return RightMissingError(f"{doing} failed: {_missing_right(code, needs)} ({text})")
     elif code in _FENCED:
         kind, advice = FencedError, "; a newer process uses the same identity, see --instance"
     elif code == KafkaError.INVALID_TXN_STATE:
@@ -201,6 +210,13 @@ def is_of_another(place: TopicPartition, topic_id: str) -> bool:
     """Whether a committed offset is of an earlier topic of that name; False if it does not say."""
     said = place.metadata or ""
     return said.startswith(_WITH_ID) and said != _WITH_ID + topic_id
+
+
+def _missing_right(code: int, needs: Sequence[str]) -> str:
+    """Words for the right that is missing; see docs/kafka_guide.md for all that are needed."""
+    kind = _FORBIDDEN[code]
+    fitting = [right for right in needs if f" {kind} " in right]
+    return f"no right to {' or '.join(fitting) if fitting else f'this {kind}'}"
 
 
 # Looking at records is a large part of what scoring them costs; `map` over the client's own methods

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError
-from churnstream.streaming.kafka.client import KafkaException, client_config
+from churnstream.streaming.kafka.client import KafkaException, client_config, translated
 
 Client = Consumer | AdminClient
 
@@ -70,7 +70,8 @@ class Lookout:
             return False
         if self._is_heard(client, _LAST):
             return False
-        log.warning("client_lost", topic=self._topic, because="only another one gets an answer")
+        topic = self._topic or "any"
+        log.warning("client_lost", topic=topic, because="only another one gets an answer")
         return True
 
     def require_brokers(self, client: Consumer) -> None:
@@ -86,7 +87,8 @@ class Lookout:
 
     def _another(self) -> Consumer:
         """A client that has just been made; it never joins its group, nor makes a topic."""
-        return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
+        with translated("asking the broker"):
+            return Consumer(client_config(self._settings, {"group.id": "churnstream-lookout"}))
 
     def _is_heard(self, client: Client | None, seconds: float) -> bool:
         """Whether our client is answered, which is a sign of life."""

@@ -11,6 +11,7 @@ from churnstream.errors import (
     AbortableError,
     BrokerError,
     BrokerUnreachableError,
+    RightMissingError,
     TopicMissingError,
 )
 from churnstream.streaming.kafka.client import (
@@ -86,6 +87,7 @@ class Reader:
         self._topic = topic
         self._topic_id = topic_id
         self._unread = set(unread)
+        self._needs = (f"read topic {topic}", f"read group {group}")
         self._starts = dict(starts or {})
         self._started: set[int] = set()  # partitions that have been read from their start
         self._lost_while_polling: set[int] = set()
@@ -173,8 +175,9 @@ class Reader:
 
     def _judge(self, error: KafkaError) -> None:
         """The client retries what can be retried by itself; the rest ends the process."""
-        fault = to_error(error, f"reading {self._topic}")
-        if error.fatal() or isinstance(fault, TopicMissingError):
+        fault = to_error(error, f"reading {self._topic}", self._needs)
+        is_fatal = error.fatal() or error.code() == KafkaError._FATAL
+        if is_fatal or isinstance(fault, TopicMissingError | RightMissingError):
             raise fault
         log.warning("read_error", topic=self._topic, error=error.str())
 

@@ -6,6 +6,7 @@ from confluent_kafka import Consumer
 
 from churnstream.config import KafkaSettings
 from churnstream.streaming.kafka.client import (
+    OF_A_GROUP,
     KafkaError,
     KafkaException,
     Message,
@@ -65,7 +66,7 @@ class Scan:
                 "fetch.wait.max.ms": 20,
             },
         )
-        with translated(f"reading {self._topic}"):
+        with translated(f"reading {self._topic}", [f"read topic {self._topic}"]):
             reader = Consumer(config)
             try:
                 reader.assign([TopicPartition(self._topic, p, o) for p, o in self._open.items()])
@@ -101,6 +102,8 @@ class Scan:
             error = message.error()
             end = self._ends.get(partition)
             if error is not None:
+                if error.code() in OF_A_GROUP:
+                    continue
                 self._check(error)
                 self._close(partition, offset)
             elif end is None or offset < end:

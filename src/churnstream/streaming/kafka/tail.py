@@ -6,6 +6,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer
 
 from churnstream.config import KafkaSettings
 from churnstream.streaming.kafka.client import (
+    OF_A_GROUP,
     Connection,
     KafkaError,
     Message,
@@ -17,6 +18,7 @@ from churnstream.streaming.kafka.client import (
 from churnstream.streaming.kafka.lookout import Lookout
 
 _BATCH = 5_000
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, *OF_A_GROUP}  # the client goes on by itself
 
 
 class Tail:
@@ -24,6 +26,7 @@ class Tail:
 
     def __init__(self, settings: KafkaSettings, places: Iterable[tuple[str, int]]) -> None:
         self._unread = set(places)
+        self._topics = ", ".join(sorted({topic for topic, _ in self._unread}))
         self._lookout = Lookout(settings, next(iter(sorted(self._unread)))[0])
         self._connection = Connection(settings.brokers)
         own: dict[str, object] = {
@@ -38,7 +41,7 @@ class Tail:
             "fetch.queue.backoff.ms": 1000,
             "fetch.wait.max.ms": 100,
         }
-        with translated("reading"):
+        with translated(f"reading {self._topics}"):
             self._reader = Consumer(client_config(settings, own, self._connection))
             starts = [TopicPartition(t, p, OFFSET_BEGINNING) for t, p in sorted(self._unread)]
             self._reader.assign(starts)
@@ -63,7 +66,7 @@ class Tail:
             BrokerUnreachableError: The client has lost its brokers, and another can find them.
             BrokerError: A topic cannot be read.
         """
-        with translated("reading"):
+        with translated(f"reading {self._topics}"):
             first = self._reader.poll(timeout)
             more = [] if first is None else self._reader.consume(_BATCH, timeout=0)
         messages = [] if first is None else [first, *more]
@@ -92,8 +95,9 @@ class Tail:
             return True
         if error.code() == KafkaError._PARTITION_EOF:
             self._unread.discard((message.topic() or "", message.partition() or 0))
-        elif error.code() != KafkaError._ALL_BROKERS_DOWN:
-            raise to_error(error, f"reading {message.topic()}")
+        elif error.code() not in _PASSING:
+            topic = message.topic() or self._topics
+            raise to_error(error, f"reading {topic}", [f"read topic {topic}"])
         return False
 
     def close(self) -> None:

@@ -12,8 +12,10 @@ from churnstream.config import KafkaSettings
 from churnstream.errors import (
     AbortableError,
     BrokerError,
+    ConfigurationError,
     FencedError,
     RecordRejectedError,
+    RightMissingError,
     TransactionEndedError,
 )
 from churnstream.streaming.kafka.client import (
@@ -80,6 +82,7 @@ class Writer:
         connection: Connection | None = None,
     ) -> None:
         self._failure: KafkaError | None = None
+        self._needs = [f"write transactional id {transactional_id}"]
         self._give_up = give_up
         own: dict[str, object] = {
             "enable.idempotence": True,
@@ -169,15 +172,17 @@ class Writer:
             AbortableError: In place of the client's word for that, unless a record is at fault.
         """
         doing = f"sending to {topic}"
+        if (right := f"write topic {topic}") not in self._needs:
+            self._needs.append(right)
         try:
             yield
         except KafkaException as error:
             fault = error.args[0]
             if fault.code() != KafkaError._STATE:
-                raise to_error(fault, doing) from error
+                raise to_error(fault, doing, self._needs) from error
             self._producer.poll(0)  # hear what it failed of
-            why = to_error(self._failure or fault, doing)
-            if isinstance(why, RecordRejectedError):
+            why = to_error(self._failure or fault, doing, self._needs)
+            if isinstance(why, RecordRejectedError | RightMissingError):
                 self._unusable = True  # see `_in_time`
                 raise why from error
             raise AbortableError(str(why)) from error
@@ -193,7 +198,7 @@ class Writer:
         self._connection.on_progress()
         if self._failure is not None:
             failure, self._failure = self._failure, None
-            raise to_error(failure, "sending records")
+            raise to_error(failure, "sending records", self._needs)
 
     def poll(self) -> None:
         """Serve the client's callbacks; an idle producer piles them up otherwise."""
@@ -324,8 +329,16 @@ class Writer:
             except KafkaException as error:
                 fault = error.args[0]
                 if fault.fatal() or not fault.retriable():
-                    raise to_error(fault, doing) from error
+                    raise self._why(fault, doing) from error
                 check()
+
+    def _why(self, fault: KafkaError, doing: str) -> BrokerError | ConfigurationError:
+        """A transaction only says that records failed; a right that is missing, they say."""
+        if self._failure is not None:
+            why = to_error(self._failure, doing, self._needs)
+            if isinstance(why, RightMissingError):
+                return why
+        return to_error(fault, doing, self._needs)
 
     def _raise_if_given_up(self, doing: str) -> None:
         if self._give_up():
