@@ -1,5 +1,5 @@
 """`python -m churnstream` is `churnstream`."""
 
-from churnstream.cli import main
+from churnstream.entry import main
 
 main()
