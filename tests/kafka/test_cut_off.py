@@ -18,7 +18,9 @@ from network import free_ports
 
 pytest_plugins = ["chaos.fixtures"]
 
-BACK_WITHIN = 15.0  # seconds from a healed network to the first record
+# Seconds from a healed network to the first record. A transaction whose commit got no answer is
+# waited for until the broker must have ended it.
+BACK_WITHIN = {"streaming": 15.0, "batch": 30.0}
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_a_producer_gives_up_connections_that_are_half_open(
     producer = far_flow.start("produce", *own, "--events-per-sec", "100")
     until(lambda: flow.watch.length(flow.input) > 100, 60, "something is sent")
 
-    assert sends_again(flow, way, 40) < BACK_WITHIN
+    assert sends_again(flow, way, 25) < BACK_WITHIN[mode]
 
     if mode == "streaming":
         assert producer.stop() < 5
@@ -110,7 +112,7 @@ def test_a_consumer_gives_up_connections_that_are_half_open(
     producer = flow.produce(100)
     until(lambda: flow.watch.length(flow.output) > 100, 60, "something is scored")
     way.cut()
-    time.sleep(40)
+    time.sleep(25)
     producer.stop()
     before = flow.watch.length(flow.output)
     way.mend()
@@ -122,8 +124,10 @@ def test_a_consumer_gives_up_connections_that_are_half_open(
     assert flow.audit().complete
 
 
-@pytest.mark.parametrize("after", [1, 8, 25])
-@pytest.mark.parametrize("command", ["consume", "produce", "batch"])
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [("consume", 1), ("consume", 12), ("produce", 1), ("produce", 12), ("batch", 12)],
+)
 def test_a_stop_behind_a_dead_network(
     far_flow: Flow, flow: Flow, way: ForgetfulBroker, command: str, after: float
 ) -> None:
@@ -132,8 +136,8 @@ def test_a_stop_behind_a_dead_network(
     way.cut()
     time.sleep(after)
 
-    assert process.stop() < 6
-    assert process.code == (0 if process.code == 0 else 1)
+    assert process.stop() < 5.5
+    assert process.code in (0, 1)
     assert "Traceback" not in process.log
 
 
