@@ -143,3 +143,11 @@ def test_clients_follow_each_other_until_one_gets_the_identity(
     writer.abort()
 
     assert Client.made == before + 3
+
+
+@pytest.mark.parametrize("timeout", [1_000, 3_000, 20_000])
+def test_short_transactions_are_a_valid_setting(timeout: int) -> None:
+    """The client refuses a network timeout that is longer than a transaction may last."""
+    settings = KafkaSettings(client={"transaction.timeout.ms": timeout})
+
+    assert Writer(settings, "identity")

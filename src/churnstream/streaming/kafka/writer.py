@@ -112,6 +112,10 @@ class Writer:
         self._connection = connection or Connection(settings.brokers)
         self._config = client_config(settings, own, self._connection)
         self._transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
+        if transactional_id is not None and "socket.timeout.ms" not in settings.client:
+            # The client wants it at least 100 ms shorter than a transaction may last.
+            longest = round(self._transaction_timeout * 1000) - 100
+            self._config["socket.timeout.ms"] = min(self._config["socket.timeout.ms"], longest)
         self._began_at = 0.0
         self._is_open = False  # whether there is a transaction to commit or to abort
         self._unusable = False
