@@ -23,6 +23,7 @@ Reason = Literal[
     "not_scorable",
     "not_utf8",
     "out_of_range",
+    "too_large",
     "unknown_category",
     "wrong_type",
 ]
@@ -133,6 +134,17 @@ def not_scorable(probability: float) -> Rejection:
     """The rejection of an event to which a model gives a number that is no probability."""
     detail = f"the model gives it no probability from 0 to 1, but {probability}"
     return Rejection("not_scorable", "value", detail)
+
+
+def too_large(size: int, most: int) -> Rejection:
+    """An event whose prediction the output topic would not take: its ID is as long as that.
+
+    Args:
+        size: Bytes of the prediction's record.
+        most: What the topic takes.
+    """
+    detail = f"its prediction would take {size:,} bytes, and the output topic takes {most:,}"
+    return Rejection("too_large", "customerID", detail)
 
 
 class RejectionCount:

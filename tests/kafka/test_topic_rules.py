@@ -130,6 +130,24 @@ def test_small_records_fit_into_a_topic_for_small_records(flow: Flow, delivery: 
     assert flow.audit().complete
 
 
+@pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
+def test_a_prediction_that_its_topic_would_not_take(flow: Flow, delivery: str) -> None:
+    """A customer with an endless name becomes a dead letter, and all around it are scored."""
+    configure(flow, flow.output, max_message_bytes="10000")
+    (key, value), *_ = good_records(1)
+    long = b"C" * 50_000
+    producer = Producer({"bootstrap.servers": flow.servers, "log_level": 0})
+    producer.produce(flow.input, value, key, partition=0)
+    producer.produce(flow.input, value.replace(key, long), long, partition=0)
+    producer.produce(flow.input, value, key, partition=0)
+    assert producer.flush(30) == 0
+
+    flow.run_batch("--delivery", delivery)
+
+    assert flow.audit().complete
+    assert [place.offset for place in flow.refused()] == [1]
+
+
 def test_a_dead_letter_topic_that_would_lose_dead_letters(flow: Flow) -> None:
     """A compacted topic is told at the start, with what to do, before anything is scored."""
     configure(flow, flow.letters, cleanup_policy="compact")

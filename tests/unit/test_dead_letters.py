@@ -115,6 +115,7 @@ def test_the_stage_is_one_of_kafka_connects(reason: Any) -> None:
     other = {
         "key_mismatch": "KEY_CONVERTER",
         "not_scorable": "TRANSFORMATION",
+        "too_large": "TRANSFORMATION",
         "unknown_category": "TRANSFORMATION",
     }
     assert stage == other.get(reason, "VALUE_CONVERTER")

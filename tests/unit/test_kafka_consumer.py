@@ -50,7 +50,9 @@ def broken(partition: int, offset: int) -> Message:
     return message(b"not JSON", partition=partition, offset=offset)
 
 
-def scored(records: Sequence[Message], scorer: Scorer | None = None) -> Batch:
+def scored(
+    records: Sequence[Message], scorer: Scorer | None = None, *, max_prediction_bytes: int = LARGE
+) -> Batch:
     """The outcome of these records."""
     return score_batch(
         Polled.of(list(records), {}),
@@ -58,6 +60,7 @@ def scored(records: Sequence[Message], scorer: Scorer | None = None) -> Batch:
         group="group",
         now=NOW,
         most_letter_bytes=LARGE,
+        max_prediction_bytes=max_prediction_bytes,
     )
 
 
@@ -175,6 +178,24 @@ def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> N
     headers = dict(letter["headers"])
     assert headers["churnstream.reason"] == b"not_scorable"
     assert (headers["__connect.errors.exception.message"] or b"").endswith(number.encode())
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_prediction_that_does_not_fit_is_a_dead_letter(room: int) -> None:
+    """What the output topic would not take for its size holds up no other prediction."""
+    long = event_message(0, 1, customerID="C" * 5_000)
+    records = [*events(0, [0]), long, *events(0, [2])]
+    sizes = [
+        len(made["value"] or b"") + len(made["key"] or b"") for made in scored(records).predictions
+    ]
+    limit = max(sizes) + 120 - 1 + room
+
+    batch = scored(records, max_prediction_bytes=limit)
+
+    assert [made.source_offset for made in predictions(batch)] == ([0, 1, 2] if room else [0, 2])
+    assert len(batch.probabilities) == len(batch.events) == len(batch.predictions)
+    assert [why.reason for why in batch.rejections] == ([] if room else ["too_large"])
+    assert [letter["value"] for letter in batch.dead_letters] == ([] if room else [long.value()])
 
 
 def test_a_batch_without_any_probability_is_all_dead_letters() -> None:

@@ -99,6 +99,7 @@ def test_a_challenger_without_a_probability_scores_less(
 ) -> None:
     """What is no number from 0 to 1 is counted, and makes no mean of its own."""
     made = batch(models.champion.current())
+    models.shadow(made)
     (before,) = models.comparison()
     monkeypatch.setattr(Model, "score", lambda *_: np.array([np.nan, 0.5]))
     models.shadow(made)

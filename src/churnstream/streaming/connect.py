@@ -125,6 +125,7 @@ def connect(
         group=own.group,
         batch_size=own.batch_size,
         most_letter_bytes=min(max_bytes[topics.deadletter], MOST_BYTES),
+        max_prediction_bytes=min(max_bytes[topics.output], MOST_BYTES),
         explained=own.reasons,
         check_topics=check_topics,
         before_publishing=before_publishing,

@@ -19,6 +19,7 @@ from churnstream.errors import (
 from churnstream.streaming.delivery import Delivery
 from churnstream.streaming.kafka.polled import Polled
 from churnstream.streaming.kafka.reader import Reader
+from churnstream.streaming.kafka.writer import MOST_BYTES
 from churnstream.streaming.log_context import context_of
 from churnstream.streaming.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.streaming.scoring import Batch, Explained, Scorer, score_batch
@@ -57,6 +58,7 @@ class Consumer:
         scorer: Asked for the model before each batch: all of a batch is by one model.
         window: How far to read.
         most_letter_bytes: The largest record that the dead-letter topic takes.
+        max_prediction_bytes: The largest one that the output topic takes.
         explained: Which predictions get reasons.
         check_topics: Raises TopicMissingError if a topic of the flow is gone.
         before_publishing: Called before outcomes are published; raises TopicRecreatedError if their
@@ -75,6 +77,7 @@ class Consumer:
         group: str,
         batch_size: int,
         most_letter_bytes: int,
+        max_prediction_bytes: int = MOST_BYTES,
         explained: Explained = "top",
         check_topics: Callable[[], None] = lambda: None,
         before_publishing: Callable[[], None] = lambda: None,
@@ -88,6 +91,7 @@ class Consumer:
         self._group = group
         self._batch_size = batch_size
         self._most_letter_bytes = most_letter_bytes
+        self._max_prediction_bytes = max_prediction_bytes
         self._explained = explained
         self._check_topics = check_topics
         self._before_publishing = before_publishing
@@ -161,6 +165,7 @@ class Consumer:
             group=self._group,
             now=datetime.now(UTC),
             most_letter_bytes=self._most_letter_bytes,
+            max_prediction_bytes=self._max_prediction_bytes,
             explained=self._explained,
         )
 

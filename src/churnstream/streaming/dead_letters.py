@@ -31,6 +31,7 @@ _MESSAGE_LENGTH = 500
 _STAGES = {
     "key_mismatch": "KEY_CONVERTER",
     "not_scorable": "TRANSFORMATION",
+    "too_large": "TRANSFORMATION",
     "unknown_category": "TRANSFORMATION",
 }
 _TIMESTAMP_TYPES: dict[int, TimestampType] = {1: "CreateTime", 2: "LogAppendTime"}
@@ -40,7 +41,7 @@ HEADERS_OMITTED = _OWN + "headers.omitted.count"
 _OMITTED = {KEY_OMITTED, VALUE_OMITTED, HEADERS_OMITTED}
 _UNREADABLE = b"unreadable"
 # What the record format adds at most (https://kafka.apache.org/documentation/#messageformat).
-_PER_BATCH = 120
+PER_BATCH = 120
 _PER_HEADER = 10
 # Bytes that a dead letter may always have: what it says of its record, without the record.
 SMALLEST_LIMIT = 8 * 1024
@@ -102,7 +103,7 @@ def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecor
 def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """Upper bound of the bytes of a record batch with this one record."""
     named = sum(len(name) + len(content or b"") + _PER_HEADER for name, content in headers)
-    return _PER_BATCH + len(key or b"") + len(value or b"") + named
+    return PER_BATCH + len(key or b"") + len(value or b"") + named
 
 
 def failure_headers(letter: DeadLetter) -> Headers:

@@ -3,6 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
 from churnstream.streaming.kafka.client import Message
 from churnstream.streaming.kafka.scan import Scan
+from churnstream.streaming.outcomes import outcome_begins
 
 _MOST_VERSIONS = 20
 _LONGEST_VERSION = 100
@@ -58,6 +60,11 @@ class History:
         self._settings, self._admin = settings, admin
         self._starts, self._ends = starts, ends
 
+    @cached_property
+    def _begins(self) -> dict[str, dict[int, int]]:
+        """Where the outcomes of the input topic as it is now begin."""
+        return outcome_begins(self._settings, self._admin).begins
+
     def _inside(self, partition: int, offset: int) -> bool:
         return self._starts.get(partition, 0) <= offset < self._ends.get(partition, 0)
 
@@ -76,7 +83,7 @@ class History:
         seen: set[tuple[int, int]] = set()
         topic = self._settings.topics.deadletter
         self.foreign[topic] = 0
-        begins, ends = self._admin.beginnings(topic), self._admin.ends(topic)
+        begins, ends = self._begins[topic], self._admin.ends(topic)
         for batch in Scan(self._settings.kafka, topic, begins, ends):
             for record in batch:
                 try:
@@ -95,7 +102,7 @@ class History:
     def _predictions(self) -> dict[int, "_Table"]:
         tables = {p: _Table() for p in self._starts}
         topic = self._settings.topics.output
-        begins, ends = self._admin.beginnings(topic), self._admin.ends(topic)
+        begins, ends = self._begins[topic], self._admin.ends(topic)
         self.foreign[topic] = 0
         for batch in Scan(self._settings.kafka, topic, begins, ends):
             for record in batch:

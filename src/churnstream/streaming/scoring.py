@@ -1,6 +1,6 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
@@ -19,11 +19,12 @@ from churnstream.messages import (
     Rejection,
     encode,
     not_scorable,
+    too_large,
 )
-from churnstream.streaming.dead_letters import describe, to_record
+from churnstream.streaming.dead_letters import PER_BATCH, describe, to_record
 from churnstream.streaming.kafka.client import Message, contents_of
 from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.kafka.writer import FullRecord, Record
+from churnstream.streaming.kafka.writer import MOST_BYTES, FullRecord, Record
 
 Explained = Literal["top", "all", "none"]
 
@@ -100,6 +101,7 @@ def score_batch(
     group: str,
     now: datetime,
     most_letter_bytes: int,
+    max_prediction_bytes: int = MOST_BYTES,
     explained: Explained = "top",
 ) -> Batch:
     """Decode, check and score.
@@ -110,13 +112,50 @@ def score_batch(
         group: The consumer group, for the dead letters' headers.
         now: The processing time, UTC.
         most_letter_bytes: The largest record that the dead-letter topic takes.
+        max_prediction_bytes: The largest one that the output topic takes; what would be larger
+            becomes a dead letter.
         explained: Which predictions get reasons.
 
     Raises:
         ModelError: The model gave more or fewer probabilities than there are events, as one does
             that leaves out or resamples rows.
     """
-    decoded = _decode(polled, scorer)
+    decoded, probabilities = _score(_decode(polled, scorer), scorer)
+    values = _encoded(decoded, probabilities, scorer, now, explained)
+    # A key is a part of its value, so none of these is larger than twice the largest value.
+    if 2 * max(map(len, values), default=0) + PER_BATCH > max_prediction_bytes:
+        pairs = zip(decoded.keys, values, strict=True)
+        sizes = [PER_BATCH + len(key or b"") + len(value) for key, value in pairs]
+        fits = np.array(sizes) <= max_prediction_bytes
+        decoded = decoded.without(fits, lambda i: too_large(sizes[i], max_prediction_bytes))
+        probabilities = probabilities[fits]
+        values = [value for value, fit in zip(values, fits, strict=True) if fit]
+    return Batch(
+        events=decoded.events,
+        partitions=decoded.good.partitions,
+        offsets=decoded.good.offsets,
+        probabilities=probabilities,
+        predictions=[
+            {"key": key, "value": value} for key, value in zip(decoded.keys, values, strict=True)
+        ],
+        rejected=decoded.rejected,
+        rejections=decoded.rejections,
+        dead_letters=[
+            to_record(
+                record,
+                describe(record, why, group=group, model_version=scorer.version, now=now),
+                most_letter_bytes,
+            )
+            for record, why in zip(decoded.rejected, decoded.rejections, strict=True)
+        ],
+        places=polled.places,
+        scored_at=now,
+        scorer=scorer,
+    )
+
+
+def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:
+    """Probabilities of the good records, and those that have one."""
     probabilities = scorer.score(decoded.events)
     if len(probabilities) != len(decoded.events):  # they would go to other customers
         raise ModelError(
@@ -124,11 +163,21 @@ def score_batch(
             f"{len(decoded.events)} events; it must neither drop nor add rows"
         )
     is_scored = (probabilities >= 0) & (probabilities <= 1)  # NaN is neither
-    if not is_scored.all():
-        decoded = _without_unscored(decoded, probabilities, is_scored)
-        probabilities = probabilities[is_scored]
-    good, keys, events, rejected, rejections = decoded
-    reasons = scorer.reasons(events, probabilities, explained)
+    if is_scored.all():
+        return decoded, probabilities
+    scored = decoded.without(is_scored, lambda i: not_scorable(float(probabilities[i])))
+    return scored, probabilities[is_scored]
+
+
+def _encoded(
+    decoded: "_Decoded",
+    probabilities: NDArray[np.float64],
+    scorer: Scorer,
+    now: datetime,
+    explained: Explained,
+) -> list[bytes]:
+    """The predictions' JSON, in the order of the events."""
+    events, good = decoded.events, decoded.good
     # By the order of their fields, column by column: a call with keywords for each takes longer.
     predictions = map(
         Prediction,
@@ -140,31 +189,9 @@ def score_batch(
         repeat(scorer.version),
         good.partitions,
         good.offsets,
-        reasons,
+        scorer.reasons(events, probabilities, explained),
     )
-    return Batch(
-        events=events,
-        partitions=good.partitions,
-        offsets=good.offsets,
-        probabilities=probabilities,
-        predictions=[
-            {"key": key, "value": value}
-            for key, value in zip(keys, map(encode, predictions), strict=True)
-        ],
-        rejected=rejected,
-        rejections=rejections,
-        dead_letters=[
-            to_record(
-                record,
-                describe(record, why, group=group, model_version=scorer.version, now=now),
-                most_letter_bytes,
-            )
-            for record, why in zip(rejected, rejections, strict=True)
-        ],
-        places=polled.places,
-        scored_at=now,
-        scorer=scorer,
-    )
+    return list(map(encode, predictions))
 
 
 class _Decoded(NamedTuple):
@@ -175,6 +202,22 @@ class _Decoded(NamedTuple):
     events: list[CustomerEvent]
     rejected: list[Message]
     rejections: list[Rejection]
+
+    def without(self, stays: NDArray[np.bool_], why: Callable[[int], Rejection]) -> "_Decoded":
+        """Move good records to the rejected ones.
+
+        Args:
+            stays: Of each good record, whether it is good still, shape (n,).
+            why: The reason for one that is not, by its number.
+        """
+        kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
+        return _Decoded(
+            Polled.of([self.good.records[i] for i in kept], self.good.ends),
+            [self.keys[i] for i in kept],
+            [self.events[i] for i in kept],
+            [*self.rejected, *(self.good.records[i] for i in others)],
+            [*self.rejections, *map(why, others)],
+        )
 
 
 def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
@@ -190,19 +233,4 @@ def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],
         [decoded[i] for i in bad],
-    )
-
-
-def _without_unscored(
-    decoded: _Decoded, probabilities: NDArray[np.float64], is_scored: NDArray[np.bool_]
-) -> _Decoded:
-    """Move the events to which the model gave no probability to the refused ones."""
-    good, keys, events, rejected, rejections = decoded
-    scored, others = np.flatnonzero(is_scored).tolist(), np.flatnonzero(~is_scored).tolist()
-    return _Decoded(
-        Polled.of([good.records[i] for i in scored], good.ends),
-        [keys[i] for i in scored],
-        [events[i] for i in scored],
-        [*rejected, *(good.records[i] for i in others)],
-        [*rejections, *(not_scorable(float(probabilities[i])) for i in others)],
     )

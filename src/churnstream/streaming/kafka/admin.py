@@ -326,11 +326,14 @@ class Admin:
 
     def _configuration(self, topic: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, topic)
+
+        def ask() -> dict[str, str]:
+            answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
+            return {name: entry.value for name, entry in answers[resource].result().items()}
+
         needs = f"describe configs of topic {topic}"
         with self._asking(f"reading the configuration of {topic}", needs):
-            answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
-            entries = answers[resource].result()
-        return {name: entry.value for name, entry in entries.items()}
+            return _patiently(ask, _ELECTION)
 
 
 def _missing(topic: str) -> TopicMissingError:

@@ -9,7 +9,6 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer
 from churnstream.config import KafkaSettings
 from churnstream.errors import (
     AbortableError,
-    BrokerError,
     BrokerUnreachableError,
     RightMissingError,
     TopicMissingError,
@@ -26,7 +25,7 @@ from churnstream.streaming.kafka.client import (
     translated,
 )
 from churnstream.streaming.kafka.committing import HangingError, commit
-from churnstream.streaming.kafka.guard import call_guarded
+from churnstream.streaming.kafka.leaving import leave
 from churnstream.streaming.kafka.lookout import Lookout
 from churnstream.streaming.kafka.member import member_config
 from churnstream.streaming.kafka.polled import Polled
@@ -35,11 +34,7 @@ log = structlog.get_logger(__name__)
 
 _SESSION_TIMEOUT_MS = 45_000  # the client's default, and the broker's for KIP-848
 _JOIN = 4.0  # seconds to finish joining before leaving
-_LEAVE = 15.0  # seconds that leaving may take
-_UNSUBSCRIBE = 2.0  # seconds to hear that the group was told
-_ON_ITS_WAY = 0.2  # seconds that the client has to send what it was told to
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
-_LEFT_OVER = 10_000  # records that are dropped at once
 _PAUSE = 0.1  # seconds between two attempts to read the group's place
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
@@ -344,41 +339,16 @@ class Reader:
         self.rebalances += 1
         self.assigned -= partitions
 
-    def _finish_joining(self) -> None:
-        """The embedded broker waits for ever for a member that left while it joined."""
-        deadline = time.monotonic() + _JOIN
-        while self._joining and time.monotonic() < deadline:
-            self._consumer.poll(0.1)
-
-    def _unsubscribe(self) -> None:
-        """Tell the group: closing a client without partitions, or one that joins, does not.
-
-        The client forgets its name in the group as it says good-bye.
-        """
-        self._consumer.unsubscribe()
-        deadline = time.monotonic() + _UNSUBSCRIBE
-        while self._consumer.memberid() and time.monotonic() < deadline:
-            self._consumer.consume(_LEFT_OVER, _PAUSE)
-        self._consumer.consume(_LEFT_OVER, _ON_ITS_WAY)
-
     def close(self) -> None:
         """Leave the group, so that others take over at once; or leave it alone, if that hangs."""
-        deadline = time.monotonic() + _LEAVE
 
-        def check() -> None:
-            if self._give_up() or time.monotonic() > deadline:
-                raise BrokerUnreachableError("nobody answers; the group will miss us")
+        def finish_joining() -> None:
+            """The embedded broker waits for ever for a member that left while it joined."""
+            deadline = time.monotonic() + _JOIN
+            while self._joining and time.monotonic() < deadline:
+                self._consumer.poll(_PAUSE)
 
-        def leave() -> None:
-            self._finish_joining()
-            if self._classic:
-                self._unsubscribe()
-            self._consumer.close()
-
-        try:
-            call_guarded(leave, check, _PAUSE)
-        except (KafkaException, RuntimeError, BrokerError) as error:
-            log.warning("leave_failed", error=str(error))  # must not hide why we leave
+        leave(self._consumer, finish_joining, self._give_up, classic=self._classic)
 
 
 def _is_of(message: Message, partitions: Collection[int]) -> bool:
