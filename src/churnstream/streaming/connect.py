@@ -91,9 +91,14 @@ def connect(
             note_beginning(settings, admin, topic.topic_id, stop.overdue)
             noted.add(topic.topic_id)
 
-    misplaced = admin.misplaced(own.group, topics.input)
-    for p, because in sorted(misplaced.items()):
-        log.warning("place_misplaced", partition=p, because=because, reads_from="the beginning")
+    unread = admin.committed_before(own.group, topics.input)
+    if unread:
+        log.warning(
+            "topic_recreated",
+            topic=topics.input,
+            partitions=sorted(unread),
+            reads_from="the beginning",
+        )
     connection = Connection(settings.kafka.brokers)
     writer = Writer(
         settings.kafka,
@@ -111,7 +116,7 @@ def connect(
         own.group,
         topic_id=lambda: topic.topic_id,
         starts=starts,
-        unread=misplaced,
+        unread=unread,
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,

@@ -19,10 +19,18 @@ class Window:
     Args:
         ends: End offset (exclusive) by partition; None for no end.
         most: At most so many records; None for no limit.
+        void: By partition, a place of the group that says nothing: it lay beyond the end before
+            reading began.
     """
 
-    def __init__(self, ends: Mapping[int, int] | None = None, most: int | None = None) -> None:
+    def __init__(
+        self,
+        ends: Mapping[int, int] | None = None,
+        most: int | None = None,
+        void: Mapping[int, int] | None = None,
+    ) -> None:
         self._ends = None if ends is None else dict(ends)
+        self._void = dict(void or {})
         self._left = most
         self._reached: dict[int, int] = {}
 
@@ -76,7 +84,7 @@ class Window:
 
     def note_places(self, places: Mapping[int, int]) -> None:
         """Note how far the group has come elsewhere."""
-        for partition, place in places.items():
+        for partition, place in places.items() - self._void.items():
             self._reached[partition] = max(place, self._reached.get(partition, 0))
 
     def is_done(self, assigned: Collection[int]) -> bool:
@@ -151,7 +159,8 @@ def bounded(
     """
     committed = admin.committed(group, topic)  # before the ends, which others move on
     last = admin.ends(topic)
-    committed = {p: offset for p, offset in committed.items() if offset <= last.get(p, 0)}
+    void = {p: offset for p, offset in committed.items() if offset > last.get(p, 0)}
+    committed = {p: offset for p, offset in committed.items() if p not in void}
     ends = last if end is None else last | _capped(resolve(admin, topic, end, "--to"), last)
     begins = admin.beginnings(topic)
     starts = resolve(admin, topic, start, "--from") if start else {}
@@ -161,7 +170,7 @@ def bounded(
                 f"--from would skip offsets {committed[p]} to {starts[p] - 1} of partition {p}, "
                 f"which group {group} has not scored; use another --group for a window of its own"
             )
-    window = Window(ends, most)
+    window = Window(ends, most, void)
     window.start_from(begins | starts | committed)
     return window, starts
 

@@ -145,8 +145,13 @@ class Admin:
             raise _missing(topic)
         return sorted(found.partitions)
 
-    def _place(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
-        member = Consumer(client_config(self._settings, {"group.id": group}))  # never joins
+    def _place(
+        self, group: str, places: list[TopicPartition], stable: bool
+    ) -> list[TopicPartition]:
+        """The committed offsets; `stable` waits for transactions that are about to move them."""
+        level = "read_committed" if stable else "read_uncommitted"
+        own = {"group.id": group, "isolation.level": level}
+        member = Consumer(client_config(self._settings, own))  # never joins
 
         def ask() -> list[TopicPartition]:
             try:
@@ -158,7 +163,7 @@ class Admin:
                 raise KafkaException(why or error.args[0]) from error
 
         try:
-            return _patiently(ask)
+            return _patiently(ask, _LONGEST_TRANSACTION)
         finally:
             member.close()
 
@@ -300,21 +305,21 @@ class Admin:
             place.partition: place.offset for place in found if not is_of_another(place, topic_id)
         }
 
-    def misplaced(self, group: str, topic: str) -> dict[int, str]:
-        """Partitions whose committed offset says nothing of the topic as it is now, and why."""
-        topic_id = self.topic_id(topic)
-        found = self._places(group, topic)
-        ends = self.ends(topic)  # after the places, which others move on
-        beyond = {p.partition: p.offset - ends.get(p.partition, 0) for p in found}
-        return {p: f"it lies {by:,} beyond the end" for p, by in beyond.items() if by > 0} | {
-            p.partition: "it is of an earlier topic" for p in found if is_of_another(p, topic_id)
-        }
+    def committed_before(self, group: str, topic: str) -> set[int]:
+        """Partitions whose committed offset is of an earlier topic of that name.
 
-    def _places(self, group: str, topic: str) -> list[TopicPartition]:
+        Waits for nobody: what a transaction is about to commit is of the topic as it is now.
+        """
+        topic_id = self.topic_id(topic)
+        found = self._places(group, topic, stable=False)
+        return {place.partition for place in found if is_of_another(place, topic_id)}
+
+    def _places(self, group: str, topic: str, *, stable: bool = True) -> list[TopicPartition]:
         everywhere = [TopicPartition(topic, p) for p in self.partitions(topic)]
         needs = [f"describe group {group}", f"describe topic {topic}"]
         with translated(f"reading the place of group {group}", needs):
-            return [place for place in self._place(group, everywhere) if place.offset >= 0]
+            found = self._place(group, everywhere, stable)
+        return [place for place in found if place.offset >= 0]
 
     def max_record_bytes(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
