@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: It cannot be written.
     """
-    target = path.resolve()
+    target = _plain(path)
     draft = _draft_of(target)
     try:
         with draft.open("xb") as file:
@@ -58,9 +58,7 @@ def try_to_write(path: Path) -> None:
     Raises:
         OSError: It or its folder could not be.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    target = path.resolve()
+    target = _plain(path)
     new = [folder for folder in target.parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = _draft_of(target)
@@ -71,6 +69,26 @@ def try_to_write(path: Path) -> None:
     for folder in new:
         with suppress(OSError):  # somebody else has put something there
             folder.rmdir()
+
+
+def require_plain(path: Path) -> None:
+    """Find out that a file is missing or a plain one; others never end, or are not to be replaced.
+
+    A device such as /dev/null would be gone for all processes, if root writes there.
+
+    Raises:
+        OSError: It is a folder, a device, a pipe or a socket.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "It is not a plain file, but a device, a pipe or a socket")
+
+
+def _plain(path: Path) -> Path:
+    """Where a link leads, and what may be replaced there; see `require_plain`."""
+    require_plain(path)
+    return path.resolve()
 
 
 def _draft_of(target: Path) -> Path:

@@ -93,13 +93,17 @@ def test_last_moment(flow: Flow) -> None:
         ("--from", "yesterday", "--from: 'yesterday' is neither a timestamp such as"),
         ("--to", "0:x", "--to: '0:x' is neither a timestamp such as"),
         ("--to", "7:1", "has no partition 7"),
+        ("--from", "0:99999999999999999999", "is neither a timestamp such as"),
+        ("--from", "1969-12-31", "--from: 1969-12-31 lies before 1970"),
+        ("--to", "0001-01-01T00:00:00+23:00", "lies before 1970"),
     ],
 )
 def test_wrong_window(flow: Flow, flag: str, place: str, says: str) -> None:
     """A window that cannot be read is wrong use, and the message says how to write one."""
-    ran = flow.run("consume --mode batch", flag, place)
-    assert ran.code == 2
-    assert says in ran.error
+    for command in ("consume --mode batch", "audit"):
+        ran = flow.run(command, flag, place)
+        assert ran.code == 2
+        assert says in ran.error
 
 
 @contextmanager

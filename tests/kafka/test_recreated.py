@@ -161,3 +161,30 @@ def test_a_batch_run_whose_topic_is_recreated_ends(flow: Flow) -> None:
 
     assert consumer.wait(60) == 1
     assert "created again" in consumer.last_words or "no topic" in consumer.last_words
+
+
+def test_a_batch_producer_whose_topic_is_recreated_ends(flow: Flow) -> None:
+    """The rows before are gone, so it does not say that all were sent; the next run sends them."""
+    producer = flow.start("produce", "--mode", "batch", "--batch-size", "5")
+    until(lambda: flow.watch.length(flow.input) > 100, 60, "some rows are sent")
+    recreate(flow, flow.input)
+
+    assert producer.wait(60) == 1
+    assert "created again" in producer.last_words
+    again = flow.run("produce", "--mode", "batch")
+    assert "7,043 rows" in again.output
+
+
+def test_dead_letters_of_a_recreated_topic_are_sent_back(flow: Flow) -> None:
+    """What was replayed of an earlier dead-letter topic says nothing of those in the new one."""
+    producer = Producer({"bootstrap.servers": flow.servers, "log_level": 0})
+    for replayed in ("2 dead letters sent back", "1 dead letters sent back"):
+        for key in (b"a", b"b")[: int(replayed[0])]:
+            producer.produce(flow.input, b"no JSON", key, partition=0)
+        assert producer.flush(60) == 0
+        flow.run_batch()
+        assert replayed in flow.run("dead-letters", "replay").output
+        assert "0 dead letters sent back" in flow.run("dead-letters", "replay").output
+        recreate(flow, flow.letters, 1)
+        flow.run_batch()
+        recreate(flow, flow.letters, 1)

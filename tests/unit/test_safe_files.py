@@ -1,3 +1,4 @@
+import os
 import stat
 import subprocess
 import sys
@@ -36,6 +37,24 @@ def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_no_plain_file_stays_as_it_is(tmp_path: Path) -> None:
+    """A device or a pipe is neither replaced nor read: others use it, and it may never end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="not a plain file"):
+            safe_files.try_to_write(path)
+        with pytest.raises(OSError, match="not a plain file"):
+            safe_files.replace(path, b"new")
+        with pytest.raises(CheckpointError, match="not a plain file"):
+            PlaceFile(path, int).get("key")
+    assert pipe.is_fifo()
+    assert {*tmp_path.iterdir()} == {pipe, link}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o660])

@@ -117,8 +117,10 @@ def _send_file(
     settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
 ) -> BatchResult:
     """Send the whole file."""
+    from churnstream.streaming.kafka.identity import TopicIdentity
     from churnstream.streaming.producer import batch_sink, produce_batch
 
+    identity = TopicIdentity(admin, settings.topics.input)
     with progress("rows sent") as show:
         return produce_batch(
             dataset,
@@ -126,6 +128,7 @@ def _send_file(
             batch_size=settings.producer.batch_size,
             resume=settings.producer.resume,
             stop=stop,
+            before_batch=identity.check,
             on_rows=_both(show, tell),
         )
 

@@ -78,6 +78,7 @@ class PlaceFile(Generic[T]):
 
     def _read(self) -> dict[str, T]:
         try:
+            safe_files.require_plain(self.path)
             return self._decode(self.path.read_bytes())
         except FileNotFoundError:
             return {}

@@ -47,6 +47,7 @@ def produce_batch(
     batch_size: int,
     resume: bool,
     stop: Stop,
+    before_batch: Callable[[], None] = lambda: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> BatchResult:
     """Send the whole file in order, a batch at a time, from where the last run stopped.
@@ -57,6 +58,8 @@ def produce_batch(
         batch_size: Rows between two checkpoints.
         resume: False starts over.
         stop: Asked between batches.
+        before_batch: Called before each batch; raises TopicRecreatedError if the rows before are
+            gone with the topic that they were sent to.
         on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
     """
     with sink.alone():
@@ -66,6 +69,7 @@ def produce_batch(
             if stop.requested():
                 return BatchResult(start, rows - start, finished=False)
             rows += len(records)
+            before_batch()
             sink.publish(records, rows)
             on_rows(rows)
         return BatchResult(start, rows - start, finished=True)

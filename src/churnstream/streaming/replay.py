@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 Place = tuple[int, int]
 
+_OF_ANY_TOPIC = b"replayed"  # what earlier versions noted: it does not say which of its name
+
 
 class Filter(msgspec.Struct, frozen=True):
     """Which dead letters are meant; what is None or empty does not matter.
@@ -91,7 +93,8 @@ class Replay:
 
     Which ones were sent back is remembered one by one, in the compacted checkpoint topic, in the
     same transaction as the records. A single offset could not say it: a replay of one reason
-    passes over records that a later replay of another reason must still find.
+    passes over records that a later replay of another reason must still find. A note holds for the
+    dead-letter topic that it names: one of the same name that is created later begins anew.
     """
 
     def __init__(self, settings: Settings, admin: Admin) -> None:
@@ -99,6 +102,7 @@ class Replay:
             raise ConfigurationError("the dead-letter topic must not be the input topic")
         self._settings, self._admin = settings, admin
         self._transactional = not admin.embedded
+        self._topic_id = admin.topic_id(settings.topics.deadletter).encode()
         identity = f"churnstream.replay.{settings.topics.deadletter}"
         self._writer = Writer(
             settings.kafka,
@@ -160,7 +164,7 @@ class Replay:
 
     def _note(self, record: Message) -> Record:
         partition, offset = _place(record)
-        return {"key": f"{self._prefix}{partition}:{offset}".encode(), "value": b"replayed"}
+        return {"key": f"{self._prefix}{partition}:{offset}".encode(), "value": self._topic_id}
 
     @property
     def _prefix(self) -> str:
@@ -170,8 +174,9 @@ class Replay:
         """The dead letters that were sent back before."""
         topic = self._settings.topics.checkpoint
         note = re.compile(re.escape(self._prefix.encode()) + rb"(\d{1,10}):(\d{1,19})")
+        own = (self._topic_id, _OF_ANY_TOPIC)
         records = notes(self._settings.kafka, self._admin, topic)
-        found = (note.fullmatch(record.key() or b"") for record in records)
+        found = (note.fullmatch(r.key() or b"") for r in records if r.value() in own)
         return {(int(one[1]), int(one[2])) for one in found if one}
 
 

@@ -8,7 +8,6 @@ from types import FrameType
 _PATIENCE = 3.5  # seconds: a stop is promised within 5
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ENDED_BY_SIGTERM = 128 + signal.SIGTERM  # as a shell would say it
 
 
 class Stop:
@@ -16,6 +15,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._number: int = signal.SIGTERM  # of the signal that came
 
     def listen(self) -> None:
         """Take over SIGINT, SIGTERM and SIGHUP (the terminal is closed) of this process."""
@@ -27,13 +27,13 @@ class Stop:
 
         Not by their default action: process number 1 of a container has none.
         """
-        if self.requested():
-            sys.exit(_ENDED_BY_SIGTERM)
         for number in _SIGNALS:
             signal.signal(number, _end)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.requested():
+            _end(self._number, None)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
         self.request()
 
     def request(self) -> None:
@@ -56,4 +56,6 @@ class Stop:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)  # as a shell would say it

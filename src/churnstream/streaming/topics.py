@@ -66,7 +66,8 @@ def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
         for p in sorted(ends, reverse=True):
             place = committed.get(p)
             beyond = max(0, (place or 0) - ends[p])
-            read = begins[p] if place is None or beyond else place
+            # What retention has removed is not waiting any more.
+            read = begins[p] if place is None or beyond else max(place, begins[p])
             lag = ends[p] - read if reads else None
             rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag, beyond))
     return rows[::-1]

@@ -104,7 +104,8 @@ def _is_before(record: Message, ends: Mapping[int, int]) -> bool:
     return record.offset() < ends.get(record.partition(), 0)  # type: ignore[operator,arg-type]
 
 
-_OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")
+_OFFSETS = re.compile(r"[0-9]+:[0-9]{1,18}(,[0-9]+:[0-9]{1,18})*")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def resolve(admin: Admin, topic: str, place: str, flag: str) -> dict[int, int]:
@@ -133,7 +134,10 @@ def resolve(admin: Admin, topic: str, place: str, flag: str) -> dict[int, int]:
             f"{flag}: {place!r} is neither a timestamp such as 2026-11-23T08:00:00Z "
             "nor offsets such as 0:1200,1:1180,2:1210"
         ) from error
-    return admin.offsets_at(topic, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment < _EPOCH:
+        raise ConfigurationError(f"{flag}: {place} lies before 1970, where Kafka's time begins")
+    return admin.offsets_at(topic, moment)
 
 
 def bounded(

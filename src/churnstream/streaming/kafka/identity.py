@@ -18,7 +18,7 @@ _TIMEOUT = 2.0  # seconds: whoever cannot be asked now is asked again
 
 
 class TopicIdentity:
-    """The ID of the topic that is being read.
+    """The ID of the topic that is being read or written.
 
     Attributes:
         topic_id: As it was when it was last asked for.
@@ -44,7 +44,7 @@ class TopicIdentity:
         self._asked_at = time.monotonic()
         if found != self.topic_id:
             self.topic_id = found
-            log.warning("topic_recreated", topic=self._topic, reads_from="the beginning")
+            log.warning("topic_recreated", topic=self._topic)
             raise TopicRecreatedError(
                 f"{self._topic} was deleted and created again meanwhile; run the command again"
             )
