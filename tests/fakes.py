@@ -260,6 +260,9 @@ class FakeWriter(Writer):
     def flush(self) -> None:
         self.journal.append(("flush",))
 
+    def unconfirmed(self) -> int:
+        return 0
+
     def poll(self) -> None:
         self.journal.append(("poll",))
 

@@ -44,7 +44,6 @@ def shorter(flow: Flow) -> Flow:
     return flow
 
 
-@pytest.mark.xfail(strict=True, reason="the group's places in the earlier topic end the window")
 def test_a_batch_run_scores_the_new_topic(shorter: Flow) -> None:
     """Every event is scored, although the group has come further in the earlier topic."""
     send(shorter, 10, 20, 5)
@@ -52,7 +51,6 @@ def test_a_batch_run_scores_the_new_topic(shorter: Flow) -> None:
     assert "Nothing was scored" not in ran.output
 
 
-@pytest.mark.xfail(strict=True, reason="nothing is noted before the first batch is scored")
 def test_nothing_is_said_of_a_new_topic_yet(shorter: Flow) -> None:
     """Before a consumer has come, all outcomes are of the earlier topic, and none is an orphan."""
     assert shorter.audit().orphaned == 0

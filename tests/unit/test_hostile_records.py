@@ -110,6 +110,10 @@ class Admin:
         """The same."""
         return self.ends(topic)
 
+    def written_ends(self, topic: str) -> dict[int, int]:
+        """The same."""
+        return self.ends(topic)
+
     def max_record_bytes(self, _: str) -> int:
         """The default of a broker."""
         return 2**20

@@ -128,7 +128,7 @@ def _send_file(
             batch_size=settings.producer.batch_size,
             resume=settings.producer.resume,
             stop=stop,
-            before_batch=identity.check,
+            before_batch=lambda: identity.check("; run it again to send all rows to the new one"),
             on_rows=_both(show, tell),
         )
 

@@ -144,5 +144,6 @@ def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], di
     says = [None if p is None else _says(p, model) for p in scored]
     versions = [None if p is None else model.version for p in scored]
     errors = [str(rejected[i]) if i in rejected else None for i in range(len(rows))]
-    columns = zip(_RESULT, (scored, says, versions, errors), strict=True)
-    return [pa.array(values, field.type) for field, values in columns], rejected
+    columns: tuple[list[Any], ...] = (scored, says, versions, errors)
+    pairs = zip(_RESULT, columns, strict=True)
+    return [pa.array(values, field.type) for field, values in pairs], rejected

@@ -237,7 +237,9 @@ class Consumer:
                 self._delivery.keep_place(ended.offsets, in_rebalance=False)
         except AbortableError as error:
             if isinstance(error, TopicRecreatedError) and self._window.is_bounded:
-                raise  # what was to be read is gone
+                raise BrokerError(
+                    f"{error}, and what was to be read is gone; run it again"
+                ) from error
             log.warning("batch_rolled_back", events=len(ended.batch), error=str(error))
             self._roll_back(ended)
             return False

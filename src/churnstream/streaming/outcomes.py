@@ -54,7 +54,7 @@ def note_beginning(
     """
     topics = settings.topics
     try:
-        known = {note.topic_id for note in _read(settings, admin)}
+        known = {note.topic_id for note in _read(settings, admin, give_up)}
         if topic_id in known:
             return
         outcomes = (topics.output, topics.deadletter) if known else ()
@@ -91,18 +91,24 @@ def outcome_begins(settings: Settings, admin: Admin) -> Outcomes:
         BrokerError: A topic cannot be read.
     """
     topics, now = settings.topics, admin.topic_id(settings.topics.input)
-    notes = [note for note in _read(settings, admin) if note.topic_id == now]
+    names = (topics.output, topics.deadletter)
+    # Before the notes: where there is none of this topic yet, all that is written is of another.
+    ends = {name: admin.written_ends(name) for name in names}
+    notes = list(_read(settings, admin))
+    own = [note for note in notes if note.topic_id == now]
     begins, former = {}, 0
-    for name in (topics.output, topics.deadletter):
+    for name in names:
         first = begins[name] = admin.beginnings(name)
         if notes:
-            noted = [note.begins.get(admin.topic_id(name), {}) for note in notes]
+            noted = [note.begins.get(admin.topic_id(name), {}) for note in own] or [ends[name]]
             begins[name] = {p: max(o, min(n.get(p, 0) for n in noted)) for p, o in first.items()}
             former += sum(begins[name].values()) - sum(first.values())
     return Outcomes(begins, former)
 
 
-def _read(settings: Settings, admin: Admin) -> Iterator[_Note]:
+def _read(
+    settings: Settings, admin: Admin, give_up: Callable[[], bool] = lambda: False
+) -> Iterator[_Note]:
     """Every note about the input topic; none where there is no checkpoint topic.
 
     What somebody's open transaction hides is not waited for: that would hold up the first batch.
@@ -111,7 +117,7 @@ def _read(settings: Settings, admin: Admin) -> Iterator[_Note]:
     prefix = f"outcomes:{topics.input}:".encode()
     with suppress(TopicMissingError):
         begins, ends = admin.beginnings(topics.checkpoint), admin.ends(topics.checkpoint)
-        for batch in Scan(settings.kafka, topics.checkpoint, begins, ends):
+        for batch in Scan(settings.kafka, topics.checkpoint, begins, ends, give_up):
             for record in batch:
                 if (record.key() or b"").startswith(prefix):
                     yield from _parse(record.value() or b"", topics.input)

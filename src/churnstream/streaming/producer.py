@@ -145,7 +145,7 @@ def produce_streaming(
         max_events: Stop after so many; None for no limit.
         duration: Stop after so many seconds; None for no limit.
         stop: Asked at every burst.
-        on_rows: Told the number of events sent so far; first at the start.
+        on_rows: Told the number of events that the broker has confirmed so far; first at the start.
 
     Returns:
         How many events the broker has confirmed.
@@ -159,10 +159,11 @@ def produce_streaming(
         stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6].encode() + b"Z"
         writer.send(topic, [_event(t, stamp) for t in choose.choices(pool, k=count)])
         sent += count
-        on_rows(sent)
+        on_rows(sent - writer.unconfirmed())
         if sent == max_events:
             break
     writer.flush()
+    on_rows(sent)
     return sent
 
 

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
+_ONE_ANSWER = 3.0  # seconds that one question may keep a stop waiting; it is asked again
 _ELECTION = 60.0  # seconds that a busy cluster may take to agree on a controller
 _LONGEST_TRANSACTION = 30.0  # seconds: ours time out after 20
 _SLICE = 2.0  # seconds that connecting may keep signals waiting
@@ -51,6 +52,7 @@ _MOVES = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._TRANSPORT,
     KafkaError._TIMED_OUT,  # also where no controller is elected yet, which only some answers need
 }
 _BROKER_DEFAULT_BYTES = 1024 * 1024
@@ -69,7 +71,7 @@ class Admin:
     """Questions and orders to the cluster, each bounded in time.
 
     Args:
-        give_up: Asked while waiting for the first answer; True ends the wait.
+        give_up: Asked while waiting for an answer; True ends the wait.
 
     Raises:
         BrokerUnreachableError: On construction, if no broker answers in `startup_timeout`.
@@ -78,11 +80,11 @@ class Admin:
     def __init__(
         self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
     ) -> None:
-        self._settings = settings
+        self._settings, self._give_up = settings, give_up
         self._refusals: list[str] = []
         self._lookout = Lookout(settings)
         self._client = self._connect()
-        cluster = self._first_answer(give_up)
+        cluster = self._first_answer()
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
         self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
@@ -99,15 +101,18 @@ class Admin:
             with translated(doing, [needs]):
                 yield
         except BrokerUnreachableError:
-            if self._lookout.is_lost(self._client):
+            if not self._give_up() and self._lookout.is_lost(self._client):
                 self._client = self._connect()
             raise
+
+    def _patiently(self, ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:
+        return _patiently(ask, seconds, self._give_up)
 
     def _hear(self, error: KafkaError) -> None:
         if error.code() in _REFUSED:
             self._refusals.append(error.str())
 
-    def _first_answer(self, give_up: Callable[[], bool]) -> ClusterMetadata:
+    def _first_answer(self) -> ClusterMetadata:
         """Wait for a broker, as long as the settings allow; the client backs off by itself."""
         left = self._settings.startup_timeout
         deadline = time.monotonic() + left
@@ -118,7 +123,9 @@ class Admin:
             except KafkaException as error:
                 self._client.poll(0)  # hear what went wrong: a password, a certificate
                 left = deadline - time.monotonic()
-                if left <= 0 or self._refusals or give_up():
+                if self._give_up():
+                    raise _given_up("looking for a broker") from error
+                if left <= 0 or self._refusals:
                     raise self._unreachable() from error
                 if not said:
                     log.warning("broker_unreachable", waits_s=round(left), retrying=True)
@@ -139,7 +146,8 @@ class Admin:
             TopicMissingError: There is no such topic.
         """
         with self._asking(f"describing topic {topic}"):
-            found = self._client.list_topics(timeout=_TIMEOUT).topics.get(topic)
+            topics = self._patiently(lambda: self._client.list_topics(timeout=_SLICE).topics)
+        found = topics.get(topic)
         if found is None or found.error is not None:
             self.topic_id(topic)  # the list leaves out what we may not see
             raise _missing(topic)
@@ -163,7 +171,7 @@ class Admin:
                 raise KafkaException(why or error.args[0]) from error
 
         try:
-            return _patiently(ask, _LONGEST_TRANSACTION)
+            return self._patiently(ask, _LONGEST_TRANSACTION)
         finally:
             member.close()
 
@@ -176,13 +184,13 @@ class Admin:
 
         def ask() -> str:
             topics = TopicCollection([topic])
-            request_timeout = min(timeout, _TIMEOUT)
+            request_timeout = min(timeout, _ONE_ANSWER)
             answers = self._client.describe_topics(topics, request_timeout=request_timeout)
             return str(answers[topic].result().topic_id)
 
         try:
             with self._asking(f"describing topic {topic}", f"describe topic {topic}"):
-                return _patiently(ask, timeout)
+                return self._patiently(ask, timeout)
         except TopicMissingError as error:
             raise _missing(topic) from error
 
@@ -279,12 +287,12 @@ class Admin:
 
         def ask() -> dict[int, int]:
             answers = self._client.list_offsets(
-                request, isolation_level=level, request_timeout=_TIMEOUT
+                request, isolation_level=level, request_timeout=_ONE_ANSWER
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
 
         with self._asking(f"reading the offsets of {topic}", f"describe topic {topic}"):
-            return _patiently(ask)
+            return self._patiently(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
         """The embedded broker reports the base of the last batch + 1: read on from there."""
@@ -333,19 +341,25 @@ class Admin:
         resource = ConfigResource(ResourceType.TOPIC, topic)
 
         def ask() -> dict[str, str]:
-            answers = self._client.describe_configs([resource], request_timeout=_TIMEOUT)
+            answers = self._client.describe_configs([resource], request_timeout=_ONE_ANSWER)
             return {name: entry.value for name, entry in answers[resource].result().items()}
 
         needs = f"describe configs of topic {topic}"
         with self._asking(f"reading the configuration of {topic}", needs):
-            return _patiently(ask, _ELECTION)
+            return self._patiently(ask, _ELECTION)
 
 
 def _missing(topic: str) -> TopicMissingError:
     return TopicMissingError(f"no topic {topic}; run: churnstream topics create")
 
 
-def _patiently(ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:
+def _given_up(doing: str) -> BrokerUnreachableError:
+    return BrokerUnreachableError(f"{doing}: given up, since the process was told to stop")
+
+
+def _patiently(
+    ask: Callable[[], T], seconds: float = _TIMEOUT, give_up: Callable[[], bool] = lambda: False
+) -> T:
     """Ask again while the cluster is moving what the question is about."""
     deadline = time.monotonic() + seconds
     while True:
@@ -355,5 +369,7 @@ def _patiently(ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:
             fault = error.args[0]
             if fault.code() not in _MOVES or time.monotonic() > deadline:
                 raise
+            if give_up():
+                raise _given_up("asking the broker") from error
             log.debug("asked_again", error=fault.str())
             time.sleep(0.1)

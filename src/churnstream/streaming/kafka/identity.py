@@ -29,8 +29,11 @@ class TopicIdentity:
         self.topic_id = admin.topic_id(topic)
         self._asked_at = time.monotonic()
 
-    def check(self) -> None:
+    def check(self, advice: str = "") -> None:
         """Ask whether it is still the same topic, unless that was asked just now.
+
+        Args:
+            advice: Ends the error's text, where the process ends with it.
 
         Raises:
             TopicRecreatedError: It is another one; the next question is answered for that.
@@ -46,5 +49,5 @@ class TopicIdentity:
             self.topic_id = found
             log.warning("topic_recreated", topic=self._topic)
             raise TopicRecreatedError(
-                f"{self._topic} was deleted and created again meanwhile; run the command again"
+                f"{self._topic} was deleted and created again meanwhile{advice}"
             )

@@ -230,7 +230,12 @@ class Reader:
             topic = self._consumer.list_topics(self._topic, timeout=_SLICE).topics[self._topic]
             everywhere = [TopicPartition(self._topic, p) for p in topic.partitions]
             places = self._consumer.committed(everywhere, timeout=_SLICE)
-        return {place.partition: place.offset for place in places if place.offset >= 0}
+        topic_id = self._topic_id()
+        return {
+            place.partition: place.offset
+            for place in places
+            if place.offset >= 0 and not is_of_another(place, topic_id)
+        }
 
     def ends(self) -> dict[int, int]:
         """The end of each partition that is ours, as the last answer of its broker gave it.

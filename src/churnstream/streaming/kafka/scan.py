@@ -1,10 +1,11 @@
 """Reading a stretch of a topic without joining a group."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from confluent_kafka import Consumer
 
 from churnstream.config import KafkaSettings
+from churnstream.errors import BrokerUnreachableError
 from churnstream.streaming.kafka.client import (
     OF_A_GROUP,
     KafkaError,
@@ -26,6 +27,7 @@ class Scan:
     Args:
         starts: First offset to read, by partition.
         ends: Offset (exclusive) to read up to; where none is given, up to the partition's end.
+        give_up: Asked while nothing comes; True ends the wait.
 
     Attributes:
         reached: By partition, where reading ended: the partition's end or later than `ends`.
@@ -37,7 +39,9 @@ class Scan:
         topic: str,
         starts: Mapping[int, int],
         ends: Mapping[int, int] | None = None,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._give_up = give_up
         self.reached: dict[int, int] = {}
         self._settings = settings
         self._topic = topic
@@ -73,6 +77,8 @@ class Scan:
                 while self._open:
                     first = reader.poll(_WAIT)
                     if first is None:
+                        if self._give_up():
+                            raise BrokerUnreachableError(f"reading {self._topic}: given up")
                         lookout.require_brokers(reader)
                         continue
                     lookout.note_sign_of_life()

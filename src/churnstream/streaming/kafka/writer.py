@@ -204,6 +204,10 @@ class Writer:
             failure, self._failure = self._failure, None
             raise to_error(failure, "sending records", self._needs)
 
+    def unconfirmed(self) -> int:
+        """How many records wait for the broker's word."""
+        return len(self._producer)
+
     def poll(self) -> None:
         """Serve the client's callbacks; an idle producer piles them up otherwise."""
         self._producer.poll(0)
