@@ -15,6 +15,7 @@ import pytest
 from chaos.flow import Flow
 from chaos.processes import Process
 from chaos.watch import until
+from cluster import Cluster
 
 pytest_plugins = ["chaos.fixtures"]
 
@@ -53,6 +54,26 @@ def test_one_that_has_just_started_leaves_its_group(flow: Flow, protocol: str) -
         stopped(hasty)
         until(lambda: flow.watch.owners(flow.group) == [3], 6, f"one owns all, at {moment} s")
     stopped(stays)
+
+
+@pytest.mark.parametrize("mode", ["streaming", "batch"])
+@pytest.mark.parametrize("moment", [0.5, 0.7, 0.9, 1.1])
+def test_a_stop_while_a_broker_freezes_at_the_start(
+    kafka_cluster: Cluster, flow: Flow, mode: str, moment: float
+) -> None:
+    """Whatever a consumer asks just then, and gets no answer to, ends with the stop."""
+    consumer = flow.consume(0, "--mode", mode)
+    time.sleep(moment)
+    kafka_cluster.pause(1)
+    time.sleep(1.5)
+    consumer.send(signal.SIGTERM)
+    began = time.monotonic()
+    try:
+        assert consumer.wait(20) in (0, 1)
+    finally:
+        kafka_cluster.resume(1)
+    assert time.monotonic() - began < 6
+    assert "Traceback" not in consumer.log
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace of one's own needs root")

@@ -84,7 +84,7 @@ class Scan:
     def __init__(self, records: Sequence[Message]) -> None:
         self._records = records
 
-    def __call__(self, _: object, topic: str, starts: object, ends: object = None) -> Any:
+    def __call__(self, _: object, topic: str, *__: object) -> Any:
         """A batch of what lies in a topic."""
         found = [record for record in self._records if record.topic() == topic]
         return iter([found] if found else [])
