@@ -45,6 +45,17 @@ def move(flow: Flow, **places: int) -> None:
     client.close()
 
 
+def recreated_late(flow: Flow) -> None:
+    """Score forty events in each partition, create the topic again, and then commit for the old."""
+    send(flow, 40, 40, 40)
+    flow.run_batch()
+    client = Consumer({"bootstrap.servers": flow.servers, "group.id": flow.group, "log_level": 0})
+    before = client.committed([TopicPartition(flow.input, p) for p in range(3)], timeout=10)
+    recreate(flow, flow.input)
+    client.commit(offsets=before, asynchronous=False)
+    client.close()
+
+
 @pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
 def test_topic_recreated_under_a_running_consumer(flow: Flow, delivery: str) -> None:
     """Every event of the new topic is scored, and the audit keeps the outcomes of the two apart."""
@@ -98,14 +109,7 @@ def test_topic_recreated_while_nobody_looks(flow: Flow) -> None:
 
 def test_offsets_of_an_old_topic_do_not_count(flow: Flow) -> None:
     """An offset that was committed too late says of which topic it is, and is passed over."""
-    send(flow, 40, 40, 40)
-    flow.run_batch()
-    client = Consumer({"bootstrap.servers": flow.servers, "group.id": flow.group, "log_level": 0})
-    everywhere = [TopicPartition(flow.input, p) for p in range(3)]
-    before = client.committed(everywhere, timeout=10)
-    recreate(flow, flow.input)
-    client.commit(offsets=before, asynchronous=False)
-    client.close()
+    recreated_late(flow)
     send(flow, 60, 20, 0)
 
     assert json.loads(flow.run("health", "--max-lag", "0", code=1).output)["lag"] == 80
@@ -114,6 +118,18 @@ def test_offsets_of_an_old_topic_do_not_count(flow: Flow) -> None:
     consumer.stop()
 
     assert flow.audit().events == 80
+
+
+def test_a_batch_run_over_a_topic_that_is_shorter_now(flow: Flow) -> None:
+    """Every event is scored, although the group has come further in the earlier topic."""
+    recreated_late(flow)
+    assert flow.audit().orphaned == 0, "all outcomes are of the earlier topic yet"
+    send(flow, 10, 20, 5)
+
+    flow.run_batch()
+
+    verdict = flow.audit()
+    assert (verdict.complete, verdict.events) == (True, 35)
 
 
 def test_an_offset_beyond_the_end_is_said(flow: Flow) -> None:

@@ -49,6 +49,30 @@ def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
         )
 
 
+def _unread(settings: Settings, admin: Admin) -> set[int]:
+    """Partitions to read from their beginning: the group's place there is of an earlier topic."""
+    topic = settings.topics.input
+    partitions = admin.committed_before(settings.consumer.group, topic)
+    if partitions:
+        log.warning("topic_recreated", topic=topic, partitions=sorted(partitions))
+    return partitions
+
+
+def _before_publishing(
+    settings: Settings, admin: Admin, topic: TopicIdentity, stop: Stop
+) -> Callable[[], None]:
+    """What to do before outcomes are published: see `TopicIdentity` and `note_beginning`."""
+    noted: set[str] = set()
+
+    def check_and_note() -> None:
+        topic.check()
+        if topic.topic_id not in noted:
+            note_beginning(settings, admin, topic.topic_id, stop.overdue)
+            noted.add(topic.topic_id)
+
+    return check_and_note
+
+
 def connect(
     settings: Settings,
     admin: Admin,
@@ -83,22 +107,6 @@ def connect(
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
     identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
     topic = TopicIdentity(admin, topics.input)
-    noted: set[str] = set()
-
-    def before_publishing() -> None:
-        topic.check()
-        if topic.topic_id not in noted:
-            note_beginning(settings, admin, topic.topic_id, stop.overdue)
-            noted.add(topic.topic_id)
-
-    unread = admin.committed_before(own.group, topics.input)
-    if unread:
-        log.warning(
-            "topic_recreated",
-            topic=topics.input,
-            partitions=sorted(unread),
-            reads_from="the beginning",
-        )
     connection = Connection(settings.kafka.brokers)
     writer = Writer(
         settings.kafka,
@@ -116,7 +124,7 @@ def connect(
         own.group,
         topic_id=lambda: topic.topic_id,
         starts=starts,
-        unread=unread,
+        unread=_unread(settings, admin),
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,
@@ -133,7 +141,7 @@ def connect(
         max_prediction_bytes=min(max_bytes[topics.output], MOST_BYTES),
         explained=own.reasons,
         check_topics=check_topics,
-        before_publishing=before_publishing,
+        before_publishing=_before_publishing(settings, admin, topic, stop),
         on_batch=on_batch,
         tell=tell,
     )
