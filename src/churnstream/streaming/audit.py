@@ -55,7 +55,7 @@ def audit(
     output_ends = admin.settled_ends(topics.output)
     letter_ends = admin.settled_ends(topics.deadletter)
     begins, last = admin.beginnings(topics.input), admin.ends(topics.input)
-    outcomes = outcome_begins(settings, admin)
+    outcomes = outcome_begins(settings, admin, (topics.output, topics.deadletter))
     starts = {p: max(begin, (starts or {}).get(p, 0)) for p, begin in begins.items()}
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}
 

@@ -3,7 +3,6 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -60,10 +59,10 @@ class History:
         self._settings, self._admin = settings, admin
         self._starts, self._ends = starts, ends
 
-    @cached_property
-    def _begins(self) -> dict[str, dict[int, int]]:
-        """Where the outcomes of the input topic as it is now begin."""
-        return outcome_begins(self._settings, self._admin).begins
+    def _scan(self, topic: str) -> Scan:
+        """The outcomes that are in a topic now, without those of an earlier input topic."""
+        begins = outcome_begins(self._settings, self._admin, [topic]).begins[topic]
+        return Scan(self._settings.kafka, topic, begins, self._admin.ends(topic))
 
     def _inside(self, partition: int, offset: int) -> bool:
         return self._starts.get(partition, 0) <= offset < self._ends.get(partition, 0)
@@ -83,8 +82,7 @@ class History:
         seen: set[tuple[int, int]] = set()
         topic = self._settings.topics.deadletter
         self.foreign[topic] = 0
-        begins, ends = self._begins[topic], self._admin.ends(topic)
-        for batch in Scan(self._settings.kafka, topic, begins, ends):
+        for batch in self._scan(topic):
             for record in batch:
                 try:
                     letter = parse(record)
@@ -102,9 +100,8 @@ class History:
     def _predictions(self) -> dict[int, "_Table"]:
         tables = {p: _Table() for p in self._starts}
         topic = self._settings.topics.output
-        begins, ends = self._begins[topic], self._admin.ends(topic)
         self.foreign[topic] = 0
-        for batch in Scan(self._settings.kafka, topic, begins, ends):
+        for batch in self._scan(topic):
             for record in batch:
                 made = read_prediction(record.value())
                 if made is None:

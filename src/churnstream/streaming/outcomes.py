@@ -6,7 +6,7 @@ checkpoint topic: where the output and the dead-letter topic ended then. What li
 events that are gone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ class Outcomes(NamedTuple):
     """Where the outcomes of the input topic begin.
 
     Attributes:
-        begins: By topic (output and dead-letter), the first offset by partition.
+        begins: By topic, the first offset by partition.
         former: How many offsets before them are about an earlier input topic.
     """
 
@@ -82,16 +82,18 @@ class Outcomes(NamedTuple):
     former: int
 
 
-def outcome_begins(settings: Settings, admin: Admin) -> Outcomes:
+def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> Outcomes:
     """Find the outcomes of the input topic as it is now.
 
     Those of an earlier one are told apart as far as it was noted when the present one began.
 
+    Args:
+        names: Of the output and the dead-letter topic those that matter.
+
     Raises:
         BrokerError: A topic cannot be read.
     """
-    topics, now = settings.topics, admin.topic_id(settings.topics.input)
-    names = (topics.output, topics.deadletter)
+    now = admin.topic_id(settings.topics.input)
     # Before the notes: where there is none of this topic yet, all that is written is of another.
     ends = {name: admin.written_ends(name) for name in names}
     notes = list(_read(settings, admin))
