@@ -22,6 +22,7 @@ import msgspec
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
+from churnstream.messages import UNDECODABLE
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
@@ -216,7 +217,7 @@ def _read_manifest(folder: Path) -> Manifest:
         found = msgspec.json.decode(content, type=_Format).format
         if found == FORMAT:
             return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise ModelError(f"{path} is no manifest of a model ({error}); {TRAIN_AGAIN}") from error
     raise ModelError(
         f"{path} has format {found}, this churnstream reads format {FORMAT}; {TRAIN_AGAIN}"

@@ -15,7 +15,13 @@ from churnstream.dataset import Dataset
 from churnstream.decoding import EventDecoder
 from churnstream.encoding import decode_rows
 from churnstream.errors import DataError
-from churnstream.messages import CustomerEvent, Rejection, RejectionCount, not_scorable
+from churnstream.messages import (
+    UNDECODABLE,
+    CustomerEvent,
+    Rejection,
+    RejectionCount,
+    not_scorable,
+)
 from churnstream.model.scorer import Model
 
 _ROWS = 10_000
@@ -33,7 +39,7 @@ class Scored(msgspec.Struct, frozen=True):
 def split_customers(text: bytes) -> Iterator[bytes]:
     """The JSON of each customer in an object, an array, or an object a line."""
     stripped = text.strip()
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    with suppress(*UNDECODABLE):
         if stripped.startswith(b"["):
             yield from (bytes(raw) for raw in msgspec.json.decode(stripped, type=list[msgspec.Raw]))
             return
@@ -68,7 +74,7 @@ def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
 def _decode(text: bytes, decode: EventDecoder) -> CustomerEvent | Rejection:
     try:
         customer = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return decode(text, None)
     if not isinstance(customer, dict):
         return decode(text, None)

@@ -8,7 +8,7 @@ import msgspec
 
 from churnstream.config import Settings
 from churnstream.errors import BrokerError
-from churnstream.messages import Timestamp
+from churnstream.messages import UNDECODABLE, Timestamp
 from churnstream.streaming import topics
 from churnstream.streaming.dead_letters import parse
 from churnstream.streaming.kafka.admin import Admin
@@ -107,7 +107,7 @@ _decode_processed = msgspec.json.Decoder(_Processed).decode
 def _processed_at(record: Message) -> datetime | None:
     try:
         return _decode_processed(record.value() or b"").processed_ts
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from churnstream import safe_files
 from churnstream.errors import CheckpointError
+from churnstream.messages import UNDECODABLE
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ class PlaceFile(Generic[T]):
             return self._decode(self.path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (OSError, *UNDECODABLE) as error:
             raise CheckpointError(
                 f"checkpoint file {self.path} cannot be read ({error}); repair or remove it, "
                 "or name another with --checkpoint-file"
