@@ -1,0 +1,134 @@
+"""The types of the records that a schema makes: an event of a customer, and its prediction.
+
+They are msgspec Structs, so that a decoder made for one checks types, bounds and closed sets of
+values in compiled code. What it accepts means the same to `churnstream.schema.values`, which reads
+more: a number that stands as text, for example.
+"""
+
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from churnstream.schema.fields import (
+    AnyField,
+    Boolean,
+    Category,
+    Date,
+    Integer,
+    Number,
+    written,
+)
+from churnstream.schema.schema import EVENT_TS, Schema
+
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+# As large as Kafka has them: whoever counts by them may keep them in columns of that size.
+Partition = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+Event = Any
+"""An event of some schema: a Struct of `event_type`."""
+
+
+class ReasonGiven(msgspec.Struct, frozen=True, gc=False):
+    """One part of the explanation of a prediction.
+
+    Attributes:
+        feature: The field.
+        value: What stands in it, as text.
+        effect: How far it moves the log-odds of churn, compared to the training population.
+        text: The same in words.
+    """
+
+    feature: str
+    value: str
+    effect: float
+    text: str
+
+
+@lru_cache(maxsize=16)
+def event_type(schema: Schema, *, closed: bool = True) -> type[msgspec.Struct]:
+    """The type of the events of a schema.
+
+    Its attributes are the id, the fields, `event_ts`, and the label, see `Schema.attributes`; the
+    label is whatever stands there, for it must never be why an event is not scored.
+
+    Args:
+        closed: Whether a category must be one of those that the schema lists.
+    """
+    names = schema.attributes
+    members: list[tuple[Any, ...]] = [
+        (names[schema.id], Annotated[str, msgspec.Meta(min_length=1)]),
+        *((names[n], _type_of(field, closed=closed)) for n, field in schema.fields.items()),
+        (EVENT_TS, Timestamp),
+    ]
+    optional = {names[n] for n, field in schema.fields.items() if field.missing == "allow"}
+    members = [(*member, None) if member[0] in optional else member for member in members]
+    if schema.label:
+        members.append((names[schema.label.field], Any, None))
+    return msgspec.defstruct(
+        "CustomerEvent",
+        members,
+        frozen=True,
+        gc=False,
+        omit_defaults=True,
+        kw_only=True,
+        rename={attribute: name for name, attribute in names.items()},
+    )
+
+
+@lru_cache(maxsize=16)
+def prediction_type(schema: Schema) -> type[msgspec.Struct]:
+    """The type of the predictions of a schema: the score of one event, traceable to it.
+
+    Attributes:
+        (the id): Under the schema's name for it.
+        churn_probability: 0 to 1.
+        prediction: "Yes" where the probability reaches the model's threshold.
+        event_ts: The event's own time, UTC.
+        processed_ts: When its batch was scored, UTC.
+        reasons: What moves the risk most, strongest first; only where they were asked for.
+    """
+    members: list[tuple[Any, ...]] = [
+        (schema.attributes[schema.id], str),
+        ("churn_probability", Annotated[float, msgspec.Meta(ge=0, le=1)]),
+        ("prediction", Literal["Yes", "No"]),
+        (EVENT_TS, Timestamp),
+        ("processed_ts", Timestamp),
+        ("model_version", str),
+        ("source_partition", Partition),
+        ("source_offset", Offset),
+        ("reasons", list[ReasonGiven] | None, None),
+    ]
+    return msgspec.defstruct(
+        "Prediction",
+        members,
+        frozen=True,
+        gc=False,
+        omit_defaults=True,
+        rename={schema.attributes[schema.id]: schema.id},
+    )
+
+
+def _type_of(field: AnyField, *, closed: bool) -> object:
+    """What a decoder checks; a missing value is None where there may be one."""
+    found = _present(field, closed=closed)
+    return found | None if field.may_be_missing else found
+
+
+def _present(field: AnyField, *, closed: bool) -> Any:  # noqa: ANN401  # a type
+    match field:
+        case Integer():
+            return Annotated[int, msgspec.Meta(ge=field.min, le=field.max)]
+        case Number():
+            return Annotated[float, msgspec.Meta(ge=field.min, le=field.max)]
+        case Category():
+            is_closed = closed and field.values and field.unknown == "reject"
+            return Literal[field.values] if is_closed else str
+        case Boolean():
+            no, yes = written(field)
+            either = bool if isinstance(no, bool) else Literal[no, yes]
+            return bool | either if isinstance(no, int) else either
+        case Date():
+            return date

@@ -1,0 +1,137 @@
+"""What a customer is: the schema as a value, checked.
+
+`churnstream.schema.schema_file` reads and writes it; the model that was trained with it carries
+it, so that whoever scores needs nothing but the model.
+"""
+
+from functools import cached_property
+from keyword import iskeyword
+from typing import Annotated
+
+import msgspec
+
+from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
+
+EVENT_TS = "event_ts"
+RESERVED = frozenset(
+    {
+        EVENT_TS,
+        "churn_probability",
+        "prediction",
+        "processed_ts",
+        "model_version",
+        "source_partition",
+        "source_offset",
+        "reasons",
+    }
+)
+"""Names of events and predictions that no column may take."""
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which customers have left.
+
+    Attributes:
+        field: The column.
+        churned: Its value for those who left.
+        stayed: Its value for the others; None: every other value that is not missing.
+    """
+
+    field: str
+    churned: str
+    stayed: str | None = None
+
+
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Customers by the value of a field.
+
+    Attributes:
+        edges: Of a numeric field: the last number of each band but the highest, rising.
+        title: What it is called; None: made from the field's name.
+    """
+
+    field: str
+    edges: tuple[float, ...] = ()
+    title: str | None = None
+
+
+class FileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The file that the schema was made from, and how it is to be read.
+
+    Attributes:
+        path: Relative to the folder of the schema file.
+    """
+
+    path: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    sheet: str | None = None
+
+
+class Schema(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, dict=True
+):
+    """What a customer is.
+
+    Attributes:
+        name: Begins the names of topics and of the model's folder.
+        id: The field that names the customer.
+        fields: What is known of a customer, by name, in the order of the file.
+        label: Who has left; None where nobody knows.
+        event_time: The field that says when a row was observed; None: when it is sent.
+        value: The field that holds what a customer is worth a month, or that number for each;
+            None: customers are counted, not money.
+        left_out: Columns that are no features, each with the reason.
+        segments: By which fields summaries break customers down.
+        file: Where the rows are.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$")]
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    fields: Annotated[dict[str, AnyField], msgspec.Meta(min_length=1)]
+    label: Label | None = None
+    event_time: str | None = None
+    value: str | float | None = None
+    left_out: dict[str, str] = {}
+    segments: tuple[str | Segment, ...] = ()
+    file: FileForm | None = None
+
+    def __hash__(self) -> int:
+        return hash(msgspec.json.encode(self))
+
+    @cached_property
+    def attributes(self) -> dict[str, str]:
+        """By field, id and label included, the attribute of an event that holds it."""
+        names = [self.id, *self.fields, *([self.label.field] if self.label else [])]
+        return {name: _attribute(name, i) for i, name in enumerate(names)}
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """What a file of customers must have: the id and the fields."""
+        names = (self.id, *self.fields)
+        if self.event_time is None or self.event_time in names:
+            return names
+        return (*names, self.event_time)
+
+    @cached_property
+    def numeric(self) -> tuple[str, ...]:
+        """The fields that a model sees as numbers; those of dates in days."""
+        return tuple(n for n, field in self.fields.items() if isinstance(field, Numeric | Date))
+
+    @cached_property
+    def categorical(self) -> tuple[str, ...]:
+        """The fields that a model sees as one of several values."""
+        return tuple(n for n, f in self.fields.items() if isinstance(f, Category | Boolean))
+
+    @cached_property
+    def breakdowns(self) -> tuple[Segment, ...]:
+        """The segments, those without edges included, in the same form."""
+        return tuple(Segment(s) if isinstance(s, str) else s for s in self.segments)
+
+
+def _attribute(name: str, position: int) -> str:
+    """A name that Python takes for an attribute: the field's own where it can be one."""
+    if name.isidentifier() and not iskeyword(name) and not name.startswith("_"):
+        return name
+    return f"_field_{position}"

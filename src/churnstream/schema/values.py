@@ -1,0 +1,248 @@
+"""What a value means, by the type of its field: the one place where that is decided.
+
+A value comes as text from a file, as a JSON value from an event, or as Python's own from a frame.
+It means the same in each: `1`, `1.0` and `"1"` are one whole number; `true`, `Yes` and `1` one
+flag. What is read is written in one way, see `Value`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from math import inf, isfinite
+from typing import Any, Literal, NamedTuple
+
+from churnstream.schema.fields import (
+    AnyField,
+    Boolean,
+    Category,
+    Date,
+    Integer,
+    Number,
+    Value,
+    written,
+)
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "nil", "<na>", "?"})
+"""Texts, in small letters, that say that there is no value."""
+
+_YES = frozenset({"yes", "y", "true", "t", "1", "on"})
+_NO = frozenset({"no", "n", "false", "f", "0", "off"})
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_CURRENCY = re.compile(r"^([+-]?)\s*[$€£¥]\s*|\s*[$€£¥]$")
+_ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
+_NUMERIC_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]\d{1,2}:\d{2}.*)?", re.ASCII)
+_WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_MAX_DIGITS = 400  # of a whole number that is converted exactly
+_EXACT = 2.0**53  # up to here a float holds every whole number
+_QUOTED_LENGTH = 40
+_MAX_LISTED = 20  # values of a category in an error message
+
+
+class Problem(NamedTuple):
+    """Why a value cannot be read.
+
+    Attributes:
+        reason: A code for filters and counters.
+        detail: In words that follow the field's name.
+    """
+
+    reason: Literal["invalid_value", "out_of_range", "unknown_category", "wrong_type"]
+    detail: str
+
+
+def read(field: AnyField, raw: Any) -> Value | Problem:  # noqa: ANN401  # whatever stands there
+    """The value of a field, as events hold it, or why there is none.
+
+    Args:
+        raw: None, a text, a number, a flag, or a date.
+    """
+    if _is_missing(field, raw):
+        return None if field.may_be_missing else Problem("wrong_type", _expected(field, raw))
+    found: Value | Problem = _READERS[type(field)](field, raw)
+    return found
+
+
+def _is_missing(field: AnyField, raw: object) -> bool:
+    if isinstance(raw, float):
+        return raw != raw  # noqa: PLR0124  # how frames say that there is none
+    if not isinstance(raw, str):
+        return raw is None
+    if isinstance(field, Category) and raw in (field.values or ()):
+        return False
+    return raw.strip().lower() in MISSING
+
+
+def _expected(field: AnyField, raw: object) -> str:
+    return f"expected {_KINDS[type(field)]}, got {shown(raw)}"
+
+
+def _number(field: Number, raw: object) -> float | Problem:
+    number = as_number(raw)
+    if number is None:
+        return Problem("wrong_type", _expected(field, raw))
+    try:
+        value = float(number)
+    except OverflowError:
+        value = inf
+    if not isfinite(value):
+        return Problem("out_of_range", "is larger than any number that is computed with")
+    return _outside(field, value) or value
+
+
+def _integer(field: Integer, raw: object) -> int | Problem:
+    number = as_number(raw)
+    if number is None or (isinstance(number, float) and not number.is_integer()):
+        return Problem("wrong_type", _expected(field, raw))
+    value = int(number)
+    return _outside(field, value) or value
+
+
+def _outside(field: Integer | Number, number: float) -> Problem | None:
+    if number < field.min:
+        return Problem("out_of_range", f"expected {plain(field.min)} or more, got {shown(number)}")
+    if number > field.max:
+        return Problem("out_of_range", f"expected {plain(field.max)} or less, got {shown(number)}")
+    return None
+
+
+def as_number(raw: object) -> float | int | None:
+    """The number that a value is or that its text holds; None if it is none.
+
+    Stricter than `float()`: no "nan", no "1_0". A currency sign around it is no part of it.
+    """
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, int | float):
+        return raw
+    if not isinstance(raw, str):
+        return None
+    text = _CURRENCY.sub(r"\1", raw.strip())
+    if not _NUMBER.fullmatch(text):
+        return None
+    if text.lstrip("+-").isdecimal() and len(text) <= _MAX_DIGITS:
+        return int(text)
+    return float(text)
+
+
+def _category(field: Category, raw: object) -> str | Problem:
+    spellings = _spellings(raw)
+    if not spellings:
+        return Problem("wrong_type", _expected(field, raw))
+    known = field.values
+    if known is None:
+        return spellings[0]
+    for text in spellings:
+        if text in known:
+            return text
+    if flag := _same_flag(spellings[-1], known):
+        return flag
+    if field.unknown == "other":
+        return spellings[0]
+    listed = ", ".join(map(quote, known[:_MAX_LISTED])) + (", ..." * (len(known) > _MAX_LISTED))
+    return Problem("unknown_category", f"{shown(raw)} is unknown to the model; it knows {listed}")
+
+
+def _boolean(field: Boolean, raw: object) -> Value | Problem:
+    spellings = _spellings(raw)
+    if not spellings:
+        return Problem("wrong_type", _expected(field, raw))
+    no, yes = written(field)
+    for meaning, own, words in ((no, field.values[0], _NO), (yes, field.values[1], _YES)):
+        if own in spellings or spellings[-1].lower() in words:
+            return meaning
+    return Problem("unknown_category", f"{shown(raw)} is none of {shown(no)}, {shown(yes)}")
+
+
+def _spellings(raw: object) -> list[str]:
+    """The texts that a value may stand for: as it is, without blanks around, `1.0` as `1`."""
+    text = plain(raw)
+    if text is None:
+        return []
+    stripped = text.strip()
+    whole = _WHOLE.fullmatch(stripped)
+    return [text, stripped, whole[1]] if whole else [text, stripped]
+
+
+def _same_flag(text: str, known: tuple[str, ...]) -> str | None:
+    """The one among the known values that means yes, or no, as the text does."""
+    for words in (_YES, _NO):
+        if text.lower() in words:
+            same = [value for value in known if value.lower() in words]
+            return same[0] if len(same) == 1 else None
+    return None
+
+
+def _date(field: Date, raw: object) -> date | Problem:
+    if isinstance(raw, datetime):
+        return raw.date()
+    if isinstance(raw, date):
+        return raw
+    found = _date_in(raw.strip(), field.order) if isinstance(raw, str) else None
+    return found or Problem("wrong_type", _expected(field, raw))
+
+
+def _date_in(text: str, order: str) -> date | None:
+    """The day that a text names; of a timestamp, the day that stands there."""
+    if match := _ISO_DATE.fullmatch(text):
+        year, month, day = match.groups()
+    elif match := _NUMERIC_DATE.fullmatch(text):
+        first, second, year = match.groups()
+        day, month = (second, first) if order == "month-first" else (first, second)
+        if order == "year-first":
+            return None  # which of the two is the month, nobody knows
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def plain(raw: object) -> str | None:
+    """A value as the text that a file would hold, or None for a list, an object and the like.
+
+    `1.0` is `1` and `True` is `true`, so that what means the same reads the same.
+    """
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < _EXACT:
+        return str(int(raw))
+    if isinstance(raw, int | float):
+        return format(raw, ".17g") if isinstance(raw, float) else str(raw)[:_MAX_DIGITS]
+    return raw.isoformat() if isinstance(raw, date) else None
+
+
+def shown(raw: object) -> str:
+    """A value from outside, for an error message."""
+    if isinstance(raw, str):
+        return quote(raw)
+    if raw is None:
+        return "null"
+    text = plain(raw)
+    return _JSON_KINDS.get(type(raw), "something else") if text is None else text[:_QUOTED_LENGTH]
+
+
+def quote(text: str) -> str:
+    """A text from outside, shortened and escaped, fit for one line of a header or a log."""
+    cut = text if len(text) <= _QUOTED_LENGTH else text[:_QUOTED_LENGTH] + "..."
+    return json.dumps(cut, ensure_ascii=True)
+
+
+_READERS: Mapping[type, Callable[[Any, Any], Value | Problem]] = {
+    Number: _number,
+    Integer: _integer,
+    Category: _category,
+    Boolean: _boolean,
+    Date: _date,
+}
+_KINDS = {
+    Number: "a number",
+    Integer: "a whole number",
+    Category: "a text",
+    Boolean: "yes or no",
+    Date: "a date",
+}
+_JSON_KINDS: Mapping[type, str] = {dict: "an object", list: "an array"}
