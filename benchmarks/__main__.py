@@ -31,7 +31,7 @@ from benchmarks.parts import (
     throughput,
 )
 from benchmarks.rounds import say
-from churnstream.config import ModelSettings, Settings
+from churnstream.settings import ModelSettings, Settings
 
 PARTS: dict[str, Callable[[Bench], Any]] = {
     "throughput": throughput.run,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jvm
 from cluster import Cluster
 
-from churnstream.streaming.embedded import embedded_broker
+from churnstream.testing.embedded import embedded_broker
 
 KINDS = ("kafka", "embedded")
 

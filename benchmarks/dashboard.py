@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.events import create_topic, delete_topics
 from benchmarks.processes import Task
-from churnstream.streaming.embedded import HOST, free_port
+from churnstream.testing.embedded import HOST, free_port
 
 _STARTS_WITHIN = 30.0
 

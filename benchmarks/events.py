@@ -12,9 +12,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.brokers import Broker
-from churnstream.dataset import open_dataset
-from churnstream.encoding import EncodedEvents, encode_events
-from churnstream.messages import DATASET_COLUMNS
+from churnstream.codecs.encoding import EncodedEvents, encode_events
+from churnstream.files.dataset import open_dataset
+from churnstream.records.messages import DATASET_COLUMNS
 
 SIZE = 540  # bytes of an event where nothing else is said
 

@@ -14,13 +14,13 @@ import numpy as np
 from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
-from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent, ReasonGiven
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.kafka.reader import Reader
-from churnstream.streaming.kafka.writer import FullRecord, Record, Writer
-from churnstream.streaming.stop import Stop
+from churnstream.codecs.decoding import EventDecoder
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.polled import Polled
+from churnstream.kafka.reader import Reader
+from churnstream.kafka.writer import FullRecord, Record, Writer
+from churnstream.pipeline.stop import Stop
+from churnstream.records.messages import CustomerEvent, ReasonGiven
 
 Journal = list[tuple[Any, ...]]
 

@@ -22,7 +22,7 @@ import yaml
 from airflow_server import ROOT, Airflow, answers, stop_consumer
 from playwright.sync_api import Page, sync_playwright
 
-from churnstream.streaming.embedded import free_port
+from churnstream.testing.embedded import free_port
 
 PICTURES = ROOT / "docs" / "kafka_screenshots"
 DAGS = ("churn_training", "kafka_batch", "kafka_streaming")

@@ -22,15 +22,15 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from churnstream.config import KafkaSettings, TopicSettings
-from churnstream.dataset import open_dataset
-from churnstream.encoding import encode_events
-from churnstream.messages import decode_prediction
-from churnstream.streaming.broken import broken_records
-from churnstream.streaming.embedded import HOST, embedded_broker, free_port
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.scan import Scan
-from churnstream.streaming.kafka.writer import Writer
+from churnstream.codecs.encoding import encode_events
+from churnstream.files.dataset import open_dataset
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.scan import Scan
+from churnstream.kafka.writer import Writer
+from churnstream.records.messages import decode_prediction
+from churnstream.settings import KafkaSettings, TopicSettings
+from churnstream.testing.broken_records import broken_records
+from churnstream.testing.embedded import HOST, embedded_broker, free_port
 
 FOLDER = Path(__file__).parents[1] / "docs" / "kafka_screenshots"
 PROGRAM = Path(sys.executable).with_name("churnstream")

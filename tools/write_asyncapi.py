@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import yaml
 
-from churnstream.config import ConsumerSettings, KafkaSettings, Settings
-from churnstream.messages import CustomerEvent, DeadLetter, Prediction
-from churnstream.streaming import topics
-from churnstream.streaming.dead_letters import (
+from churnstream.pipeline import topics
+from churnstream.pipeline.dead_letters import (
     HEADER_NAMES,
     HEADERS_OMITTED,
     KEY_OMITTED,
     VALUE_OMITTED,
 )
+from churnstream.records.messages import CustomerEvent, DeadLetter, Prediction
+from churnstream.settings import ConsumerSettings, KafkaSettings, Settings
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
 _BINDING = {"bindingVersion": "0.5.0"}

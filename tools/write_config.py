@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from churnstream.cli import cli
-from churnstream.config import Section, Settings, variable
+from churnstream.settings import Section, Settings, variable
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

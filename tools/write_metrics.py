@@ -10,9 +10,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from churnstream.config import TopicSettings
-from churnstream.observe.health import ConsumerHealth, ProducerHealth
-from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.settings import TopicSettings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
 _BLOCK = re.compile(r"(<!-- metrics: [^\n]+ -->\n).*(<!-- end of metrics -->)", re.DOTALL)

@@ -12,7 +12,7 @@ from benchmarks.bench import Bench
 from benchmarks.events import create_topic, delete_topics
 from benchmarks.processes import Report, Task, measure
 from benchmarks.rounds import Line, Run, rounds
-from churnstream.dataset import open_dataset
+from churnstream.files.dataset import open_dataset
 
 _OURS = "benchmarks.workers.producer"
 _BYTES = "benchmarks.workers.ready_made"

@@ -9,7 +9,7 @@ from benchmarks.dashboard import watching
 from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
 from benchmarks.processes import Report, measure
 from benchmarks.rounds import Line, Run, rounds, say
-from churnstream.streaming.embedded import free_port
+from churnstream.testing.embedded import free_port
 
 PASS = "benchmarks.workers.passthrough"
 OURS = "benchmarks.workers.ours"

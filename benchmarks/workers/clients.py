@@ -3,8 +3,8 @@
 from typing import Any
 from unittest import mock
 
-from churnstream.config import KafkaSettings
-from churnstream.streaming.kafka import reader, writer
+from churnstream.kafka import reader, writer
+from churnstream.settings import KafkaSettings
 
 
 def consumer_settings(kafka: KafkaSettings, topic: str, group: str, **more: Any) -> dict[str, Any]:

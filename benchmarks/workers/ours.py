@@ -5,20 +5,20 @@ from typing import Any
 
 from benchmarks.workers.meter import Meter, task, wait_for_go
 from churnstream.cli.watched import watched_consumer
-from churnstream.config import (
+from churnstream.kafka.admin import Admin
+from churnstream.model.manifest import load
+from churnstream.observability.logs import configure
+from churnstream.pipeline.connect import connect
+from churnstream.pipeline.scoring import Batch
+from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.window import Window
+from churnstream.settings import (
     ConsumerSettings,
     KafkaSettings,
     MetricsSettings,
     Settings,
     TopicSettings,
 )
-from churnstream.model.manifest import load
-from churnstream.observe.logs import configure
-from churnstream.streaming.connect import connect
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.scoring import Batch
-from churnstream.streaming.stop import Stop
-from churnstream.streaming.window import Window
 
 
 def settings(asked: dict[str, Any]) -> Settings:

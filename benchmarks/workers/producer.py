@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.config import KafkaSettings, ProducerSettings, Settings, TopicSettings
-from churnstream.dataset import open_dataset
-from churnstream.observe.logs import configure
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.writer import Writer
-from churnstream.streaming.producer import batch_sink, produce_batch, produce_streaming
-from churnstream.streaming.stop import Stop
+from churnstream.files.dataset import open_dataset
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.writer import Writer
+from churnstream.observability.logs import configure
+from churnstream.pipeline.producer import batch_sink, produce_batch, produce_streaming
+from churnstream.pipeline.stop import Stop
+from churnstream.settings import KafkaSettings, ProducerSettings, Settings, TopicSettings
 
 
 def batch(own: Settings, meter: Meter) -> None:

@@ -1,4 +1,4 @@
-"""Every setting: its name, default, bounds and meaning. `config.py` fills them in."""
+"""Every setting: its name, default, bounds and meaning. `settings.py` fills them in."""
 
 import contextlib
 from pathlib import Path

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from churnstream.streaming.embedded import HOST, embedded_broker, free_port
+from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import SCALE_VARIABLE, Flow, NewFlow, churnstream
 
 

@@ -28,13 +28,13 @@ import yaml
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from pyarrow import csv
 
-from churnstream.analytics.summary import Summary
+from churnstream.analysis.summary import Summary
 from churnstream.cli import main
-from churnstream.config import Settings, load
-from churnstream.dataset import open_dataset
-from churnstream.messages import Prediction, decode_prediction
-from churnstream.streaming import topics
-from churnstream.streaming.kafka.admin import Admin
+from churnstream.files.dataset import open_dataset
+from churnstream.kafka.admin import Admin
+from churnstream.pipeline import topics
+from churnstream.records.messages import Prediction, decode_prediction
+from churnstream.settings import Settings, load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"
 SCALE = int(os.environ.get(SCALE_VARIABLE, "1"))

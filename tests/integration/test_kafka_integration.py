@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from churnstream.analytics.summary import SEGMENTATIONS, Summary
-from churnstream.dataset import open_dataset
-from churnstream.encoding import decode_rows
-from churnstream.messages import CustomerEvent, decode_prediction
+from churnstream.analysis.summary import SEGMENTATIONS, Summary
+from churnstream.codecs.encoding import decode_rows
+from churnstream.files.dataset import open_dataset
 from churnstream.model import features
 from churnstream.model.manifest import load
-from churnstream.streaming.broken import BrokenRecord, broken_records
+from churnstream.records.messages import CustomerEvent, decode_prediction
+from churnstream.testing.broken_records import BrokenRecord, broken_records
 from integration.flow import Flow, NewFlow, Sent, place_of, value_of
 
 CUSTOMERS = 7043

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from churnstream.streaming.embedded import HOST, free_port
+from churnstream.testing.embedded import HOST, free_port
 from integration.flow import Flow, Sent, until, value_of
 
 

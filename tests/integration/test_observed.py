@@ -5,7 +5,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from churnstream.streaming.embedded import HOST, free_port
+from churnstream.testing.embedded import HOST, free_port
 from integration.flow import Flow, Sent, error_in, until
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builders import customer, event_json, write_csv
-from churnstream.streaming.dead_letters import HEADER_NAMES
-from churnstream.streaming.embedded import free_port
+from churnstream.pipeline.dead_letters import HEADER_NAMES
+from churnstream.testing.embedded import free_port
 from integration.flow import Flow, Sent, until
 from integration.test_live_page import get
 

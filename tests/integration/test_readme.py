@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from churnstream.streaming.embedded import embedded_broker
+from churnstream.testing.embedded import embedded_broker
 from documents import ROOT, Workplace, blocks
 from integration.flow import QUICK_SESSION
 

@@ -8,11 +8,11 @@ import pytest
 
 from churnstream.cli.flow import consume_batch
 from churnstream.cli.scoring import Models
-from churnstream.messages import Prediction
+from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import MANIFEST_NAME
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.scoring import Batch
-from churnstream.streaming.stop import Stop
+from churnstream.pipeline.scoring import Batch
+from churnstream.pipeline.stop import Stop
+from churnstream.records.messages import Prediction
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Producer
 
 from builders import customer, event_json
-from churnstream.config import KafkaSettings
 from churnstream.errors import AbortableError
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.window import resolve
+from churnstream.kafka.admin import Admin
+from churnstream.pipeline.window import resolve
+from churnstream.settings import KafkaSettings
 from integration.flow import PARTITIONS, Flow, Sent, place_of
 
 KEY = customer()["customerID"].encode()
@@ -145,7 +145,7 @@ def test_producer_goes_on(flow: Flow) -> None:
 
 def test_rolled_back_batch(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that is rolled back is read again within the same window."""
-    from churnstream.streaming.delivery import AtLeastOnce
+    from churnstream.pipeline.delivery import AtLeastOnce
 
     publish = AtLeastOnce.publish
     refusals = iter(("a rebalance", "another one"))

@@ -11,8 +11,8 @@ from chaos.records import good_records
 from chaos.watch import Place, until
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from churnstream.messages import DeadLetter, Prediction, encode
-from churnstream.streaming.dead_letters import failure_headers
+from churnstream.pipeline.dead_letters import failure_headers
+from churnstream.records.messages import DeadLetter, Prediction, encode
 
 pytest_plugins = ["chaos.fixtures"]
 

@@ -16,10 +16,10 @@ from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
 from forgetful import ForgetfulBroker
 
-from churnstream.config import KafkaSettings
 from churnstream.errors import AbortableError
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.kafka.reader import Reader
+from churnstream.kafka.polled import Polled
+from churnstream.kafka.reader import Reader
+from churnstream.settings import KafkaSettings
 
 _RECORDS = 3000  # in each of two partitions
 _WITHIN = 20.0  # seconds: notices after 5, asks for 2, and the group misses the old client after 6

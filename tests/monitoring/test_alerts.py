@@ -21,10 +21,10 @@ import yaml
 from cluster import Cluster
 from pyarrow import compute, csv
 
-from churnstream.dataset import open_dataset
-from churnstream.observe.health import ConsumerHealth, ProducerHealth
-from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
-from churnstream.streaming.embedded import HOST, embedded_broker, free_port
+from churnstream.files.dataset import open_dataset
+from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import Flow, Process, Sent, until
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import mlflow
 
 from churnstream.model.tracking import NAME
-from churnstream.streaming.embedded import embedded_broker
+from churnstream.testing.embedded import embedded_broker
 from documents import PAGES, WITH_MLFLOW, Workplace, blocks, commands
 
 

@@ -7,7 +7,7 @@ import mlflow
 import pytest
 
 from churnstream.model.tracking import CHAMPION, NAME
-from churnstream.streaming.embedded import embedded_broker
+from churnstream.testing.embedded import embedded_broker
 from integration.flow import Flow, churnstream, place_of, until
 
 pytestmark = pytest.mark.usefixtures("registry")

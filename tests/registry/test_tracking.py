@@ -12,13 +12,13 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
-from churnstream.messages import CustomerEvent
 from churnstream.model import candidates
 from churnstream.model.features import frame
 from churnstream.model.manifest import Manifest, load
 from churnstream.model.promotion import MARGIN
 from churnstream.model.registry import Registered
 from churnstream.model.tracking import CHAMPION, NAME
+from churnstream.records.messages import CustomerEvent
 from integration.flow import churnstream
 
 pytestmark = pytest.mark.usefixtures("registry")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.messages import CustomerEvent
+from churnstream.records.messages import CustomerEvent
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from builders import customer, message
-from churnstream.decoding import decode_event
-from churnstream.messages import CustomerEvent, Prediction, Rejection, encode
-from churnstream.streaming.dead_letters import describe, failure_headers, to_record
+from churnstream.codecs.decoding import decode_event
+from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
+from churnstream.records.messages import CustomerEvent, Prediction, Rejection, encode
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

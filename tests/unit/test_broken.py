@@ -3,8 +3,8 @@ import json
 import pytest
 
 from builders import customer
-from churnstream.messages import REASONS, CustomerEvent, Rejection
-from churnstream.streaming.broken import BrokenRecord, broken_records
+from churnstream.records.messages import REASONS, CustomerEvent, Rejection
+from churnstream.testing.broken_records import BrokenRecord, broken_records
 from fakes import FakeScorer
 
 BROKEN = broken_records(customer())

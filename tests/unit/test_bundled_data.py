@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.dataset import BUNDLED, open_dataset
-from churnstream.encoding import decode_rows
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent
+from churnstream.codecs.encoding import decode_rows
+from churnstream.files.dataset import BUNDLED, open_dataset
+from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
 

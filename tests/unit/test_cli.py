@@ -25,16 +25,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from builders import customer, event_json, write_csv
-from churnstream import config
+from churnstream import settings as settings_module
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
-from churnstream.config import PREFIX, Settings
-from churnstream.decoding import decode_event
+from churnstream.codecs.decoding import decode_event
 from churnstream.errors import BrokerError, ConfigurationError, ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
-from churnstream.streaming.producer import BatchResult
+from churnstream.pipeline.producer import BatchResult
+from churnstream.records.messages import CustomerEvent
+from churnstream.settings import PREFIX, Settings
 
 UNREACHABLE = ["--broker", "127.0.0.1:1", "--startup-timeout", "0.1"]
 
@@ -170,13 +170,13 @@ class _UnderstoodError(Exception):
 )
 def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: list[str]) -> None:
     """What help shows can be typed: command, flags and values exist."""
-    real = config.load
+    real = settings_module.load
 
     def load_and_end(*args: Any) -> Settings:
         real(*args)
         raise _UnderstoodError
 
-    monkeypatch.setattr(config, "load", load_and_end)
+    monkeypatch.setattr(settings_module, "load", load_and_end)
     with pytest.raises(_UnderstoodError):
         cli.main(example, standalone_mode=False)
 
@@ -482,7 +482,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def load_and_fail(*args: Any) -> Settings:
         raise fault
 
-    monkeypatch.setattr(config, "load", load_and_fail)
+    monkeypatch.setattr(settings_module, "load", load_and_fail)
 
 
 @pytest.mark.parametrize(
@@ -554,7 +554,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(trained: Path) -> None:
 _HANGING = """
 import atexit, sys, time
 from churnstream.cli import main
-from churnstream.streaming.kafka.guard import call_guarded
+from churnstream.kafka.hanging import call_guarded
 
 atexit.register(time.sleep, 60)
 try:

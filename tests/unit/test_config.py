@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from churnstream.config import PREFIX, Settings, load, variable
 from churnstream.errors import ConfigurationError
+from churnstream.settings import PREFIX, Settings, load, variable
 
 
 @pytest.fixture(autouse=True)

@@ -18,19 +18,19 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from builders import event_message, message
-from churnstream.config import DashboardSettings, KafkaSettings, Settings
-from churnstream.messages import Prediction, ReasonGiven, Rejection, encode
-from churnstream.observe.dashboard.customers import PAGE, Customers, Query
-from churnstream.observe.dashboard.feed import Feed
-from churnstream.observe.dashboard.guard import Guard
-from churnstream.observe.dashboard.pending import Details
-from churnstream.observe.dashboard.processes import look
-from churnstream.observe.dashboard.records import Records
-from churnstream.observe.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
-from churnstream.observe.dashboard.state import State
-from churnstream.observe.dashboard.views import VIEWS, Address, Views
-from churnstream.streaming.dead_letters import describe, to_record
-from churnstream.streaming.topics import PartitionState
+from churnstream.dashboard.access import Guard
+from churnstream.dashboard.customers import PAGE, Customers, Query
+from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.pending import Details
+from churnstream.dashboard.processes import look
+from churnstream.dashboard.records import Records
+from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
+from churnstream.dashboard.state import State
+from churnstream.dashboard.views import VIEWS, Address, Views
+from churnstream.pipeline.dead_letters import describe, to_record
+from churnstream.pipeline.topics import PartitionState
+from churnstream.records.messages import Prediction, ReasonGiven, Rejection, encode
+from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"), dashboard=DashboardSettings())

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from builders import customer
-from churnstream.dataset import BUNDLED, Dataset, open_dataset
 from churnstream.errors import DataError
-from churnstream.messages import DATASET_COLUMNS
-from churnstream.parquet_pages import pages
+from churnstream.files.dataset import BUNDLED, Dataset, open_dataset
+from churnstream.files.parquet_pages import pages
+from churnstream.records.messages import DATASET_COLUMNS
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 HEADER = ",".join(COLUMNS)
@@ -225,7 +225,7 @@ NUMBERS = pa.array([0] * 30_000, pa.int32())
 READ = """
 import resource, sys
 from pathlib import Path
-from churnstream.dataset import open_dataset
+from churnstream.files.dataset import open_dataset
 from churnstream.errors import DataError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

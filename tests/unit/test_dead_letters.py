@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import event_json, message
-from churnstream.messages import REASONS, DeadLetter, Rejection
-from churnstream.streaming.dead_letters import (
+from churnstream.kafka.client import headers_of
+from churnstream.kafka.writer import FullRecord
+from churnstream.pipeline.dead_letters import (
     HEADER_NAMES,
     HEADERS_OMITTED,
     KEY_OMITTED,
@@ -23,9 +24,8 @@ from churnstream.streaming.dead_letters import (
     parse,
     to_record,
 )
-from churnstream.streaming.kafka.client import headers_of
-from churnstream.streaming.kafka.writer import FullRecord
-from churnstream.streaming.replay import Filter, _as_it_was
+from churnstream.pipeline.replay import Filter, _as_it_was
+from churnstream.records.messages import REASONS, DeadLetter, Rejection
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 WHY = Rejection("unknown_category", "Contract", '"Weekly" is unknown to the model')

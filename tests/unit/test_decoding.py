@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from builders import customer, event_json, without
-from churnstream.decoding import EventDecoder, decode_event, parse_number
-from churnstream.messages import (
+from churnstream.codecs.decoding import EventDecoder, decode_event, parse_number
+from churnstream.records.messages import (
     REASONS,
     CustomerEvent,
     Rejection,

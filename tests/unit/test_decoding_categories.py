@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import event_json
-from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent, Rejection, encode
+from churnstream.codecs.decoding import EventDecoder
 from churnstream.model.features import CATEGORICAL, FeatureSchema
+from churnstream.records.messages import CustomerEvent, Rejection, encode
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from typing import Any
 import click
 import pytest
 
-from churnstream import config
+from churnstream import settings as settings_module
 from churnstream.cli import cli
-from churnstream.config import Settings
 from churnstream.errors import ConfigurationError
+from churnstream.settings import Settings
 from documents import (
     BY_CI,
     NOT_RUN,
@@ -60,13 +60,13 @@ class _Understood(Exception):  # noqa: N818  # no fault
 @pytest.fixture
 def parse_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands end once they have read their settings, in a folder with the files they name."""
-    load = config.load
+    load = settings_module.load
 
     def load_and_end(*args: Any) -> Settings:
         load(*args)
         raise _Understood
 
-    monkeypatch.setattr(config, "load", load_and_end)
+    monkeypatch.setattr(settings_module, "load", load_and_end)
     monkeypatch.chdir(tmp_path)
 
 

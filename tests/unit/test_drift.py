@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from churnstream.analytics.drift import drift
+from churnstream.analysis.drift import drift
 
 
 def test_the_index_of_two_distributions() -> None:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import customer
-from churnstream.decoding import decode_event
-from churnstream.encoding import EncodedEvents, decode_rows, encode_events
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent, Rejection
+from churnstream.codecs.decoding import decode_event
+from churnstream.codecs.encoding import EncodedEvents, decode_rows, encode_events
+from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent, Rejection
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 NUMERIC = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")

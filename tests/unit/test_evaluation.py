@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from builders import event_json
-from churnstream.analytics import evaluation
-from churnstream.analytics.evaluation import Evaluation, Evaluator, Every, Judged, Quality, start_of
-from churnstream.decoding import decode_event
-from churnstream.messages import CustomerEvent
+from churnstream.analysis import evaluation
+from churnstream.analysis.evaluation import Evaluation, Evaluator, Every, Judged, Quality, start_of
+from churnstream.codecs.decoding import decode_event
+from churnstream.records.messages import CustomerEvent
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 

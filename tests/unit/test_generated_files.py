@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.config import PREFIX, Settings, load
+from churnstream.settings import PREFIX, Settings, load
 
 ROOT = Path(__file__).parents[2]
 GENERATED: dict[Path, str] = {

@@ -17,24 +17,24 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from builders import customer, event_message, message
-from churnstream.analytics.evaluation import Evaluator, Quality
-from churnstream.analytics.report import render_report
-from churnstream.analytics.table import render
+from churnstream.analysis.evaluation import Evaluator, Quality
+from churnstream.analysis.report import render_report
+from churnstream.analysis.summary_table import render
 from churnstream.cli.letters import letter_row
 from churnstream.cli.options import json_text
 from churnstream.cli.window import WindowBuilder
-from churnstream.config import KafkaSettings, Settings
-from churnstream.messages import printable
-from churnstream.observe.dashboard.feed import Feed
-from churnstream.observe.dashboard.records import Records
-from churnstream.observe.dashboard.series import Latencies, PerSecond
-from churnstream.observe.dashboard.shared import Shared
-from churnstream.observe.dashboard.state import State
-from churnstream.observe.dashboard.texts import short_name
-from churnstream.observe.dashboard.views import Address, Views
-from churnstream.streaming import audit, history, outcomes, replay
-from churnstream.streaming.dead_letters import HEADER_NAMES
-from churnstream.streaming.topics import PartitionState
+from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.records import Records
+from churnstream.dashboard.series import Latencies, PerSecond
+from churnstream.dashboard.shared import Shared
+from churnstream.dashboard.state import State
+from churnstream.dashboard.texts import short_name
+from churnstream.dashboard.views import Address, Views
+from churnstream.pipeline import audit, history, outcomes, replay
+from churnstream.pipeline.dead_letters import HEADER_NAMES
+from churnstream.pipeline.topics import PartitionState
+from churnstream.records.messages import printable
+from churnstream.settings import KafkaSettings, Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))
 TOPICS = SETTINGS.topics
@@ -136,7 +136,7 @@ def topics_of(records: Sequence[Message]) -> Iterator[Admin]:
         mock.patch.object(audit, "Scan", scan),
         mock.patch.object(replay, "Scan", scan),
         mock.patch.object(outcomes, "Scan", scan),
-        mock.patch("churnstream.streaming.checkpoint.Scan", scan),
+        mock.patch("churnstream.pipeline.checkpoint.Scan", scan),
     ):
         yield Admin(records)
 
@@ -402,7 +402,7 @@ def shown_alone(record: Message) -> str:
     """A single record as the page shows it."""
     page = Page()
     page.state.partitions = [PartitionState(TOPICS.input, 0, 0, 1, None, 1)]
-    with mock.patch("churnstream.observe.dashboard.records.Scan", return_value=[[record]]):
+    with mock.patch("churnstream.dashboard.records.Scan", return_value=[[record]]):
         return page.pieces(view="records", partition="0", offset="0")["record"]
 
 

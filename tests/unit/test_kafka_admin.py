@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError, TopicMissingError
-from churnstream.streaming.kafka import admin as module
-from churnstream.streaming.kafka.admin import Admin, _patiently
-from churnstream.streaming.kafka.client import KafkaError, KafkaException
+from churnstream.kafka import admin as module
+from churnstream.kafka.admin import Admin, _patiently
+from churnstream.kafka.client import KafkaError, KafkaException
+from churnstream.settings import KafkaSettings
 
 
 def failing(*codes: int) -> Callable[[], str]:

@@ -15,9 +15,9 @@ from churnstream.errors import (
     RightMissingError,
     TopicMissingError,
 )
-from churnstream.streaming.kafka import client
-from churnstream.streaming.kafka.client import Connection, to_error
-from churnstream.streaming.kafka.guard import call_guarded, is_hanging
+from churnstream.kafka import client
+from churnstream.kafka.client import Connection, to_error
+from churnstream.kafka.hanging import call_guarded, is_hanging
 
 ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN)
 

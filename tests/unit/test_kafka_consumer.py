@@ -15,8 +15,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from builders import customer, event_message, message, without
-from churnstream.config import TopicSettings
-from churnstream.decoding import EventDecoder
+from churnstream.codecs.decoding import EventDecoder
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -25,14 +24,15 @@ from churnstream.errors import (
     ModelError,
     TopicMissingError,
 )
-from churnstream.messages import CustomerEvent, Prediction, ReasonGiven, decode_prediction
+from churnstream.kafka.polled import Polled
 from churnstream.model.features import CATEGORICAL, FeatureSchema
-from churnstream.streaming.consumer import Consumer
-from churnstream.streaming.dead_letters import parse
-from churnstream.streaming.delivery import AtLeastOnce, Delivery, ExactlyOnce
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.scoring import Batch, Scorer, score_batch
-from churnstream.streaming.window import Window, bounded, resolve
+from churnstream.pipeline.consumer import Consumer
+from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from churnstream.pipeline.scoring import Batch, Scorer, score_batch
+from churnstream.pipeline.window import Window, bounded, resolve
+from churnstream.records.messages import CustomerEvent, Prediction, ReasonGiven, decode_prediction
+from churnstream.settings import TopicSettings
 from fakes import FakeAdmin, FakeDelivery, FakeReader, FakeScorer, FakeStop, FakeWriter, Journal
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

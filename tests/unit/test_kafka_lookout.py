@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError
-from churnstream.streaming.kafka import lookout as module
-from churnstream.streaming.kafka import scan, tail
-from churnstream.streaming.kafka.client import KafkaError, KafkaException
-from churnstream.streaming.kafka.lookout import Lookout
-from churnstream.streaming.kafka.scan import Scan
-from churnstream.streaming.kafka.tail import Tail
+from churnstream.kafka import lookout as module
+from churnstream.kafka import scan, tail
+from churnstream.kafka.client import KafkaError, KafkaException
+from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.scan import Scan
+from churnstream.kafka.tail import Tail
+from churnstream.settings import KafkaSettings
 
 TOPIC = "telco.raw.customers"
 

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from builders import write_csv
-from churnstream.config import KafkaSettings
-from churnstream.dataset import Dataset, open_dataset
-from churnstream.decoding import decode_event
+from churnstream.codecs.decoding import decode_event
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -25,12 +23,14 @@ from churnstream.errors import (
     DataError,
     FencedError,
 )
-from churnstream.messages import CustomerEvent
-from churnstream.streaming import producer
-from churnstream.streaming.checkpoint import FileSink, Source, TransactionSink
-from churnstream.streaming.kafka.client import TopicPartition
-from churnstream.streaming.kafka.writer import Record
-from churnstream.streaming.producer import BatchResult, produce_batch, produce_streaming
+from churnstream.files.dataset import Dataset, open_dataset
+from churnstream.kafka.client import TopicPartition
+from churnstream.kafka.writer import Record
+from churnstream.pipeline import producer
+from churnstream.pipeline.checkpoint import FileSink, Source, TransactionSink
+from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
+from churnstream.records.messages import CustomerEvent
+from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 
 TOPIC = "telco.raw.customers"

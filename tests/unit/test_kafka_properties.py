@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnstream.cli import cli
-from churnstream.config import KafkaSettings
 from churnstream.errors import BrokerUnreachableError, ConfigurationError
-from churnstream.streaming.kafka.admin import Admin
-from churnstream.streaming.kafka.properties import LIMITS, REJECTED, check_properties
-from churnstream.streaming.kafka.reader import Reader
-from churnstream.streaming.kafka.writer import Writer
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.properties import LIMITS, REJECTED, check_properties
+from churnstream.kafka.reader import Reader
+from churnstream.kafka.writer import Writer
+from churnstream.settings import KafkaSettings
 
 NOBODY = "127.0.0.1:1"
 

@@ -9,13 +9,13 @@ from confluent_kafka import Message
 from structlog.testing import capture_logs
 
 from builders import message
-from churnstream.config import KafkaSettings
 from churnstream.errors import AbortableError, BrokerError, RightMissingError
-from churnstream.streaming.kafka import committing
-from churnstream.streaming.kafka import reader as module
-from churnstream.streaming.kafka.client import KafkaError, KafkaException, TopicPartition
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.kafka.reader import Reader
+from churnstream.kafka import committing
+from churnstream.kafka import reader as module
+from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
+from churnstream.kafka.polled import Polled
+from churnstream.kafka.reader import Reader
+from churnstream.settings import KafkaSettings
 
 TOPIC = "telco.raw.customers"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from churnstream.config import KafkaSettings
 from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
-from churnstream.streaming.kafka import writer as module
-from churnstream.streaming.kafka.client import KafkaError, KafkaException
-from churnstream.streaming.kafka.writer import Writer
+from churnstream.kafka import writer as module
+from churnstream.kafka.client import KafkaError, KafkaException
+from churnstream.kafka.writer import Writer
+from churnstream.settings import KafkaSettings
 
 # The same call may be made again; so says the client each time that half a second is over.
 NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer", False, True)

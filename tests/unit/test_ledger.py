@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.streaming.ledger import Audit, Ledger
+from churnstream.pipeline.ledger import Audit, Ledger
 
 PLACE = st.tuples(st.integers(0, 2), st.integers(0, 12))
 

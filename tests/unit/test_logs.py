@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from churnstream.observe.logs import configure
+from churnstream.observability.logs import configure
 
 LEVELS = ("debug", "info", "warning", "error")
 

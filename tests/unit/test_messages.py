@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.messages import (
+from churnstream.records.messages import (
     DATASET_COLUMNS,
     REASONS,
     CustomerEvent,

@@ -12,20 +12,20 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from builders import event_message, message
-from churnstream.analytics.shadow import ShadowBuilder
-from churnstream.config import TopicSettings
+from churnstream.analysis.shadow import ShadowBuilder
 from churnstream.errors import AbortableError
-from churnstream.messages import CustomerEvent
+from churnstream.kafka.polled import Polled
 from churnstream.model.manifest import load
-from churnstream.observe.drift import WINDOW, DriftWatch
-from churnstream.observe.health import ConsumerHealth, ProducerHealth
-from churnstream.observe.histogram import BatchHistogram
-from churnstream.observe.interval import IntervalLog
-from churnstream.observe.metrics import ConsumerMetrics, ProducerMetrics
-from churnstream.streaming.consumer import Consumer
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.notices import Notice, Stepped
-from churnstream.streaming.window import Window
+from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.histogram import BatchHistogram
+from churnstream.observability.interval import IntervalLog
+from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.pipeline.consumer import Consumer
+from churnstream.pipeline.notices import Notice, Stepped
+from churnstream.pipeline.window import Window
+from churnstream.records.messages import CustomerEvent
+from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer
 
 TOPICS = TopicSettings()

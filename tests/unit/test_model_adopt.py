@@ -20,10 +20,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model.adopt import adopt, read_pipeline
 from churnstream.model.features import CATEGORICAL, frame
 from churnstream.model.manifest import load, save
+from churnstream.records.messages import CustomerEvent
 
 TREE = "sklearn.tree._tree.Tree"
 

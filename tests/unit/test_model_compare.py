@@ -10,12 +10,12 @@ import pytest
 
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError, ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model import candidates, compare, plots
 from churnstream.model.candidates import CANDIDATES
 from churnstream.model.compare import FIGURES, Comparison
-from churnstream.model.evaluate import Predictions
 from churnstream.model.profit import Offer
+from churnstream.model.quality import Predictions
+from churnstream.records.messages import CustomerEvent
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 DEFAULT, LINEAR = "additive splines", "logistic regression"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from churnstream.errors import ModelError
-from churnstream.model.evaluate import (
+from churnstream.model.quality import (
     Array,
     Labels,
     Metrics,

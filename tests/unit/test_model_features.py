@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from churnstream.messages import CustomerEvent
 from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
+from churnstream.records.messages import CustomerEvent
 
 
 @pytest.fixture(scope="module")

@@ -30,11 +30,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model import archive
 from churnstream.model.features import NUMERIC, frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
+from churnstream.records.messages import CustomerEvent
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from churnstream.model.evaluate import Array, Labels, Predictions
 from churnstream.model.profit import (
     NOBODY,
     Offer,
@@ -20,6 +19,7 @@ from churnstream.model.profit import (
     point,
     with_cost,
 )
+from churnstream.model.quality import Array, Labels, Predictions
 
 # Each offer keeps half of the churners, for 4 months each: 2 months of charges from a churner.
 #   leaves    charges   p     brought in   gained at a cost of 15

@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.features import FEATURES, FeatureSchema, frame
@@ -26,6 +25,7 @@ from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot
+from churnstream.records.messages import CustomerEvent, ReasonGiven
 
 ANY_CUSTOMER = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30

@@ -18,8 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from churnstream.decoding import decode_event
-from churnstream.messages import CustomerEvent, Rejection, encode
+from churnstream.codecs.decoding import decode_event
 from churnstream.model import additive
 from churnstream.model.additive import Additive
 from churnstream.model.features import frame
@@ -27,6 +26,7 @@ from churnstream.model.manifest import load, save
 from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of, train
+from churnstream.records.messages import CustomerEvent, Rejection, encode
 
 
 @pytest.fixture(scope="module")

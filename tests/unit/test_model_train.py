@@ -13,10 +13,10 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent
-from churnstream.model.evaluate import Array, evaluate
 from churnstream.model.features import FEATURES, frame
+from churnstream.model.quality import Array, evaluate
 from churnstream.model.train import TrainedModel, train
+from churnstream.records.messages import CustomerEvent
 
 
 @pytest.fixture(scope="module")

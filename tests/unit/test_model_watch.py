@@ -15,17 +15,17 @@ from structlog.testing import capture_logs
 
 from builders import event_message
 from churnstream.cli.scoring import Models
-from churnstream.config import ModelSettings, Settings
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
-from churnstream.messages import CustomerEvent, decode_prediction
 from churnstream.model.manifest import MANIFEST_NAME, save
 from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
 from churnstream.model.train import TrainedModel, train
 from churnstream.model.watch import ModelWatch
-from churnstream.streaming.consumer import Consumer
-from churnstream.streaming.scoring import Batch
-from churnstream.streaming.window import Window
+from churnstream.pipeline.consumer import Consumer
+from churnstream.pipeline.scoring import Batch
+from churnstream.pipeline.window import Window
+from churnstream.records.messages import CustomerEvent, decode_prediction
+from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop
 
 NEVER = 3600.0  # seconds: tests look themselves

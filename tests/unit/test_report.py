@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import customer
-from churnstream.analytics.calibration import CalibrationBuilder
-from churnstream.analytics.report import render_report
+from churnstream.analysis.calibration import CalibrationBuilder
+from churnstream.analysis.report import render_report
 from churnstream.cli.window import Result, WindowBuilder
-from churnstream.messages import CustomerEvent, Rejection
 from churnstream.model.manifest import load
 from churnstream.pages import charts
 from churnstream.pages.render import number, span
+from churnstream.records.messages import CustomerEvent, Rejection
 
 LARGEST = 2_000_000
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from churnstream import safe_files
 from churnstream.errors import CheckpointError
-from churnstream.streaming.place_file import PlaceFile
+from churnstream.pipeline.position_file import PlaceFile
 
 CHANGES = """
 import sys
 from pathlib import Path
-from churnstream.streaming.place_file import PlaceFile
+from churnstream.pipeline.position_file import PlaceFile
 places = PlaceFile(Path(sys.argv[1]), int)
 for _ in range(100):
     places.change(sys.argv[2], lambda rows: (rows or 0) + 1)

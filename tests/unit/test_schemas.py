@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from builders import customer, message
-from churnstream.decoding import decode_event
-from churnstream.messages import (
+from churnstream.codecs.decoding import decode_event
+from churnstream.pipeline.dead_letters import describe
+from churnstream.records.messages import (
     REASONS,
     CustomerEvent,
     DeadLetter,
@@ -17,7 +18,6 @@ from churnstream.messages import (
     encode,
     json_schemas,
 )
-from churnstream.streaming.dead_letters import describe
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from builders import event_message
-from churnstream.analytics.shadow import ShadowBuilder, in_words
+from churnstream.analysis.shadow import ShadowBuilder, in_words
 from churnstream.cli.scoring import Models
-from churnstream.config import ModelSettings, Settings
-from churnstream.messages import CustomerEvent
+from churnstream.kafka.polled import Polled
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
-from churnstream.streaming.kafka.polled import Polled
-from churnstream.streaming.scoring import Batch, score_batch
+from churnstream.pipeline.scoring import Batch, score_batch
+from churnstream.records.messages import CustomerEvent
+from churnstream.settings import ModelSettings, Settings
 
 shares = st.floats(0, 1)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from churnstream.streaming.stop import Stop
+from churnstream.pipeline.stop import Stop
 
 
 @pytest.fixture(autouse=True)

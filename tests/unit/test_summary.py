@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from churnstream.analytics.files import require_writable
-from churnstream.analytics.summary import (
+from churnstream.analysis.result_files import require_writable
+from churnstream.analysis.summary import (
     SEGMENTATIONS,
     OffsetRange,
     Summary,
@@ -23,7 +23,7 @@ from churnstream.analytics.summary import (
     write_summary,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.messages import CustomerEvent, Rejection
+from churnstream.records.messages import CustomerEvent, Rejection
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from churnstream.analytics.summary import Figures, OffsetRange, Summary, Window
-from churnstream.analytics.table import render
-from churnstream.analytics.top_customers import TopCustomer
+from churnstream.analysis.summary import Figures, OffsetRange, Summary, Window
+from churnstream.analysis.summary_table import render
+from churnstream.analysis.top_customers import TopCustomer
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from churnstream.config import Settings
-from churnstream.streaming import topics
+from churnstream.pipeline import topics
+from churnstream.settings import Settings
 from fakes import FakeAdmin
 
 

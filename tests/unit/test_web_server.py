@@ -11,13 +11,13 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from churnstream.config import Settings
+from churnstream.dashboard import app
+from churnstream.dashboard.records import Records
+from churnstream.dashboard.state import State
+from churnstream.dashboard.views import Views
 from churnstream.errors import ConfigurationError
-from churnstream.observe import web
-from churnstream.observe.dashboard import app
-from churnstream.observe.dashboard.records import Records
-from churnstream.observe.dashboard.state import State
-from churnstream.observe.dashboard.views import Views
+from churnstream.observability import web_server
+from churnstream.settings import Settings
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -29,9 +29,9 @@ async def small(scope: Scope, receive: Receive, send: Send) -> None:
 
 def seconds_until_closed(said: bytes) -> float:
     """Say something and then nothing; how long the server takes to close the connection."""
-    listener = web.listen("127.0.0.1", 0, "this", "--port")
+    listener = web_server.listen("127.0.0.1", 0, "this", "--port")
     with (
-        web.serving(small, listener, "test"),
+        web_server.serving(small, listener, "test"),
         socket.create_connection(listener.getsockname(), timeout=20) as client,
     ):
         client.sendall(said)
@@ -55,14 +55,14 @@ def seconds_until_closed(said: bytes) -> float:
 )
 def test_who_does_not_go_on_is_left(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """After nothing, a part of a request, or no further request, the connection is closed."""
-    monkeypatch.setattr(web, "_ASKED_WITHIN", 0.3)
-    monkeypatch.setattr(web, "_IDLE", 0.2)
+    monkeypatch.setattr(web_server, "_ASKED_WITHIN", 0.3)
+    monkeypatch.setattr(web_server, "_IDLE", 0.2)
     assert 0.1 < seconds_until_closed(said) < 15
 
 
 def test_who_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer without an end ends when nobody takes it."""
-    monkeypatch.setattr(web, "_TAKEN_WITHIN", 0.3)
+    monkeypatch.setattr(web_server, "_TAKEN_WITHIN", 0.3)
     ended = threading.Event()
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -76,9 +76,9 @@ def test_who_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         await StreamingResponse(chunks())(scope, receive, send)
 
-    listener = web.listen("127.0.0.1", 0, "this", "--port")
+    listener = web_server.listen("127.0.0.1", 0, "this", "--port")
     with (
-        web.serving(endless, listener, "test"),
+        web_server.serving(endless, listener, "test"),
         socket.create_connection(listener.getsockname(), timeout=20) as client,
     ):
         client.sendall(ASK)
@@ -89,9 +89,9 @@ def test_of_those_that_are_waited_for_the_oldest_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However many say nothing, who asks is answered at once."""
-    monkeypatch.setattr(web, "_MOST_WAITING", 3)
-    listener = web.listen("127.0.0.1", 0, "this", "--port")
-    with web.serving(small, listener, "test"):
+    monkeypatch.setattr(web_server, "_MOST_WAITING", 3)
+    listener = web_server.listen("127.0.0.1", 0, "this", "--port")
+    with web_server.serving(small, listener, "test"):
         idle = [socket.create_connection(listener.getsockname(), timeout=20) for _ in range(6)]
         with socket.create_connection(listener.getsockname(), timeout=20) as client:
             client.sendall(ASK)
@@ -104,10 +104,10 @@ def test_of_those_that_are_waited_for_the_oldest_makes_room(
 def test_a_port_that_is_taken_is_named() -> None:
     """The message says where, and how to choose another one."""
     with (
-        web.listen("127.0.0.1", 0, "this", "--port") as taken,
+        web_server.listen("127.0.0.1", 0, "this", "--port") as taken,
         pytest.raises(ConfigurationError, match="with --port"),
     ):
-        web.listen("127.0.0.1", taken.getsockname()[1], "that", "--port")
+        web_server.listen("127.0.0.1", taken.getsockname()[1], "that", "--port")
 
 
 def test_so_many_may_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_so_many_may_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     views = Views(settings, State(), Records(settings.kafka))
     page = app.application(views, stopped=lambda: False, token=None, local=True)
-    listener = web.listen("127.0.0.1", 0, "this", "--port")
+    listener = web_server.listen("127.0.0.1", 0, "this", "--port")
 
     def status(client: socket.socket) -> bytes:
         client.sendall(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -125,7 +125,7 @@ def test_so_many_may_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     def connected() -> socket.socket:
         return stack.enter_context(socket.create_connection(listener.getsockname(), timeout=20))
 
-    with web.serving(page, listener, "test"), contextlib.ExitStack() as stack:
+    with web_server.serving(page, listener, "test"), contextlib.ExitStack() as stack:
         first, second = connected(), connected()
         assert [status(first), status(second), status(connected())] == [b"200", b"200", b"503"]
         first.close()

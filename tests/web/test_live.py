@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from builders import event_json
-from churnstream.streaming.embedded import HOST, embedded_broker, free_port
+from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import Flow, Sent, patience, until
 
 SECONDS = 15_000.0  # milliseconds that an expectation may take on a busy machine

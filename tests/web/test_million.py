@@ -11,10 +11,10 @@ import pytest
 from cluster import Cluster
 from confluent_kafka import Producer
 
-from churnstream.dataset import open_dataset
-from churnstream.encoding import encode_events
-from churnstream.messages import Prediction, ReasonGiven, encode
-from churnstream.streaming.embedded import free_port
+from churnstream.codecs.encoding import encode_events
+from churnstream.files.dataset import open_dataset
+from churnstream.records.messages import Prediction, ReasonGiven, encode
+from churnstream.testing.embedded import free_port
 from integration.flow import Flow, customer_id, patience, renamed, until
 from integration.test_live_page import get, pushed
 

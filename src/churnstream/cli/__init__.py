@@ -27,7 +27,7 @@ from churnstream.cli import (
     watch,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.streaming.stop import Stop
+from churnstream.pipeline.stop import Stop
 
 _LONGEST_ERROR = 2000
 
@@ -123,7 +123,7 @@ def _run(stop: Stop) -> int:
 
 def _leave_hanging_clients(end: BaseException) -> None:
     """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
-    guard = sys.modules.get("churnstream.streaming.kafka.guard")  # there if Kafka was used
+    guard = sys.modules.get("churnstream.kafka.hanging")  # there if Kafka was used
     if guard is not None and guard.is_hanging():
         code = end.code if isinstance(end, SystemExit) else 1
         if not isinstance(end, SystemExit):
@@ -139,7 +139,7 @@ def _is_debugging() -> bool:
 
 
 def _failed(message: str, code: int) -> int:
-    from churnstream.messages import printable
+    from churnstream.records.messages import printable
 
     click.echo(f"Error: {printable(' '.join(message.split()), _LONGEST_ERROR)}", err=True)
     return code

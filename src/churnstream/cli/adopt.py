@@ -12,7 +12,7 @@ from churnstream.cli.progress import progress
 from churnstream.cli.streams import done_already
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
+    from churnstream.settings import Settings
 
 
 @click.command()

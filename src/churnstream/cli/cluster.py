@@ -10,7 +10,7 @@ from churnstream.cli import options
 from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
+    from churnstream.settings import Settings
 
 
 @click.command()
@@ -31,9 +31,9 @@ def broker(settings: Settings, port: int, create_topics: bool) -> None:
     \b
     Example: churnstream broker --port 9092
     """
-    from churnstream.streaming.embedded import embedded_broker
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.topics import create
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.topics import create
+    from churnstream.testing.embedded import embedded_broker
 
     stop = options.process_stop()
     with embedded_broker(port) as address:
@@ -58,8 +58,8 @@ def create_topics(settings: Settings) -> None:
     \b
     Example: churnstream topics create --broker 127.0.0.1:9092
     """
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.topics import create
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.topics import create
 
     for name, is_new in create(Admin(settings.kafka), settings).items():
         click.echo(f"{name}: {'created' if is_new else 'is there already'}")
@@ -75,8 +75,8 @@ def describe_topics(settings: Settings, as_json: bool) -> None:
     \b
     Example: churnstream topics describe --broker 127.0.0.1:9092
     """
-    from churnstream.streaming import topics as flow_topics
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline import topics as flow_topics
 
     rows = flow_topics.describe(Admin(settings.kafka), settings)
     for problem in flow_topics.problems(rows):
@@ -115,7 +115,7 @@ def health(settings: Settings, max_lag: int | None, max_age: float) -> None:
     \b
     Example: churnstream health --max-lag 10000
     """
-    from churnstream.streaming.health import check
+    from churnstream.pipeline.flow_health import check
 
     state = check(settings, max_lag=max_lag, max_age=max_age)
     options.echo_json(state)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from churnstream.config import Settings
-    from churnstream.dataset import Dataset
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.files.dataset import Dataset
+    from churnstream.kafka.admin import Admin
+    from churnstream.settings import Settings
 
 _LETTERS = Path("reports/dead-letters.jsonl")
 
@@ -42,13 +42,13 @@ def demo(settings: Settings, keep: bool) -> None:
     """
     # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
     import churnstream.model.train  # noqa: F401
-    from churnstream.analytics.files import require_writable
+    from churnstream.analysis.result_files import require_writable
     from churnstream.cli.flow import try_summary
-    from churnstream.dataset import open_dataset
-    from churnstream.streaming.embedded import embedded_broker
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.stop import Stop
-    from churnstream.streaming.topics import create
+    from churnstream.files.dataset import open_dataset
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.topics import create
+    from churnstream.testing.embedded import embedded_broker
 
     dataset = open_dataset(settings.producer.dataset)
     try_summary(settings)
@@ -106,12 +106,12 @@ def _train(settings: Settings) -> None:
 
 
 def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
-    from churnstream.encoding import encode_events
-    from churnstream.streaming.broken import broken_records
-    from churnstream.streaming.checkpoint import FileSink, Source
-    from churnstream.streaming.kafka.writer import Record, Writer
-    from churnstream.streaming.producer import produce_batch
-    from churnstream.streaming.stop import Stop
+    from churnstream.codecs.encoding import encode_events
+    from churnstream.kafka.writer import Record, Writer
+    from churnstream.pipeline.checkpoint import FileSink, Source
+    from churnstream.pipeline.producer import produce_batch
+    from churnstream.pipeline.stop import Stop
+    from churnstream.testing.broken_records import broken_records
 
     writer = Writer(settings.kafka)
     topic = settings.topics.input
@@ -141,7 +141,7 @@ def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
 def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.flow import consume_batch, finish_batch
     from churnstream.cli.scoring import Models
-    from churnstream.streaming.stop import Stop
+    from churnstream.pipeline.stop import Stop
 
     stop = Stop()
     with Models(settings) as models:
@@ -157,7 +157,7 @@ def _write_letters(settings: Settings, admin: Admin) -> None:
     import msgspec
 
     from churnstream.cli.letters import letter_row
-    from churnstream.streaming.replay import Filter, find
+    from churnstream.pipeline.replay import Filter, find
 
     _LETTERS.parent.mkdir(parents=True, exist_ok=True)
     with _LETTERS.open("wb") as file:

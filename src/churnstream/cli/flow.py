@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from churnstream.analytics.summary import Summary
+    from churnstream.analysis.summary import Summary
     from churnstream.cli.scoring import Models
     from churnstream.cli.window import Result
-    from churnstream.config import Settings
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.notices import Notice
-    from churnstream.streaming.scoring import Batch
-    from churnstream.streaming.stop import Stop
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.notices import Notice
+    from churnstream.pipeline.scoring import Batch
+    from churnstream.pipeline.stop import Stop
+    from churnstream.settings import Settings
 
 _COMMITTED = "the events are scored and committed all the same"
 
@@ -91,7 +91,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     if settings.consumer.mode == "batch":
         try_summary(settings)
     from churnstream.cli.scoring import Models
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.kafka.admin import Admin
 
     stop = options.process_stop()
     with watched_consumer(settings) as watch:
@@ -113,9 +113,9 @@ def consume_streaming(
     """Score until a stop is asked for."""
     import structlog
 
-    from churnstream.analytics.shadow import in_words
-    from churnstream.streaming.connect import connect
-    from churnstream.streaming.window import Window
+    from churnstream.analysis.shadow import in_words
+    from churnstream.pipeline.connect import connect
+    from churnstream.pipeline.window import Window
 
     counts = {"scored": 0, "dead_lettered": 0}
 
@@ -154,9 +154,9 @@ def consume_batch(
 ) -> Result:
     """Score a bounded window and sum it up."""
     from churnstream.cli.window import WindowBuilder
-    from churnstream.streaming.connect import connect
-    from churnstream.streaming.kafka.client import places_of
-    from churnstream.streaming.window import bounded
+    from churnstream.kafka.client import places_of
+    from churnstream.pipeline.connect import connect
+    from churnstream.pipeline.window import bounded
 
     own = settings.consumer
     window, starts = bounded(
@@ -213,7 +213,7 @@ def try_summary(settings: Settings) -> None:
         ConfigurationError: JSON and page would be the same file.
         ChurnstreamError: One of them cannot be written.
     """
-    from churnstream.analytics.files import require_writable
+    from churnstream.analysis.result_files import require_writable
 
     path = settings.summary.path
     require_writable(path)
@@ -231,9 +231,9 @@ def finish_batch(result: Result, settings: Settings) -> None:
     """
     from rich.console import Console
 
-    from churnstream.analytics.report import write_report
-    from churnstream.analytics.summary import write_summary
-    from churnstream.analytics.table import render
+    from churnstream.analysis.report import write_report
+    from churnstream.analysis.summary import write_summary
+    from churnstream.analysis.summary_table import render
 
     path = settings.summary.path
     page = path.with_suffix(".html")

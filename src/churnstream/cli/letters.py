@@ -13,10 +13,10 @@ from churnstream.cli.streams import done_already
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churnstream.config import Settings
-    from churnstream.messages import DeadLetter
-    from churnstream.streaming.kafka.client import Message
-    from churnstream.streaming.replay import Filter
+    from churnstream.kafka.client import Message
+    from churnstream.pipeline.replay import Filter
+    from churnstream.records.messages import DeadLetter
+    from churnstream.settings import Settings
 
 
 def _moment(text: str) -> datetime:
@@ -47,8 +47,8 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _filter(values: dict[str, Any]) -> Filter:
-    from churnstream.messages import REASONS
-    from churnstream.streaming.replay import Filter
+    from churnstream.pipeline.replay import Filter
+    from churnstream.records.messages import REASONS
 
     for reason in values["reason"]:
         if reason not in REASONS:
@@ -78,8 +78,8 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
     """
     from itertools import chain, islice
 
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.replay import find
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.replay import find
 
     wanted = _filter(values)
     found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
@@ -114,7 +114,7 @@ def _print_letters(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from churnstream.messages import printable
+    from churnstream.records.messages import printable
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("offset", "right"), ("tries", "right"), ("source", "left")):
@@ -139,8 +139,8 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
     \b
     Example: churnstream dead-letters replay --reason unknown_category --dry-run
     """
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.replay import Replay
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.replay import Replay
 
     wanted = _filter(values)
     job = Replay(settings, Admin(settings.kafka))

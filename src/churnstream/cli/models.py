@@ -16,7 +16,7 @@ from churnstream.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from churnstream.config import Settings
+    from churnstream.settings import Settings
 
 
 @click.command()
@@ -35,9 +35,9 @@ def predict(settings: Settings, customers: str | None) -> None:
     """
     import msgspec
 
-    from churnstream.messages import Rejection
     from churnstream.model.predict import score_one_by_one
     from churnstream.model.source import load
+    from churnstream.records.messages import Rejection
 
     model = load(settings.model.path, settings.model.trusted_types)
     number, refused = 0, False
@@ -81,7 +81,7 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     \b
     Example: churnstream batch-predict --input customers.csv --output scored.parquet
     """
-    from churnstream.dataset import open_dataset
+    from churnstream.files.dataset import open_dataset
     from churnstream.model.predict import score_file
     from churnstream.model.source import load
 

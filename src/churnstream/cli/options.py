@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from churnstream.streaming.stop import Stop
+from churnstream.pipeline.stop import Stop
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
+    from churnstream.settings import Settings
 
 # Of the flags below, those that tell which records a command is about.
 _WHERE = {"config", "topics__input", "topics__output", "topics__deadletter", "consumer__group"}
@@ -173,9 +173,9 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     @_logs
     @functools.wraps(function)
     def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
-        from churnstream.config import load
-        from churnstream.observe.logs import configure
-        from churnstream.streaming.kafka.properties import check_properties
+        from churnstream.kafka.properties import check_properties
+        from churnstream.observability.logs import configure
+        from churnstream.settings import load
 
         flags: dict[str, dict[str, Any]] = {}
         for name in [name for name in values if "__" in name]:

@@ -9,7 +9,7 @@ import click
 from churnstream.cli import options
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
+    from churnstream.settings import Settings
 
 # Where processors are short, the page falls behind rather than those whom it shows.
 _LEAST_PRIORITY = 19
@@ -40,9 +40,9 @@ def dashboard(settings: Settings) -> None:
     import os
     import secrets
 
-    from churnstream.observe.dashboard.serve import serve
-    from churnstream.observe.web import listen
-    from churnstream.streaming.kafka.client import require_valid
+    from churnstream.dashboard.serve import serve
+    from churnstream.kafka.client import require_valid
+    from churnstream.observability.web_server import listen
 
     require_valid(settings.kafka)  # the page itself would only say so in the browser
     os.nice(_LEAST_PRIORITY)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from churnstream.cli.stretch import Sent
-    from churnstream.config import Settings
-    from churnstream.dataset import Dataset
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.producer import BatchResult
-    from churnstream.streaming.stop import Stop
+    from churnstream.files.dataset import Dataset
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.producer import BatchResult
+    from churnstream.pipeline.stop import Stop
+    from churnstream.settings import Settings
 
 _SENT = "the events are sent all the same"
 
@@ -68,8 +68,8 @@ def produce(settings: Settings, as_json: bool) -> None:
     """
     if as_json and settings.producer.mode != "batch":
         raise ConfigurationError("--json goes with --mode batch")
-    from churnstream.dataset import open_dataset
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.files.dataset import open_dataset
+    from churnstream.kafka.admin import Admin
 
     stop = options.process_stop()
     dataset = open_dataset(settings.producer.dataset)
@@ -94,8 +94,8 @@ def _stream(
     settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
 ) -> str:
     """Send random customers; what to say in the end."""
-    from churnstream.streaming.kafka.writer import Writer
-    from churnstream.streaming.producer import produce_streaming
+    from churnstream.kafka.writer import Writer
+    from churnstream.pipeline.producer import produce_streaming
 
     own, topic = settings.producer, settings.topics.input
     with progress("events sent", own.max_events) as show:
@@ -117,8 +117,8 @@ def _send_file(
     settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
 ) -> BatchResult:
     """Send the whole file."""
-    from churnstream.streaming.kafka.identity import TopicIdentity
-    from churnstream.streaming.producer import batch_sink, produce_batch
+    from churnstream.kafka.identity import TopicIdentity
+    from churnstream.pipeline.producer import batch_sink, produce_batch
 
     identity = TopicIdentity(admin, settings.topics.input)
     with progress("rows sent") as show:
@@ -138,7 +138,7 @@ def _send_stretch(
 ) -> Sent:
     """Send the whole file; between which offsets its rows lie."""
     from churnstream.cli.stretch import StretchKeeper
-    from churnstream.streaming.checkpoint import Source
+    from churnstream.pipeline.checkpoint import Source
 
     topic = settings.topics.input
     source = Source(dataset.digest(), topic, admin.topic_id(topic))

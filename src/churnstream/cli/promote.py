@@ -12,9 +12,9 @@ from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
     from churnstream.model.promotion import Verdict
     from churnstream.model.scorer import Model
+    from churnstream.settings import Settings
 
 
 @click.command()

@@ -14,10 +14,10 @@ from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
     from churnstream.cli.window import Result
-    from churnstream.config import Settings
     from churnstream.model.scorer import Model
-    from churnstream.streaming.history import History
-    from churnstream.streaming.ledger import Audit
+    from churnstream.pipeline.history import History
+    from churnstream.pipeline.ledger import Audit
+    from churnstream.settings import Settings
 
 
 @click.command()
@@ -35,9 +35,9 @@ def report(settings: Settings) -> None:
     Example: churnstream report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z
     """
     from churnstream.cli.flow import finish_batch, letters_hint, try_summary
-    from churnstream.streaming.history import History
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.window import resolve
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.history import History
+    from churnstream.pipeline.window import resolve
 
     try_summary(settings)
     admin, topic = Admin(settings.kafka), settings.topics.input
@@ -122,9 +122,9 @@ def audit(
     \b
     Example: churnstream audit --in-flight-ok
     """
-    from churnstream.streaming.audit import audit as prove
-    from churnstream.streaming.kafka.admin import Admin
-    from churnstream.streaming.window import resolve
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.audit import audit as prove
+    from churnstream.pipeline.window import resolve
 
     admin, own, topic = Admin(settings.kafka), settings.consumer, settings.topics.input
     starts = resolve(admin, topic, own.start, "--from") if own.start else None

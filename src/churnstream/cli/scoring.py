@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from churnstream.analytics.shadow import Shadow, ShadowBuilder
+from churnstream.analysis.shadow import Shadow, ShadowBuilder
 from churnstream.model.source import source_of
 from churnstream.model.watch import ModelWatch
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from churnstream.config import Settings
     from churnstream.model.scorer import Model
-    from churnstream.streaming.scoring import Batch
+    from churnstream.pipeline.scoring import Batch
+    from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from churnstream.streaming.place_file import PlaceFile
+from churnstream.pipeline.position_file import PlaceFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from churnstream.streaming.checkpoint import Source
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.checkpoint import Source
 
 
 class Stretch(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):

@@ -14,12 +14,12 @@ from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from churnstream.config import Settings
-    from churnstream.messages import CustomerEvent
     from churnstream.model.manifest import Manifest
     from churnstream.model.profit import Offer
     from churnstream.model.tracking import Promote
     from churnstream.model.train import TrainedModel
+    from churnstream.records.messages import CustomerEvent
+    from churnstream.settings import Settings
 
 _REPORT = Path("reports/model.md")
 
@@ -90,7 +90,7 @@ def train_and_save(settings: Settings) -> Manifest:
 
 
 def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
-    from churnstream.analytics.files import require_writable
+    from churnstream.analysis.result_files import require_writable
     from churnstream.model.manifest import MANIFEST_NAME, save
     from churnstream.model.train import train as fit
 
@@ -130,10 +130,10 @@ def customers_of(settings: Settings) -> list[CustomerEvent]:
     """
     import structlog
 
-    from churnstream.dataset import open_dataset
-    from churnstream.encoding import decode_rows
+    from churnstream.codecs.encoding import decode_rows
     from churnstream.errors import DataError
-    from churnstream.messages import Rejection, RejectionCount
+    from churnstream.files.dataset import open_dataset
+    from churnstream.records.messages import Rejection, RejectionCount
 
     now = datetime.now(UTC)
     dataset = open_dataset(settings.producer.dataset)
@@ -168,7 +168,7 @@ def offer_of(settings: Settings) -> Offer:
 
 
 def _compare(settings: Settings, report: Path, as_json: bool) -> None:
-    from churnstream.analytics.files import require_writable
+    from churnstream.analysis.result_files import require_writable
     from churnstream.model import compare, plots
     from churnstream.model.candidates import CANDIDATES
 

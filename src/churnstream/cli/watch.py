@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping
 
-    from churnstream.analytics.drift import Drift
-    from churnstream.analytics.evaluation import Evaluation, Evaluator, Figures, Judged, Quality
-    from churnstream.config import Settings
+    from churnstream.analysis.drift import Drift
+    from churnstream.analysis.evaluation import Evaluation, Evaluator, Figures, Judged, Quality
+    from churnstream.kafka.admin import Admin
     from churnstream.model.background import Background
     from churnstream.model.profit import Offer
-    from churnstream.streaming.history import History, Scored
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.pipeline.history import History, Scored
+    from churnstream.settings import Settings
 
 _TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
 _COLUMNS = (
@@ -61,11 +61,11 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     \b
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
     """
-    from churnstream.analytics.drift import drift as compare
+    from churnstream.analysis.drift import drift as compare
     from churnstream.cli.results import tell_foreign
+    from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.streaming.history import History
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.pipeline.history import History
 
     manifest = load(settings.model.path, settings.model.trusted_types).manifest
     admin = Admin(settings.kafka)
@@ -111,7 +111,7 @@ def _print_drift(found: Drift) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from churnstream.messages import printable
+    from churnstream.records.messages import printable
 
     table = Table("feature", box=None, header_style="bold", pad_edge=False)
     for title in ("index", "training", "window"):
@@ -155,11 +155,11 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     """
     from functools import partial
 
-    from churnstream.analytics.evaluation import Evaluator
+    from churnstream.analysis.evaluation import Evaluator
     from churnstream.cli.results import tell_foreign
+    from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.streaming.history import History
-    from churnstream.streaming.kafka.admin import Admin
+    from churnstream.pipeline.history import History
 
     offer = load(settings.model.path, settings.model.trusted_types).manifest.decision.offer
     admin = Admin(settings.kafka)
@@ -185,10 +185,10 @@ def _add(evaluator: Evaluator, batch: Scored, ends: Mapping[int, int]) -> None:
 
 def _judge(offer: Offer, judged: Judged) -> Quality:
     """Measure as training does; where all or none left, only the profit has a meaning."""
-    from churnstream.analytics.evaluation import Quality
-    from churnstream.model.evaluate import Predictions
-    from churnstream.model.evaluate import evaluate as measure
+    from churnstream.analysis.evaluation import Quality
     from churnstream.model.profit import gains
+    from churnstream.model.quality import Predictions
+    from churnstream.model.quality import evaluate as measure
 
     customers = Predictions(judged.labels, judged.charges, judged.probabilities)
     profit = float(gains(offer, customers)[judged.says_yes].sum())
@@ -240,7 +240,7 @@ def _window(settings: Settings, admin: Admin) -> tuple[dict[int, int], dict[int,
 
     Partitions that they do not name are read as a whole.
     """
-    from churnstream.streaming.window import resolve
+    from churnstream.pipeline.window import resolve
 
     topic, own = settings.topics.input, settings.consumer
     starts, ends = admin.beginnings(topic), admin.ends(topic)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from churnstream.cli.scoring import Models
-    from churnstream.config import Settings
     from churnstream.model.scorer import Model
-    from churnstream.observe.metrics import ConsumerMetrics
-    from churnstream.streaming.notices import Notice
+    from churnstream.observability.metrics import ConsumerMetrics
+    from churnstream.pipeline.notices import Notice
+    from churnstream.settings import Settings
 
 
 class ConsumerWatch:
@@ -24,7 +24,7 @@ class ConsumerWatch:
     """
 
     def __init__(self, metrics: ConsumerMetrics | None, interval: float) -> None:
-        from churnstream.observe.interval import IntervalLog
+        from churnstream.observability.interval import IntervalLog
 
         self._metrics, self._log = metrics, IntervalLog(interval)
 
@@ -57,9 +57,9 @@ def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
         watch = ConsumerWatch(None, settings.log.interval)
         yield watch
     else:
-        from churnstream.observe.health import ConsumerHealth
-        from churnstream.observe.metrics import ConsumerMetrics
-        from churnstream.observe.server import serve
+        from churnstream.observability.liveness import ConsumerHealth
+        from churnstream.observability.metrics import ConsumerMetrics
+        from churnstream.observability.metrics_server import serve
 
         health = ConsumerHealth(settings.metrics.patience)
         metrics = ConsumerMetrics(settings.topics, health)
@@ -75,9 +75,9 @@ def watched_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
     if settings.metrics.port is None:
         yield lambda _: None
         return
-    from churnstream.observe.health import ProducerHealth
-    from churnstream.observe.metrics import ProducerMetrics
-    from churnstream.observe.server import serve
+    from churnstream.observability.liveness import ProducerHealth
+    from churnstream.observability.metrics import ProducerMetrics
+    from churnstream.observability.metrics_server import serve
 
     # At a low rate, minutes between two events are no failure.
     health = ProducerHealth(max(settings.metrics.patience, 3 / settings.producer.events_per_sec))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from churnstream.analytics.calibration import CalibrationBuilder
-from churnstream.analytics.drift import Drift, drift
-from churnstream.analytics.report import Figure, Findings, ModelFacts
-from churnstream.analytics.summary import Summary, SummaryBuilder
+from churnstream.analysis.calibration import CalibrationBuilder
+from churnstream.analysis.drift import Drift, drift
+from churnstream.analysis.report import Figure, Findings, ModelFacts
+from churnstream.analysis.summary import Summary, SummaryBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from churnstream.analytics.shadow import Shadow
-    from churnstream.messages import CustomerEvent, Rejection
+    from churnstream.analysis.shadow import Shadow
     from churnstream.model.manifest import Manifest
     from churnstream.model.scorer import Model
+    from churnstream.records.messages import CustomerEvent, Rejection
 
 _DRIFT_THRESHOLD = 0.2  # as `churnstream drift` has it by default
 _SAMPLE = 2000  # events of a batch that are compared with the training, evenly spread

@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.messages import CustomerEvent
 from churnstream.model.features import FeatureSchema
+from churnstream.records.messages import CustomerEvent
 
 Array = NDArray[np.float64]
 T = TypeVar("T")

@@ -12,13 +12,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model import archive
 from churnstream.model.features import FEATURES, FeatureSchema, frame
 from churnstream.model.pipeline_file import what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
 from churnstream.model.train import TrainedModel, described, not_held_out
+from churnstream.records.messages import CustomerEvent
 
 _LABELS = ([0, 1], [False, True], ["No", "Yes"])  # in the order of scikit-learn's `classes_`
 

@@ -9,10 +9,10 @@ from typing import Annotated, Self
 import msgspec
 import numpy as np
 
-from churnstream.messages import CustomerEvent
 from churnstream.model.additive import Additive, Array, Term, Terms, amounts
-from churnstream.model.evaluate import Count
 from churnstream.model.features import FEATURES
+from churnstream.model.quality import Count
+from churnstream.records.messages import CustomerEvent
 
 SCORE = "churn_probability"
 

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 
 from churnstream.errors import ModelError
-from churnstream.model.evaluate import SPREAD
 from churnstream.model.features import CATEGORICAL, NUMERIC
 from churnstream.model.pipeline_file import TRAIN_AGAIN
+from churnstream.model.quality import SPREAD
 
 if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest

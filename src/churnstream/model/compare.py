@@ -16,13 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent
 from churnstream.model.additive import Additive
 from churnstream.model.candidates import Make
-from churnstream.model.evaluate import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.features import FeatureSchema, frame
+from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.read_out import read_out
 from churnstream.model.train import labels_of
+from churnstream.records.messages import CustomerEvent
 
 FOLDS, REPEATS = 5, 3
 FIGURES = ("roc_auc", "average_precision", "brier", "log_loss", "lift_top_decile")

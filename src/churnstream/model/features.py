@@ -1,7 +1,7 @@
 """From events to the columns that a model reads, and the categories that it knows.
 
 The schema is learned from the training events and travels with the model: a category outside it
-is a broken record (see `churnstream.decoding`), never a silent zero.
+is a broken record (see `churnstream.codecs.decoding`), never a silent zero.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent
+from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,15 +22,15 @@ import msgspec
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
-from churnstream.messages import UNDECODABLE
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
-from churnstream.model.evaluate import Count, Metrics, Spread
 from churnstream.model.features import FeatureSchema
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
+from churnstream.model.quality import Count, Metrics, Spread
 from churnstream.model.scorer import Model
+from churnstream.records.messages import UNDECODABLE
 
 if TYPE_CHECKING:
     from churnstream.model.train import TrainedModel

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn import metrics
 
 from churnstream.errors import ConfigurationError, ModelError
-from churnstream.model.evaluate import Array, Predictions, bins
 from churnstream.model.profit import Offer, curve, gains, with_cost
+from churnstream.model.quality import Array, Predictions, bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,18 +11,18 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from churnstream import safe_files
-from churnstream.dataset import Dataset
-from churnstream.decoding import EventDecoder
-from churnstream.encoding import decode_rows
+from churnstream.codecs.decoding import EventDecoder
+from churnstream.codecs.encoding import decode_rows
 from churnstream.errors import DataError
-from churnstream.messages import (
+from churnstream.files.dataset import Dataset
+from churnstream.model.scorer import Model
+from churnstream.records.messages import (
     UNDECODABLE,
     CustomerEvent,
     Rejection,
     RejectionCount,
     not_scorable,
 )
-from churnstream.model.scorer import Model
 
 _ROWS = 10_000
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from churnstream.model.evaluate import Array, Figure, Predictions, Share, best_f1_threshold
+from churnstream.model.quality import Array, Figure, Predictions, Share, best_f1_threshold
 
 Rule = Literal["profit", "f1"] | float
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from churnstream.errors import ModelError, RegistryError
-from churnstream.messages import CustomerEvent
-from churnstream.model.evaluate import evaluate
+from churnstream.model.quality import evaluate
 from churnstream.model.scorer import Model
+from churnstream.records.messages import CustomerEvent
 
 MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
 

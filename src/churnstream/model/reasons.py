@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.errors import ModelError
-from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model.additive import Additive, Array, Combinations, amounts
 from churnstream.model.phrases import reason_for
+from churnstream.records.messages import CustomerEvent, ReasonGiven
 
 Explained = Literal["all", "top", "none"]
 """Which predictions get reasons: every one, those at or above the threshold, or none."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from churnstream.decoding import EventDecoder
-from churnstream.messages import CustomerEvent, ReasonGiven
+from churnstream.codecs.decoding import EventDecoder
 from churnstream.model import features
 from churnstream.model.additive import Additive
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.threads import one_blas_thread
+from churnstream.records.messages import CustomerEvent, ReasonGiven
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from churnstream.model.compare import Comparison
-from churnstream.model.evaluate import Metrics
 from churnstream.model.features import frame
 from churnstream.model.manifest import MANIFEST_NAME, Manifest
 from churnstream.model.pipeline_file import TRUSTED_TYPES
 from churnstream.model.plots import draw
 from churnstream.model.promotion import judge
+from churnstream.model.quality import Metrics
 from churnstream.model.registry import DIGEST_TAG, FOLDER, SCHEME, Registered, store
 from churnstream.model.train import TrainedModel
 

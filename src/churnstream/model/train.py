@@ -28,10 +28,11 @@ from sklearn.preprocessing import (
 )
 
 from churnstream.errors import ModelError
-from churnstream.messages import DATASET_COLUMNS, CustomerEvent
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference, background
-from churnstream.model.evaluate import (
+from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
+from churnstream.model.profit import Decision, Offer, Rule, decide
+from churnstream.model.quality import (
     Array,
     Labels,
     Metrics,
@@ -40,10 +41,9 @@ from churnstream.model.evaluate import (
     evaluate,
     spread,
 )
-from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
-from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.read_out import read_out
 from churnstream.model.threads import one_blas_thread
+from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
 
 _CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
 _TEST_SHARE = 0.2

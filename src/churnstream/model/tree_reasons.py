@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.messages import CustomerEvent, ReasonGiven
 from churnstream.model.additive import Array
 from churnstream.model.features import FEATURES, NUMERIC, frame
 from churnstream.model.phrases import reason_for
 from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained
+from churnstream.records.messages import CustomerEvent, ReasonGiven
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -16,9 +16,9 @@ import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from chaos.watch import Place
-from churnstream.dataset import BUNDLED, open_dataset
-from churnstream.encoding import encode_events
-from churnstream.streaming.broken import broken_records
+from churnstream.codecs.encoding import encode_events
+from churnstream.files.dataset import BUNDLED, open_dataset
+from churnstream.testing.broken_records import broken_records
 
 _BROKEN_CELLS = [
     ("Contract", "Weekly"),

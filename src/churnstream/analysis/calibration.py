@@ -1,0 +1,59 @@
+"""Whether customers leave as often as was predicted, from events that carry a label."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from churnstream.records.messages import CustomerEvent
+
+_BINS = 10
+
+
+class CalibrationBin(msgspec.Struct, frozen=True):
+    """The labelled events whose probability lies in a tenth of the scale.
+
+    Attributes:
+        low: Lower end of the tenth, 0 to 1.
+        high: Upper end.
+        predicted: Average probability.
+        observed: Share of those who left.
+    """
+
+    low: float
+    high: float
+    events: int
+    predicted: float
+    observed: float
+
+
+class CalibrationBuilder:
+    """Adds up batches; memory does not grow."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros((3, _BINS))  # events, probabilities, churners
+
+    def add(self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64]) -> None:
+        """Add the scored events of a batch; those without a label do not count.
+
+        Args:
+            events: n events.
+            probabilities: Their churn probabilities, shape (n,).
+        """
+        rows = [i for i, event in enumerate(events) if event.Churn is not None]
+        if not rows:
+            return
+        labelled = probabilities[rows]
+        left = np.array([events[i].Churn == "Yes" for i in rows], dtype=np.float64)
+        places = np.minimum((labelled * _BINS).astype(np.int64), _BINS - 1)
+        measures = (np.ones(len(rows)), labelled, left)
+        self._sums += np.array([np.bincount(places, values, _BINS) for values in measures])
+
+    def build(self) -> list[CalibrationBin]:
+        """The tenths that hold any labelled event, from low to high."""
+        return [
+            CalibrationBin(i / _BINS, (i + 1) / _BINS, int(count), sum_p / count, churned / count)
+            for i, (count, sum_p, churned) in enumerate(self._sums.T.tolist())
+            if count
+        ]

@@ -1,0 +1,254 @@
+"""How good the predictions were, once it is known who left.
+
+Labels come late. A prediction is judged by the first label of its customer that the input topic
+holds at its event or behind it, in the order of the topic:
+
+    same event    the event that was scored carried its label itself, as the data set's rows do;
+                  the model did not see it, but nothing happened in between
+    later event   the label came with a later event of the same customer
+
+The two are kept apart: only the second says how good the model is at looking ahead. A prediction
+without either is not judged yet.
+
+Memory: 18 bytes for each judged prediction, and for each customer the last predictions that wait
+for a label, `MOST_WAITING` at most; older ones are given up and counted.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, get_args
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from churnstream.records.messages import CustomerEvent
+
+Every = Literal["hour", "day", "week", "month"]
+Source = Literal["same event", "later event"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+MOST_WAITING = 20
+MOST_PERIODS = 1000
+_LARGEST_CHARGE = 1e290  # of any finite number, no sum becomes infinite
+
+Array = NDArray[np.float64]
+
+
+class Judged(NamedTuple):
+    """Predictions whose outcome is known, in columns of one length.
+
+    Attributes:
+        labels: 1 for customers who left, 0 for the others.
+        says_yes: Whether the prediction was "Yes".
+        charges: `MonthlyCharges`, currency units.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: Array
+    says_yes: NDArray[np.bool_]
+    charges: Array
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """How good judged predictions are.
+
+    Attributes:
+        roc_auc: Like the next three as `churnstream train` reports it; None where nobody or
+            everybody left, which leaves nothing to tell apart.
+        profit: Of offers to those who were predicted to leave, currency units.
+    """
+
+    roc_auc: float | None = None
+    average_precision: float | None = None
+    brier: float | None = None
+    calibration_error: float | None = None
+    profit: float
+
+
+class Figures(Quality, frozen=True, kw_only=True):
+    """What became of some predictions.
+
+    Attributes:
+        predictions: How many there are.
+        judged: How many of them have a label by now.
+        churned: How many of these left.
+        said_yes: How many of these were predicted to leave.
+    """
+
+    predictions: int
+    judged: int
+    churned: int
+    said_yes: int
+
+
+class Period(Figures, frozen=True, kw_only=True):
+    """The predictions for events of a stretch of time that begins at `start`, UTC."""
+
+    start: datetime
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """How good the predictions of a window were.
+
+    Attributes:
+        total: All of them.
+        by_source: Those judged, by where their label came from.
+        given_up: Predictions that no longer wait, because their customer had too many.
+        periods: In order; those without a prediction are left out.
+        others: Those of events in still other periods than the first `MOST_PERIODS` that came:
+            an event may be of any time. None if there are none.
+    """
+
+    every: Every
+    total: Figures
+    by_source: dict[Source, Figures]
+    given_up: int
+    periods: list[Period]
+    others: Figures | None = None
+
+
+Judge = Callable[[Judged], Quality]
+
+
+class _Waiting(NamedTuple):
+    """A prediction without a label; what `_Columns.add` needs beyond that, and its period."""
+
+    period: datetime | None
+    probability: float
+    says_yes: bool
+    charge: float
+
+
+class Evaluator:
+    """Joins predictions with labels, batch by batch.
+
+    Args:
+        every: How long a period is; weeks begin on Monday.
+    """
+
+    def __init__(self, every: Every) -> None:
+        self._every = every
+        self._predictions: Counter[datetime | None] = Counter()
+        self._judged: defaultdict[tuple[datetime | None, Source], _Columns] = defaultdict(_Columns)
+        self._waiting: defaultdict[str, list[_Waiting]] = defaultdict(list)
+        self._given_up = 0
+
+    def add(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: Array,
+        says_yes: NDArray[np.bool_],
+        counts: Sequence[bool],
+    ) -> None:
+        """Add scored events; those of a customer in the order of the topic.
+
+        Args:
+            events: n events, with what was predicted for them in the next two, shape (n,).
+            counts: Whether the prediction is to be judged, n; if not, only the label is used.
+        """
+        rows = zip(events, probabilities.tolist(), says_yes.tolist(), counts, strict=True)
+        for event, probability, yes, counted in rows:
+            if event.Churn is not None:
+                self._settle(self._waiting.pop(event.customerID, ()), event.Churn, "later event")
+            if counted:
+                period = self._period(event.event_ts)
+                self._predictions[period] += 1
+                charge = min(event.MonthlyCharges, _LARGEST_CHARGE)
+                made = _Waiting(period, probability, yes, charge)
+                if event.Churn is None:
+                    self._wait(event.customerID, made)
+                else:
+                    self._settle([made], event.Churn, "same event")
+
+    def _period(self, moment: datetime) -> datetime | None:
+        start, known = start_of(moment, self._every), self._predictions
+        return start if start in known or len(known) < MOST_PERIODS else None
+
+    def build(self, judge: Judge) -> Evaluation:
+        """The evaluation of everything added so far.
+
+        Args:
+            judge: Measures judged predictions, also none at all.
+        """
+        made = self._predictions
+        return Evaluation(
+            every=self._every,
+            total=Figures(**self._figures(judge, made, SOURCES, made.total())),
+            by_source={s: Figures(**self._figures(judge, made, [s])) for s in SOURCES},
+            given_up=self._given_up,
+            periods=[
+                Period(start=start, **self._figures(judge, [start], SOURCES, made[start]))
+                for start in sorted(start for start in made if start)
+            ],
+            others=Figures(**self._figures(judge, [None], SOURCES, made[None]))
+            if None in made
+            else None,
+        )
+
+    def _figures(
+        self,
+        judge: Judge,
+        periods: Iterable[datetime | None],
+        sources: Sequence[Source],
+        predictions: int | None = None,
+    ) -> dict[str, Any]:
+        """The fields of `Figures`; without a number of predictions, the judged ones are all."""
+        keys = [(period, source) for period in periods for source in sources]
+        judged = _together([self._judged[key] for key in keys if key in self._judged])
+        count = len(judged.labels)
+        return msgspec.structs.asdict(judge(judged)) | {
+            "predictions": count if predictions is None else predictions,
+            "judged": count,
+            "churned": int(judged.labels.sum()),
+            "said_yes": int(judged.says_yes.sum()),
+        }
+
+    def _wait(self, customer: str, made: _Waiting) -> None:
+        waiting = self._waiting[customer]
+        if len(waiting) == MOST_WAITING:
+            del waiting[0]
+            self._given_up += 1
+        waiting.append(made)
+
+    def _settle(self, predictions: Iterable[_Waiting], label: str, source: Source) -> None:
+        for made in predictions:
+            self._judged[made.period, source].add(made, label == "Yes")
+
+
+def start_of(moment: datetime, every: Every) -> datetime:
+    """When the period that holds a moment begins."""
+    if every == "hour":
+        return moment.replace(minute=0, second=0, microsecond=0)
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if every == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if every == "month" else day
+
+
+class _Columns:
+    """Judged predictions, 18 bytes each."""
+
+    def __init__(self) -> None:
+        self._labels, self._says_yes = array("b"), array("b")
+        self._probabilities, self._charges = array("d"), array("d")
+
+    def add(self, made: _Waiting, churned: bool) -> None:
+        self._labels.append(churned)
+        self._says_yes.append(made.says_yes)
+        self._probabilities.append(made.probability)
+        self._charges.append(made.charge)
+
+    def judged(self) -> Judged:
+        return Judged(
+            np.array(self._labels, dtype=np.int64),
+            np.array(self._probabilities, dtype=np.float64),
+            np.array(self._says_yes, dtype=np.bool_),
+            np.array(self._charges, dtype=np.float64),
+        )
+
+
+def _together(parts: Sequence[_Columns]) -> Judged:
+    columns = [part.judged() for part in parts] or [_Columns().judged()]
+    return Judged(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -1,0 +1,239 @@
+"""All that the live page knows: of customers, of the pipeline, and the last records."""
+
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from churnstream.dashboard.customers import Customers
+from churnstream.dashboard.pending import Details
+from churnstream.dashboard.processes import Process
+from churnstream.dashboard.records import UNKNOWN, Record, record_of
+from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
+from churnstream.dashboard.texts import OTHER, short_name
+from churnstream.kafka.client import Message
+from churnstream.pipeline.topics import PartitionState
+from churnstream.records.messages import DeadLetter, Prediction, printable
+
+_MOST_PREDICTIONS = 1_000_000  # whose customer can be asked for the history
+_MOST_LETTERS = 500
+_LATEST = 8
+_NEWEST = 24
+_MOST_VERSIONS = 20
+_LONGEST_VERSION = 100
+_LONGEST_TOPIC = 249  # Kafka has no longer ones
+_FIRST_MOMENT = 946_684_800.0  # the year 2000: no prediction is older
+_DAY = 86_400.0
+
+
+class Made(NamedTuple):
+    """A prediction, as much of it as is kept.
+
+    Attributes:
+        name: Of the customer, short.
+        leaving: Whether the prediction was "Yes".
+        event_at: The event's own time, seconds since 1970.
+        processed_at: When it was scored.
+        at: The record's timestamp.
+        source: Partition and offset of the event.
+        place: Partition and offset of the prediction itself.
+    """
+
+    name: str
+    risk: float
+    leaving: bool
+    event_at: float
+    processed_at: float
+    at: float
+    version: str
+    reasons: tuple[str, ...]
+    source: tuple[int, int]
+    place: tuple[int, int]
+
+    @classmethod
+    def of(cls, made: Prediction, at: float, place: tuple[int, int]) -> "Made":
+        """What to keep of a prediction."""
+        return cls(
+            short_name(made.customerID),
+            made.churn_probability,
+            made.prediction == "Yes",
+            made.event_ts.timestamp(),
+            made.processed_ts.timestamp(),
+            at,
+            printable(made.model_version, _LONGEST_VERSION),
+            tuple(printable(reason.text, _LONGEST_VERSION) for reason in (made.reasons or ())[:3]),
+            (made.source_partition, made.source_offset),
+            place,
+        )
+
+
+class Letter(NamedTuple):
+    """A dead letter as the page lists it.
+
+    Attributes:
+        at: When it was refused, seconds since 1970.
+        source: Topic, partition and offset of the original.
+    """
+
+    partition: int
+    offset: int
+    at: float
+    reason: str
+    message: str
+    source: tuple[str, int, int]
+    attempt: int
+
+    @classmethod
+    def of(cls, letter: DeadLetter, place: tuple[int, int]) -> "Letter":
+        """What to keep of a dead letter, which lies at a place."""
+        return cls(
+            *place,
+            letter.failed_at.timestamp(),
+            letter.reason,
+            printable(letter.message),
+            (printable(letter.topic, _LONGEST_TOPIC), letter.partition, letter.offset),
+            letter.attempt,
+        )
+
+
+class Version(NamedTuple):
+    """A model that made predictions."""
+
+    name: str
+    first: float
+    predictions: int
+
+
+class Past(NamedTuple):
+    """An earlier prediction of a customer."""
+
+    at: float
+    risk: float
+    partition: int
+    offset: int
+
+
+def _rank(one: Version) -> int:
+    return one.predictions
+
+
+_PAST = np.dtype(
+    [("row", "i4"), ("risk", "f4"), ("at", "f8"), ("partition", "i4"), ("offset", "i8")]
+)
+
+
+class State:
+    """Written by one thread, read by others; both hold `lock`.
+
+    Attributes:
+        changes: Grows with everything that is taken note of.
+        epoch: Grows when all records are forgotten.
+        foreign: By topic, records that are not what churnstream writes there.
+        others: Predictions of models that are no longer kept apart.
+        problem: What keeps the page from being up to date, in words; "" if nothing does.
+        problem_since: When that began, seconds since 1970.
+        reading: Whether what was in the topics at the start is still being read.
+        partitions: Topics as the broker last described them.
+        processes: Producers and consumers as they last described themselves.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.changes = self.epoch = 0
+        self.problem, self.problem_since = "", 0.0
+        self.reading = True
+        self.partitions: Sequence[PartitionState] = ()
+        self.processes: Sequence[Process] = ()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all records: the topics are others now."""
+        self.epoch += 1
+        self.customers = Customers()
+        self.over_time = OverTime()
+        self.events = self.predictions = 0
+        self.reasons: Counter[str] = Counter()
+        self.letters: deque[Letter] = deque(maxlen=_MOST_LETTERS)
+        self.latest: deque[Made] = deque(maxlen=_LATEST)
+        self.newest: defaultdict[str, deque[Record]] = defaultdict(lambda: deque(maxlen=_NEWEST))
+        self.foreign: Counter[str] = Counter()
+        self.versions: dict[str, Version] = {}
+        self.others = 0
+        self.events_in, self.events_out = PerSecond(), PerSecond()
+        self.refused = PerSecond()
+        self.latencies = Latencies()
+        self.lags: deque[float | None] = deque([None] * 60, maxlen=60)
+        self.last_outcome = 0.0
+        self._past = np.zeros(_MOST_PREDICTIONS, dtype=_PAST)
+        self._past["row"] = -1
+
+    def set_problem(self, problem: str) -> None:
+        """Say what is wrong, or with "" that nothing is any more."""
+        if bool(problem) != bool(self.problem):
+            self.problem_since = time.time()
+        self.problem = problem
+
+    def add_newest(self, topic: str, records: Sequence[Message]) -> None:
+        """Take note of the last of some records as they lie in a topic."""
+        self.newest[topic].extendleft(map(record_of, records[-_NEWEST:]))
+
+    def add_prediction(self, made: Made, said: Details | None) -> None:
+        """Take note of a prediction.
+
+        Args:
+            said: What its event said; None if that is not known.
+        """
+        row = self.customers.score(made.name, made.risk, made.leaving, made.at, made.reasons, said)
+        parts = self.customers.parts(row) if row >= 0 else [EVERYBODY]
+        levels = {part: max(0.0, self.customers.levels[part]) for part in parts}
+        now = time.time()
+        if _FIRST_MOMENT <= made.processed_at <= now + _DAY:
+            self.over_time.add(made.processed_at, made.leaving, levels)
+        self._past[self.predictions % _MOST_PREDICTIONS] = (row, made.risk, made.at, *made.place)
+        self.predictions += 1
+        self.latest.appendleft(made)
+        self.latencies.add(made.at, made.at - made.event_at)
+        self._note_outcome(made.at, now)
+        self._note_version(made)
+
+    def _note_version(self, made: Made) -> None:
+        """Count a model's predictions; of too many models, those that made the fewest are one."""
+        known = self.versions.get(made.version)
+        first, count = (known.first, known.predictions) if known else (made.at, 0)
+        if known is None and len(self.versions) >= _MOST_VERSIONS:
+            least = min(self.versions.values(), key=_rank)
+            del self.versions[least.name]
+            self.others += least.predictions
+        self.versions[made.version] = Version(made.version, first, count + 1)
+
+    def _note_outcome(self, at: float, now: float) -> None:
+        if at <= now + _DAY:
+            self.last_outcome = max(self.last_outcome, min(at, now))
+
+    def add_letter(self, letter: Letter) -> None:
+        """Take note of a dead letter."""
+        self.letters.appendleft(letter)
+        self.reasons[letter.reason] += 1
+        self._note_outcome(letter.at, time.time())
+
+    def history(self, name: str) -> list[Past]:
+        """The customer's predictions among the last million, newest first."""
+        row = self.customers.row(name)
+        found = self._past[self._past["row"] == row] if row >= 0 else self._past[:0]
+        newest = found[np.argsort(-found["at"], kind="stable")]
+        return [
+            Past(float(one["at"]), float(one["risk"]), int(one["partition"]), int(one["offset"]))
+            for one in newest[:50]
+        ]
+
+    def models(self) -> list[Version]:
+        """The models, the one that came last first; those that were too many are one."""
+        found = sorted(self.versions.values(), key=lambda one: -one.first)
+        return [*found, Version(OTHER, UNKNOWN, self.others)] if self.others else found
+
+    def lag(self) -> int:
+        """Events that the group has still to read."""
+        return sum(row.lag or 0 for row in self.partitions)

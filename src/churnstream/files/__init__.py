@@ -1,0 +1,1 @@
+"""Files of customers as rows of text, in bounded memory."""

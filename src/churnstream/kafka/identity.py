@@ -1,0 +1,53 @@
+"""Telling a topic from an earlier one of its name.
+
+Neither the client library nor an offset tells: reading goes on in the new topic where it was in the
+old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
+"""
+
+import time
+
+import structlog
+
+from churnstream.errors import BrokerUnreachableError, TopicMissingError, TopicRecreatedError
+from churnstream.kafka.admin import Admin
+
+log = structlog.get_logger(__name__)
+
+_EVERY = 1.0  # seconds between two questions while events flow
+_TIMEOUT = 2.0  # seconds: whoever cannot be asked now is asked again
+
+
+class TopicIdentity:
+    """The ID of the topic that is being read or written.
+
+    Attributes:
+        topic_id: As it was when it was last asked for.
+    """
+
+    def __init__(self, admin: Admin, topic: str) -> None:
+        self._admin, self._topic = admin, topic
+        self.topic_id = admin.topic_id(topic)
+        self._asked_at = time.monotonic()
+
+    def check(self, advice: str = "") -> None:
+        """Ask whether it is still the same topic, unless that was asked just now.
+
+        Args:
+            advice: Ends the error's text, where the process ends with it.
+
+        Raises:
+            TopicRecreatedError: It is another one; the next question is answered for that.
+        """
+        if time.monotonic() - self._asked_at < _EVERY:
+            return
+        try:
+            found = self._admin.topic_id(self._topic, _TIMEOUT)
+        except (BrokerUnreachableError, TopicMissingError):
+            return
+        self._asked_at = time.monotonic()
+        if found != self.topic_id:
+            self.topic_id = found
+            log.warning("topic_recreated", topic=self._topic)
+            raise TopicRecreatedError(
+                f"{self._topic} was deleted and created again meanwhile{advice}"
+            )

@@ -1,0 +1,284 @@
+"""Metrics of consumer and producer, in the form that Prometheus reads.
+
+Names that begin with `messaging_` are OpenTelemetry's conventions for messaging in Prometheus'
+spelling; dashboards know them. Labels are few, and none of them grows with the customers. A batch
+costs some array operations whatever its size: nothing here is called for a single event.
+"""
+
+from collections import Counter as Counts
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from churnstream.analysis.shadow import Shadow
+from churnstream.model.background import Background
+from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.histogram import BatchHistogram
+from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
+from churnstream.records.messages import REASONS
+from churnstream.settings import TopicSettings
+
+_TOPIC = "messaging_destination_name"
+_SIZES = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86_400)
+_SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
+_LATENCY_SAMPLE = 500  # events of a batch, evenly spread
+_event_ts = attrgetter("event_ts")
+
+
+class _Table(Collector):
+    """A gauge with one label, whose values are looked up when somebody asks."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        label: str,
+        look_up: Callable[[], Mapping[str, float]],
+        registry: CollectorRegistry,
+    ) -> None:
+        self.labels = (label,)
+        self._name, self._documentation, self._look_up = name, documentation, look_up
+        registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self._name, self._documentation, labels=self.labels)
+        for value, number in self._look_up().items():
+            family.add_metric([value], number)
+        yield family
+
+
+_COMPARED = {
+    "events": "Events that champion and challenger both scored.",
+    "agreement": "Share of them with the same Yes or No from both.",
+    "mean_difference": "Probability of the challenger less that of the champion, on average.",
+}
+
+
+class ConsumerMetrics:
+    """What a consumer does, told by its notices.
+
+    Args:
+        topics: For labels.
+        health: Told the same, and asked for the lag.
+
+    Attributes:
+        refused: Asked at every step how many models were refused so far.
+        compared: Asked at every scrape how the challengers did.
+    """
+
+    def __init__(self, topics: TopicSettings, health: ConsumerHealth) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._topics, self._health = topics, health
+        self._drift_watch: DriftWatch | None = None
+        self._drift: dict[str, float] = {}
+        self._rebalances_seen = self._refused_seen = 0
+        self.refused: Callable[[], int] = lambda: 0
+        self.compared: Callable[[], list[Shadow]] = list
+        ProcessCollector(registry=registry)
+        self._consumed = Counter(
+            "messaging_client_consumed_messages",
+            "Records read; those of batches that were rolled back count each time.",
+            [_TOPIC],
+            registry=registry,
+        )
+        self._sent = Counter(
+            "messaging_client_sent_messages",
+            "Records sent and committed, predictions and dead letters.",
+            [_TOPIC],
+            registry=registry,
+        )
+        self._process = Histogram(
+            "messaging_process_duration_seconds",
+            "Time of a batch from its poll to its commit.",
+            [_TOPIC],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "churnstream_stage_duration_seconds",
+            "Time of a batch in a stage: poll, score (with decoding), publish (with the commit).",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._sizes = Histogram(
+            "churnstream_batch_size", "Records of a batch.", buckets=_SIZES, registry=registry
+        )
+        self._letters = Counter(
+            "churnstream_dead_letters", "Records refused.", ["reason"], registry=registry
+        )
+        self._latency = BatchHistogram(
+            "churnstream_event_latency_seconds",
+            "From an event's event_ts to the commit of its prediction; of large batches a sample "
+            f"of {_LATENCY_SAMPLE} at most.",
+            _AGES,
+            registry,
+        )
+        self._scores = BatchHistogram(
+            "churnstream_churn_probability", "Predicted probabilities.", _SHARES, registry
+        )
+        _Table(
+            "churnstream_consumer_lag",
+            "Events between the group's place and the end, of the partitions read here.",
+            "partition",
+            lambda: {str(p): lag for p, lag in health.lags.items()},
+            registry,
+        )
+        self._committed = Counter(
+            "churnstream_transactions_committed",
+            "Batches committed, with a transaction or without.",
+            registry=registry,
+        )
+        self._aborted = Counter(
+            "churnstream_transactions_aborted",
+            "Batches rolled back, to be read again.",
+            registry=registry,
+        )
+        self._rebalances = Counter(
+            "churnstream_rebalances",
+            "Times that partitions were given to this process or taken away.",
+            registry=registry,
+        )
+        self._last_poll = Gauge(
+            "churnstream_last_poll_timestamp_seconds",
+            "When the consumer last asked for records; grows old if it is stuck.",
+            registry=registry,
+        )
+        self._last_commit = Gauge(
+            "churnstream_last_commit_timestamp_seconds",
+            "When a batch was last committed; 0 before the first one.",
+            registry=registry,
+        )
+        _Table(
+            "churnstream_model_info",
+            "1 for the model in use.",
+            "version",
+            lambda: {health.model: 1} if health.model else {},
+            registry,
+        )
+        self._swaps = Counter(
+            "churnstream_model_swaps", "Models taken into use after the first.", registry=registry
+        )
+        self._swaps_refused = Counter(
+            "churnstream_model_swaps_refused",
+            "Models that were not taken into use, since they could not be trusted or used.",
+            registry=registry,
+        )
+        _Table(
+            "churnstream_drift_index",
+            f"Population stability index of a sample of {WINDOW:,} recent events against the "
+            "training customers; absent before there are so many.",
+            "feature",
+            lambda: self._drift,
+            registry,
+        )
+        for figure, meaning in _COMPARED.items():
+            _Table(
+                f"churnstream_challenger_{figure}",
+                meaning,
+                "version",
+                partial(self._compared, figure),
+                registry,
+            )
+        for reason in REASONS:  # a rate needs the 0 before the first one
+            self._letters.labels(reason)
+
+    def _compared(self, figure: str) -> dict[str, float]:
+        """By version of the challenger, against the champion that it met last."""
+        found = {one.challenger: getattr(one, figure) for one in self.compared()}
+        return {version: value for version, value in found.items() if value is not None}
+
+    def use_model(self, version: str, background: Background) -> None:
+        """Take note of the model that scores from now on."""
+        if self._health.model is not None:
+            self._swaps.inc()
+        self._health.model = version
+        self._drift, self._drift_watch = {}, DriftWatch(background)
+
+    def on_notice(self, notice: Notice) -> None:
+        """Take note of what the consumer does."""
+        self._health.on_notice(notice)
+        match notice:
+            case Stepped():
+                self._on_step(notice)
+            case Committed():
+                self._on_commit(notice)
+            case RolledBack():
+                self._aborted.inc()
+
+    def _on_step(self, step: Stepped) -> None:
+        self._last_poll.set_to_current_time()
+        self._rebalances.inc(step.rebalances - self._rebalances_seen)
+        self._rebalances_seen = step.rebalances
+        refused = self.refused()
+        self._swaps_refused.inc(refused - self._refused_seen)
+        self._refused_seen = refused
+        if step.polled.records:
+            self._consumed.labels(self._topics.input).inc(len(step.polled.records))
+            self._stages.labels("poll").observe(step.poll_s)
+            self._stages.labels("score").observe(step.score_s)
+
+    def _on_commit(self, done: Committed) -> None:
+        self._last_commit.set(done.ended)
+        batch = done.batch
+        if not len(batch):
+            return  # the place moved over transaction markers, nothing else
+        self._committed.inc()
+        self._sizes.observe(len(batch))
+        self._stages.labels("publish").observe(done.ended - done.began)
+        took = done.ended - batch.scored_at.timestamp()
+        self._process.labels(self._topics.input).observe(took)
+        self._sent.labels(self._topics.output).inc(len(batch.events))
+        self._sent.labels(self._topics.deadletter).inc(len(batch.rejected))
+        for reason, count in Counts(why.reason for why in batch.rejections).items():
+            self._letters.labels(reason).inc(count)
+        if batch.events:
+            self._on_scored(done)
+
+    def _on_scored(self, done: Committed) -> None:
+        events, probabilities = done.batch.events, done.batch.probabilities
+        sample = events[:: -(-len(events) // _LATENCY_SAMPLE)]
+        stamps = map(datetime.timestamp, map(_event_ts, sample))
+        self._latency.add(done.ended - np.fromiter(stamps, np.float64, len(sample)))
+        self._scores.add(probabilities)
+        if self._drift_watch and (found := self._drift_watch.add(events, probabilities)):
+            self._drift = {one.name: one.psi for one in found.measured}
+
+
+class ProducerMetrics:
+    """What a producer does, told the number of rows sent so far."""
+
+    def __init__(self, topics: TopicSettings, health: ProducerHealth) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._health = health
+        self._rows: int | None = None
+        ProcessCollector(registry=registry)
+        sent = Counter(
+            "messaging_client_sent_messages",
+            "Events handed to the broker.",
+            [_TOPIC],
+            registry=registry,
+        )
+        self._sent = sent.labels(topics.input)
+        self._last_send = Gauge(
+            "churnstream_last_send_timestamp_seconds",
+            "When the producer last sent; 0 before the first time.",
+            registry=registry,
+        )
+
+    def on_rows(self, rows: int) -> None:
+        """Take note that so many rows were sent in all; the first call says by earlier runs."""
+        if self._rows is not None and rows > self._rows:
+            self._sent.inc(rows - self._rows)
+            self._last_send.set_to_current_time()
+            self._health.on_rows()
+        self._rows = rows

@@ -1,0 +1,202 @@
+"""The producer: rows of customers in, events out."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from churnstream.codecs.encoding import EncodedEvents, encode_events
+from churnstream.errors import DataError
+from churnstream.files.dataset import Dataset
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.writer import Record, Writer
+from churnstream.pipeline.checkpoint import FileSink, Sink, Source, TransactionSink
+from churnstream.pipeline.stop import Stop
+from churnstream.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_CHUNK = 5_000  # rows that are encoded together
+_POOL = 20_000  # customers that streaming mode draws from, in memory
+_TICK = 0.01  # seconds between two bursts at high rates
+_MOST_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
+
+
+class BatchResult(NamedTuple):
+    """What a batch run did.
+
+    Attributes:
+        resumed_at: Rows that earlier runs had sent.
+        sent: Rows sent by this run.
+        finished: Whether the end of the file was reached.
+    """
+
+    resumed_at: int
+    sent: int
+    finished: bool
+
+
+def produce_batch(
+    dataset: Dataset,
+    sink: Sink,
+    *,
+    batch_size: int,
+    resume: bool,
+    stop: Stop,
+    before_batch: Callable[[], None] = lambda: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> BatchResult:
+    """Send the whole file in order, a batch at a time, from where the last run stopped.
+
+    Args:
+        dataset: The rows.
+        sink: Sends them and keeps the place.
+        batch_size: Rows between two checkpoints.
+        resume: False starts over.
+        stop: Asked between batches.
+        before_batch: Called before each batch; raises TopicRecreatedError if the rows before are
+            gone with the topic that they were sent to.
+        on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
+    """
+    with sink.alone():
+        start = rows = sink.start(resume=resume)
+        on_rows(rows)
+        for records in _batches(dataset, batch_size, start):
+            if stop.requested():
+                return BatchResult(start, rows - start, finished=False)
+            rows += len(records)
+            before_batch()
+            sink.publish(records, rows)
+            on_rows(rows)
+        return BatchResult(start, rows - start, finished=True)
+
+
+def _batches(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:
+    """Batches of records; encoded many rows at a time, since each time has its price."""
+    rows = batch_size * max(1, _CHUNK // batch_size)
+    for records in _ahead(_encoded(dataset, rows, start)):
+        for begin in range(0, len(records), batch_size):
+            yield records[begin : begin + batch_size]
+
+
+def _encoded(dataset: Dataset, rows: int, start: int) -> Iterator[list[Record]]:
+    for chunk in dataset.batches(rows, start):
+        yield _records(encode_events(chunk, datetime.now(UTC)))
+
+
+def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    """Make the next item while the last one is being sent, which is mostly waiting."""
+    with ThreadPoolExecutor(1, thread_name_prefix="encode") as ahead:
+        coming = ahead.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = ahead.submit(next, items, None)
+            yield item
+
+
+def batch_sink(settings: Settings, admin: Admin, dataset: Dataset, stop: Stop) -> Sink:
+    """The sink with the best guarantee that this broker can keep."""
+    topic = settings.topics.input
+    source = Source(dataset.digest(), topic, admin.topic_id(topic))
+    max_bytes = admin.max_record_bytes(topic)
+    if admin.embedded:
+        writer = Writer(settings.kafka, give_up=stop.overdue, max_bytes=max_bytes)
+        return FileSink(writer, source, settings.producer.checkpoint_file)
+    admin.partitions(settings.topics.checkpoint)
+    identity = f"churnstream.produce.{source.topic}.{source.digest[:16]}"
+    writer = Writer(settings.kafka, identity, give_up=stop.overdue, max_bytes=max_bytes)
+    return TransactionSink(settings.kafka, admin, writer, source, settings.topics.checkpoint)
+
+
+def _records(events: EncodedEvents) -> list[Record]:
+    return [
+        {"key": key, "value": value} for key, value in zip(events.keys, events.values, strict=True)
+    ]
+
+
+class _Template(NamedTuple):
+    """A customer's event around its timestamp."""
+
+    key: bytes | None
+    head: bytes
+    tail: bytes
+
+
+def produce_streaming(
+    dataset: Dataset,
+    writer: Writer,
+    topic: str,
+    *,
+    rate: float,
+    seed: int | None,
+    max_events: int | None,
+    duration: float | None,
+    stop: Stop,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Send random customers, with replacement and a fresh `event_ts`, at a steady rate.
+
+    Args:
+        rate: Events a second.
+        seed: Makes the choice of customers repeatable; None for another choice each time.
+        max_events: Stop after so many; None for no limit.
+        duration: Stop after so many seconds; None for no limit.
+        stop: Asked at every burst.
+        on_rows: Told the number of events that the broker has confirmed so far; first at the start.
+
+    Returns:
+        How many events the broker has confirmed.
+    """
+    choose = random.Random(seed)  # noqa: S311  # a sample, not a secret
+    pool = _templates(dataset, choose.getrandbits(32))
+    sent = 0
+    on_rows(sent)
+    for due in _schedule(rate, duration, stop):
+        count = due if max_events is None else min(due, max_events - sent)
+        stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6].encode() + b"Z"
+        writer.send(topic, [_event(t, stamp) for t in choose.choices(pool, k=count)])
+        sent += count
+        on_rows(sent - writer.unconfirmed())
+        if sent == max_events:
+            break
+    writer.flush()
+    on_rows(sent)
+    return sent
+
+
+def _schedule(rate: float, duration: float | None, stop: Stop) -> Iterable[int]:
+    """How many events are due, as time goes by: never early, and late ones are caught up."""
+    begin = now = time.monotonic()
+    origin, sent = begin, 0
+    end = begin + duration if duration else float("inf")
+    while not stop.requested() and now < end:
+        due = int((now - origin) * rate) + 1 - sent
+        if due > max(1.0, rate * _MOST_BEHIND):
+            log.warning("producer_behind", skipped=due - 1)
+            origin, sent, due = now, 0, 1
+        if due > 0:
+            sent += due
+            yield due
+        next_due = origin + sent / rate
+        time.sleep(min(0.2, max(_TICK, next_due - time.monotonic())))
+        now = time.monotonic()
+
+
+def _templates(dataset: Dataset, seed: int) -> list[_Template]:
+    moment = datetime(1970, 1, 1, tzinfo=UTC)
+    events = encode_events(dataset.sample(_POOL, seed), moment)
+    stamp = b'"event_ts":"1970-01-01T00:00:00.000000Z"'
+    pool = []
+    for key, value in zip(events.keys, events.values, strict=True):
+        head, _, tail = value.rpartition(stamp)
+        pool.append(_Template(key, head + b'"event_ts":"', b'"' + tail))
+    if not pool:
+        raise DataError(f"{dataset.path}: has no customers to draw from")
+    return pool
+
+
+def _event(template: _Template, stamp: bytes) -> Record:
+    return {"key": template.key, "value": template.head + stamp + template.tail}

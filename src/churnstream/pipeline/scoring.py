@@ -1,0 +1,236 @@
+"""Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from churnstream.codecs.decoding import EventDecoder
+from churnstream.errors import ModelError
+from churnstream.kafka.client import Message, contents_of
+from churnstream.kafka.polled import Polled
+from churnstream.kafka.writer import MOST_BYTES, FullRecord, Record
+from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
+from churnstream.records.messages import (
+    CustomerEvent,
+    Prediction,
+    ReasonGiven,
+    Rejection,
+    encode,
+    not_scorable,
+    too_large,
+)
+
+Explained = Literal["top", "all", "none"]
+
+_CUSTOMER, _MOMENT = attrgetter("customerID"), attrgetter("event_ts")
+_YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
+
+
+class Scorer(Protocol):
+    """What the consumer needs of a model."""
+
+    @property
+    def version(self) -> str:
+        """Goes into every prediction."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which the prediction is "Yes"."""
+        ...
+
+    @property
+    def decode(self) -> EventDecoder:
+        """Turns values and keys of records into events that it can score, or refuses them."""
+        ...
+
+    def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
+        """Churn probabilities, shape (n,), in the order of the events."""
+        ...
+
+    def reasons(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: NDArray[np.float64],
+        explained: Explained,
+    ) -> list[list[ReasonGiven] | None]:
+        """For each event why it got its probability; None where that is not wanted or known."""
+        ...
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The outcome of a batch of records: each is in exactly one of `events` and `rejected`.
+
+    Attributes:
+        events: The scored ones; `partitions`, `offsets` and `probabilities` are theirs, in the
+            same order.
+        predictions: One record for each of `events`.
+        rejected: The refused ones, with the reasons in the same order.
+        dead_letters: One record for each of `rejected`.
+        places: Last offset + 1 of each partition, refused records included.
+        scored_at: The processing time that its predictions carry.
+        scorer: The model that scored all of them.
+    """
+
+    events: list[CustomerEvent]
+    partitions: list[int]
+    offsets: list[int]
+    probabilities: NDArray[np.float64]
+    predictions: list[Record]
+    rejected: list[Message]
+    rejections: list[Rejection]
+    dead_letters: list[FullRecord]
+    places: dict[int, int]
+    scored_at: datetime
+    scorer: Scorer
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.rejected)
+
+
+def score_batch(
+    polled: Polled,
+    scorer: Scorer,
+    *,
+    group: str,
+    now: datetime,
+    most_letter_bytes: int,
+    max_prediction_bytes: int = MOST_BYTES,
+    explained: Explained = "top",
+) -> Batch:
+    """Decode, check and score.
+
+    Args:
+        polled: The records, and their places.
+        scorer: The model.
+        group: The consumer group, for the dead letters' headers.
+        now: The processing time, UTC.
+        most_letter_bytes: The largest record that the dead-letter topic takes.
+        max_prediction_bytes: The largest one that the output topic takes; what would be larger
+            becomes a dead letter.
+        explained: Which predictions get reasons.
+
+    Raises:
+        ModelError: The model gave more or fewer probabilities than there are events, as one does
+            that leaves out or resamples rows.
+    """
+    decoded, probabilities = _score(_decode(polled, scorer), scorer)
+    values = _encoded(decoded, probabilities, scorer, now, explained)
+    # A key is a part of its value, so none of these is larger than twice the largest value.
+    if 2 * max(map(len, values), default=0) + PER_BATCH > max_prediction_bytes:
+        pairs = zip(decoded.keys, values, strict=True)
+        sizes = [PER_BATCH + len(key or b"") + len(value) for key, value in pairs]
+        fits = np.array(sizes) <= max_prediction_bytes
+        decoded = decoded.without(fits, lambda i: too_large(sizes[i], max_prediction_bytes))
+        probabilities = probabilities[fits]
+        values = [value for value, fit in zip(values, fits, strict=True) if fit]
+    return Batch(
+        events=decoded.events,
+        partitions=decoded.good.partitions,
+        offsets=decoded.good.offsets,
+        probabilities=probabilities,
+        predictions=[
+            {"key": key, "value": value} for key, value in zip(decoded.keys, values, strict=True)
+        ],
+        rejected=decoded.rejected,
+        rejections=decoded.rejections,
+        dead_letters=[
+            to_record(
+                record,
+                describe(record, why, group=group, model_version=scorer.version, now=now),
+                most_letter_bytes,
+            )
+            for record, why in zip(decoded.rejected, decoded.rejections, strict=True)
+        ],
+        places=polled.places,
+        scored_at=now,
+        scorer=scorer,
+    )
+
+
+def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:
+    """Probabilities of the good records, and those that have one."""
+    probabilities = scorer.score(decoded.events)
+    if len(probabilities) != len(decoded.events):  # they would go to other customers
+        raise ModelError(
+            f"model {scorer.version} gave {len(probabilities)} probabilities for "
+            f"{len(decoded.events)} events; it must neither drop nor add rows"
+        )
+    is_scored = (probabilities >= 0) & (probabilities <= 1)  # NaN is neither
+    if is_scored.all():
+        return decoded, probabilities
+    scored = decoded.without(is_scored, lambda i: not_scorable(float(probabilities[i])))
+    return scored, probabilities[is_scored]
+
+
+def _encoded(
+    decoded: "_Decoded",
+    probabilities: NDArray[np.float64],
+    scorer: Scorer,
+    now: datetime,
+    explained: Explained,
+) -> list[bytes]:
+    """The predictions' JSON, in the order of the events."""
+    events, good = decoded.events, decoded.good
+    # By the order of their fields, column by column: a call with keywords for each takes longer.
+    predictions = map(
+        Prediction,
+        map(_CUSTOMER, events),
+        probabilities.tolist(),
+        map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
+        map(_MOMENT, events),
+        repeat(now),
+        repeat(scorer.version),
+        good.partitions,
+        good.offsets,
+        scorer.reasons(events, probabilities, explained),
+    )
+    return list(map(encode, predictions))
+
+
+class _Decoded(NamedTuple):
+    """Good records with their keys and events, and refused ones with the reasons."""
+
+    good: Polled
+    keys: list[bytes | None]
+    events: list[CustomerEvent]
+    rejected: list[Message]
+    rejections: list[Rejection]
+
+    def without(self, stays: NDArray[np.bool_], why: Callable[[int], Rejection]) -> "_Decoded":
+        """Move good records to the rejected ones.
+
+        Args:
+            stays: Of each good record, whether it is good still, shape (n,).
+            why: The reason for one that is not, by its number.
+        """
+        kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
+        return _Decoded(
+            Polled.of([self.good.records[i] for i in kept], self.good.ends),
+            [self.keys[i] for i in kept],
+            [self.events[i] for i in kept],
+            [*self.rejected, *(self.good.records[i] for i in others)],
+            [*self.rejections, *map(why, others)],
+        )
+
+
+def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
+    values, keys = contents_of(polled.records)
+    decoded: list[Any] = scorer.decode.batch(values, keys)
+    if Rejection not in {*map(type, decoded)}:
+        return _Decoded(polled, keys, decoded, [], [])
+    bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
+    good = sorted(set(range(len(decoded))).difference(bad))
+    return _Decoded(
+        Polled.of([polled.records[i] for i in good], polled.ends),
+        [keys[i] for i in good],
+        [decoded[i] for i in good],
+        [polled.records[i] for i in bad],
+        [decoded[i] for i in bad],
+    )

@@ -1,0 +1,1 @@
+"""What travels: events, predictions, dead letters, rejections."""
