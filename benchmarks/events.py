@@ -12,9 +12,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.brokers import Broker
-from churnstream.codecs.encoding import EncodedEvents, encode_events
+from churnstream.codecs.rows import EncodedEvents, encode_events
 from churnstream.files.dataset import open_dataset
-from churnstream.records.messages import DATASET_COLUMNS
+from builders import DATASET_COLUMNS
 
 SIZE = 540  # bytes of an event where nothing else is said
 

@@ -8,9 +8,9 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from churnstream.codecs.encoding import decode_rows
+from churnstream.codecs.rows import decode_rows
 from churnstream.files.dataset import open_dataset
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 # A busy machine is no fault of the code under test. A gate tries the same examples every time, or
 # it would fail changes that have nothing to do with them; who works on the code tries new ones.

@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from churnstream.codecs.encoding import encode_events
+from churnstream.codecs.rows import encode_events
 from churnstream.files.dataset import open_dataset
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Writer
-from churnstream.records.messages import decode_prediction
+from builders import decode_prediction
 from churnstream.settings import KafkaSettings, TopicSettings
 from churnstream.testing.broken_records import broken_records
 from churnstream.testing.embedded import HOST, embedded_broker, free_port

@@ -18,7 +18,8 @@ from churnstream.pipeline.dead_letters import (
     KEY_OMITTED,
     VALUE_OMITTED,
 )
-from churnstream.records.messages import CustomerEvent, DeadLetter, Prediction
+from builders import CustomerEvent, Prediction
+from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import ConsumerSettings, KafkaSettings, Settings
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from churnstream.records.messages import json_schemas
+from FIXME import json_schemas
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 

@@ -33,7 +33,7 @@ from churnstream.cli import main
 from churnstream.files.dataset import open_dataset
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline import topics
-from churnstream.records.messages import Prediction, decode_prediction
+from builders import Prediction, decode_prediction
 from churnstream.settings import Settings, load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Message
 
 from builders import customer, event_json, without
-from churnstream.records.messages import Reason
+from churnstream.records.rejection import Reason
 from integration.flow import (
     PARTITIONS,
     NewFlow,

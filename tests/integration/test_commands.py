@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from builders import customer, event_json
-from churnstream.records.messages import Prediction, encode
+from builders import Prediction
+from msgspec.json import encode
 from churnstream.testing.broken_records import broken_records
 from integration.flow import (
     Flow,

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from churnstream.analysis.summary import SEGMENTATIONS, Summary
-from churnstream.codecs.encoding import decode_rows
+from churnstream.codecs.rows import decode_rows
 from churnstream.files.dataset import open_dataset
 from churnstream.model import features
 from churnstream.model.manifest import load
-from churnstream.records.messages import CustomerEvent, decode_prediction
+from builders import CustomerEvent, decode_prediction
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from integration.flow import Flow, NewFlow, Sent, place_of, value_of
 

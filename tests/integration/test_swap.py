@@ -12,7 +12,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import MANIFEST_NAME
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop import Stop
-from churnstream.records.messages import Prediction
+from builders import Prediction
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from churnstream.codecs.encoding import encode_events
+from churnstream.codecs.rows import encode_events
 from churnstream.files.dataset import open_dataset
 from integration.flow import Flow, Sent, place_of
 

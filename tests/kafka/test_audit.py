@@ -12,7 +12,9 @@ from chaos.watch import Place, until
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from churnstream.pipeline.dead_letters import failure_headers
-from churnstream.records.messages import DeadLetter, Prediction, encode
+from builders import Prediction
+from churnstream.records.dead_letter import DeadLetter
+from msgspec.json import encode
 
 pytest_plugins = ["chaos.fixtures"]
 

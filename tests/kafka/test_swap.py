@@ -12,7 +12,7 @@ from chaos.flow import Flow
 from chaos.processes import Process
 from chaos.watch import longest_outage, until
 
-from churnstream.records.messages import Prediction, decode_prediction
+from builders import Prediction, decode_prediction
 
 pytest_plugins = ["chaos.fixtures"]
 

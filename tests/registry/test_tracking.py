@@ -18,7 +18,7 @@ from churnstream.model.manifest import Manifest, load
 from churnstream.model.promotion import MARGIN
 from churnstream.model.registry import Registered
 from churnstream.model.tracking import CHAMPION, NAME
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 from integration.flow import churnstream
 
 pytestmark = pytest.mark.usefixtures("registry")

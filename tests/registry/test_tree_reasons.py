@@ -16,7 +16,7 @@ from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
 from churnstream.model.tree_reasons import TreeExplainer
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 TRUSTED = (
     "sklearn.tree._tree.Tree",

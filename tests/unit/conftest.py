@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from builders import customer, message
-from churnstream.codecs.decoding import decode_event
+from builders import decode_event
 from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
-from churnstream.records.messages import CustomerEvent, Prediction, Rejection, encode
+from builders import CustomerEvent, Prediction
+from churnstream.records.rejection import Rejection
+from msgspec.json import encode
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from builders import customer
-from churnstream.records.messages import REASONS, CustomerEvent, Rejection
+from builders import CustomerEvent
+from churnstream.records.rejection import REASONS, Rejection
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from fakes import FakeScorer
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.codecs.encoding import decode_rows
+from churnstream.codecs.rows import decode_rows
 from churnstream.files.dataset import BUNDLED, open_dataset
-from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
+from builders import CustomerEvent, DATASET_COLUMNS
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
 

@@ -28,12 +28,12 @@ from builders import customer, event_json, write_csv
 from churnstream import settings as settings_module
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
-from churnstream.codecs.decoding import decode_event
+from builders import decode_event
 from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
 from churnstream.pipeline.producer import BatchResult
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 from churnstream.settings import PREFIX, Settings
 
 UNREACHABLE = ["--broker", "127.0.0.1:1", "--startup-timeout", "0.1"]

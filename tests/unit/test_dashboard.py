@@ -29,7 +29,10 @@ from churnstream.dashboard.state import State
 from churnstream.dashboard.views import VIEWS, Address, Views
 from churnstream.pipeline.dead_letters import describe, to_record
 from churnstream.pipeline.topics import PartitionState
-from churnstream.records.messages import Prediction, ReasonGiven, Rejection, encode
+from builders import Prediction
+from churnstream.records.prediction import ReasonGiven
+from churnstream.records.rejection import Rejection
+from msgspec.json import encode
 from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ from builders import customer
 from churnstream.errors import DataError
 from churnstream.files.dataset import BUNDLED, Dataset, open_dataset
 from churnstream.files.parquet_pages import pages
-from churnstream.records.messages import DATASET_COLUMNS
+from builders import DATASET_COLUMNS
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 HEADER = ",".join(COLUMNS)

@@ -25,7 +25,8 @@ from churnstream.pipeline.dead_letters import (
     to_record,
 )
 from churnstream.pipeline.replay import Filter, _as_it_was
-from churnstream.records.messages import REASONS, DeadLetter, Rejection
+from churnstream.records.dead_letter import DeadLetter
+from churnstream.records.rejection import REASONS, Rejection
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 WHY = Rejection("unknown_category", "Contract", '"Weekly" is unknown to the model')

@@ -11,14 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from builders import customer, event_json, without
-from churnstream.codecs.decoding import EventDecoder, decode_event, parse_number
-from churnstream.records.messages import (
-    REASONS,
-    CustomerEvent,
-    Rejection,
-    encode,
-    quote,
-)
+from FIXME import parse_number
+from builders import decode_event
+from churnstream.codecs.events import EventDecoder
+from builders import CustomerEvent
+from churnstream.escaping import quote
+from churnstream.records.rejection import REASONS, Rejection
+from msgspec.json import encode
 
 ROOT = Path(__file__).parents[2]
 KEY = b"7590-VHVEG"

@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import event_json
-from churnstream.codecs.decoding import EventDecoder
+from churnstream.codecs.events import EventDecoder
 from churnstream.model.features import CATEGORICAL, FeatureSchema
-from churnstream.records.messages import CustomerEvent, Rejection, encode
+from builders import CustomerEvent
+from churnstream.records.rejection import Rejection
+from msgspec.json import encode
 
 
 @pytest.fixture(scope="module")

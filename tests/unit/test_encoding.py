@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import customer
-from churnstream.codecs.decoding import decode_event
-from churnstream.codecs.encoding import EncodedEvents, decode_rows, encode_events
-from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent, Rejection
+from builders import decode_event
+from churnstream.codecs.rows import EncodedEvents, decode_rows, encode_events
+from builders import CustomerEvent, DATASET_COLUMNS
+from churnstream.records.rejection import Rejection
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 NUMERIC = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from builders import event_json
 from churnstream.analysis import evaluation
 from churnstream.analysis.evaluation import Evaluation, Evaluator, Every, Judged, Quality, start_of
-from churnstream.codecs.decoding import decode_event
-from churnstream.records.messages import CustomerEvent
+from builders import decode_event
+from builders import CustomerEvent
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 

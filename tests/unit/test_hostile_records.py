@@ -33,7 +33,7 @@ from churnstream.dashboard.views import Address, Views
 from churnstream.pipeline import audit, history, outcomes, replay
 from churnstream.pipeline.dead_letters import HEADER_NAMES
 from churnstream.pipeline.topics import PartitionState
-from churnstream.records.messages import printable
+from churnstream.escaping import printable
 from churnstream.settings import KafkaSettings, Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))

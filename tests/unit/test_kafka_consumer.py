@@ -15,7 +15,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from builders import customer, event_message, message, without
-from churnstream.codecs.decoding import EventDecoder
+from churnstream.codecs.events import EventDecoder
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -31,7 +31,8 @@ from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.scoring import Batch, Scorer, score_batch
 from churnstream.pipeline.window import Window, bounded, resolve
-from churnstream.records.messages import CustomerEvent, Prediction, ReasonGiven, decode_prediction
+from builders import CustomerEvent, Prediction, decode_prediction
+from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
 from fakes import FakeAdmin, FakeDelivery, FakeReader, FakeScorer, FakeStop, FakeWriter, Journal
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from builders import write_csv
-from churnstream.codecs.decoding import decode_event
+from builders import decode_event
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -29,7 +29,7 @@ from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
 from churnstream.pipeline.checkpoint import FileSink, Source, TransactionSink
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 

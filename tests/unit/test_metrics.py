@@ -24,7 +24,7 @@ from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.notices import Notice, Stepped
 from churnstream.pipeline.window import Window
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer
 

@@ -23,7 +23,7 @@ from churnstream.errors import ModelError
 from churnstream.model.adopt import adopt, read_pipeline
 from churnstream.model.features import CATEGORICAL, frame
 from churnstream.model.manifest import load, save
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 TREE = "sklearn.tree._tree.Tree"
 

@@ -15,7 +15,7 @@ from churnstream.model.candidates import CANDIDATES
 from churnstream.model.compare import FIGURES, Comparison
 from churnstream.model.profit import Offer
 from churnstream.model.quality import Predictions
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 DEFAULT, LINEAR = "additive splines", "logistic regression"

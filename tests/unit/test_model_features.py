@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 
 @pytest.fixture(scope="module")

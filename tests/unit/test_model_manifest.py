@@ -34,7 +34,7 @@ from churnstream.model import archive
 from churnstream.model.features import NUMERIC, frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 
 @pytest.fixture(scope="module")

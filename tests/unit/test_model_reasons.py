@@ -25,7 +25,8 @@ from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot
-from churnstream.records.messages import CustomerEvent, ReasonGiven
+from builders import CustomerEvent
+from churnstream.records.prediction import ReasonGiven
 
 ANY_CUSTOMER = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30

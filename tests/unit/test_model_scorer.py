@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from churnstream.codecs.decoding import decode_event
+from builders import decode_event
 from churnstream.model import additive
 from churnstream.model.additive import Additive
 from churnstream.model.features import frame
@@ -26,7 +26,9 @@ from churnstream.model.manifest import load, save
 from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of, train
-from churnstream.records.messages import CustomerEvent, Rejection, encode
+from builders import CustomerEvent
+from churnstream.records.rejection import Rejection
+from msgspec.json import encode
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from churnstream.errors import ModelError
 from churnstream.model.features import FEATURES, frame
 from churnstream.model.quality import Array, evaluate
 from churnstream.model.train import TrainedModel, train
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 
 
 @pytest.fixture(scope="module")

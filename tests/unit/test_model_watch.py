@@ -24,7 +24,7 @@ from churnstream.model.watch import ModelWatch
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.window import Window
-from churnstream.records.messages import CustomerEvent, decode_prediction
+from builders import CustomerEvent, decode_prediction
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop
 

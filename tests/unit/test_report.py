@@ -18,7 +18,8 @@ from churnstream.cli.window import Result, WindowBuilder
 from churnstream.model.manifest import load
 from churnstream.pages import charts
 from churnstream.pages.render import number, span
-from churnstream.records.messages import CustomerEvent, Rejection
+from builders import CustomerEvent
+from churnstream.records.rejection import Rejection
 
 LARGEST = 2_000_000
 

@@ -7,17 +7,13 @@ import msgspec
 import pytest
 
 from builders import customer, message
-from churnstream.codecs.decoding import decode_event
+from builders import decode_event
 from churnstream.pipeline.dead_letters import describe
-from churnstream.records.messages import (
-    REASONS,
-    CustomerEvent,
-    DeadLetter,
-    Prediction,
-    Rejection,
-    encode,
-    json_schemas,
-)
+from FIXME import json_schemas
+from builders import CustomerEvent, Prediction
+from churnstream.records.dead_letter import DeadLetter
+from churnstream.records.rejection import REASONS, Rejection
+from msgspec.json import encode
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
 from churnstream.pipeline.scoring import Batch, score_batch
-from churnstream.records.messages import CustomerEvent
+from builders import CustomerEvent
 from churnstream.settings import ModelSettings, Settings
 
 shares = st.floats(0, 1)

@@ -23,7 +23,8 @@ from churnstream.analysis.summary import (
     write_summary,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.records.messages import CustomerEvent, Rejection
+from builders import CustomerEvent
+from churnstream.records.rejection import Rejection
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 

@@ -11,9 +11,11 @@ import pytest
 from cluster import Cluster
 from confluent_kafka import Producer
 
-from churnstream.codecs.encoding import encode_events
+from churnstream.codecs.rows import encode_events
 from churnstream.files.dataset import open_dataset
-from churnstream.records.messages import Prediction, ReasonGiven, encode
+from builders import Prediction
+from churnstream.records.prediction import ReasonGiven
+from msgspec.json import encode
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, customer_id, patience, renamed, until
 from integration.test_live_page import get, pushed

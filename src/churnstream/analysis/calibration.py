@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.outcome import label_reader
+from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 _BINS = 10
 
@@ -31,21 +33,23 @@ class CalibrationBin(msgspec.Struct, frozen=True):
 class CalibrationBuilder:
     """Adds up batches; memory does not grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        self._has_left = label_reader(schema)
         self._sums = np.zeros((3, _BINS))  # events, probabilities, churners
 
-    def add(self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64]) -> None:
+    def add(self, events: Sequence[Event], probabilities: NDArray[np.float64]) -> None:
         """Add the scored events of a batch; those without a label do not count.
 
         Args:
             events: n events.
             probabilities: Their churn probabilities, shape (n,).
         """
-        rows = [i for i, event in enumerate(events) if event.Churn is not None]
+        labels = list(map(self._has_left, events))
+        rows = [i for i, label in enumerate(labels) if label is not None]
         if not rows:
             return
         labelled = probabilities[rows]
-        left = np.array([events[i].Churn == "Yes" for i in rows], dtype=np.float64)
+        left = np.array([labels[i] for i in rows], dtype=np.float64)
         places = np.minimum((labelled * _BINS).astype(np.int64), _BINS - 1)
         measures = (np.ones(len(rows)), labelled, left)
         self._sums += np.array([np.bincount(places, values, _BINS) for values in measures])

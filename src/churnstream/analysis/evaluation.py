@@ -18,20 +18,22 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.outcome import label_reader, worth_of
+from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 Every = Literal["hour", "day", "week", "month"]
 Source = Literal["same event", "later event"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 MOST_WAITING = 20
 MOST_PERIODS = 1000
-_LARGEST_CHARGE = 1e290  # of any finite number, no sum becomes infinite
 
 Array = NDArray[np.float64]
 
@@ -42,13 +44,13 @@ class Judged(NamedTuple):
     Attributes:
         labels: 1 for customers who left, 0 for the others.
         says_yes: Whether the prediction was "Yes".
-        charges: `MonthlyCharges`, currency units.
+        worth: What each customer is worth a month, currency units; 0 where the schema has no value.
     """
 
     labels: NDArray[np.int64]
     probabilities: Array
     says_yes: NDArray[np.bool_]
-    charges: Array
+    worth: Array
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,14 +59,15 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         roc_auc: Like the next three as `churnstream train` reports it; None where nobody or
             everybody left, which leaves nothing to tell apart.
-        profit: Of offers to those who were predicted to leave, currency units.
+        profit: Of offers to those who were predicted to leave, currency units; None where the
+            schema has no value.
     """
 
     roc_auc: float | None = None
     average_precision: float | None = None
     brier: float | None = None
     calibration_error: float | None = None
-    profit: float
+    profit: float | None
 
 
 class Figures(Quality, frozen=True, kw_only=True):
@@ -118,18 +121,20 @@ class _Waiting(NamedTuple):
     period: datetime | None
     probability: float
     says_yes: bool
-    charge: float
+    worth: float
 
 
 class Evaluator:
     """Joins predictions with labels, batch by batch.
 
     Args:
+        schema: Of the events.
         every: How long a period is; weeks begin on Monday.
     """
 
-    def __init__(self, every: Every) -> None:
-        self._every = every
+    def __init__(self, schema: Schema, every: Every) -> None:
+        self._schema, self._every = schema, every
+        self._has_left = label_reader(schema)
         self._predictions: Counter[datetime | None] = Counter()
         self._judged: defaultdict[tuple[datetime | None, Source], _Columns] = defaultdict(_Columns)
         self._waiting: defaultdict[str, list[_Waiting]] = defaultdict(list)
@@ -137,7 +142,7 @@ class Evaluator:
 
     def add(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: Array,
         says_yes: NDArray[np.bool_],
         counts: Sequence[bool],
@@ -148,19 +153,21 @@ class Evaluator:
             events: n events, with what was predicted for them in the next two, shape (n,).
             counts: Whether the prediction is to be judged, n; if not, only the label is used.
         """
+        worth = worth_of(self._schema, events)
+        values = repeat(0.0) if worth is None else worth.tolist()
         rows = zip(events, probabilities.tolist(), says_yes.tolist(), counts, strict=True)
-        for event, probability, yes, counted in rows:
-            if event.Churn is not None:
-                self._settle(self._waiting.pop(event.customerID, ()), event.Churn, "later event")
+        for (event, probability, yes, counted), value in zip(rows, values, strict=False):
+            customer, has_left = self._schema.id_of(event), self._has_left(event)
+            if has_left is not None:
+                self._settle(self._waiting.pop(customer, ()), has_left, "later event")
             if counted:
                 period = self._period(event.event_ts)
                 self._predictions[period] += 1
-                charge = min(event.MonthlyCharges, _LARGEST_CHARGE)
-                made = _Waiting(period, probability, yes, charge)
-                if event.Churn is None:
-                    self._wait(event.customerID, made)
+                made = _Waiting(period, probability, yes, value)
+                if has_left is None:
+                    self._wait(customer, made)
                 else:
-                    self._settle([made], event.Churn, "same event")
+                    self._settle([made], has_left, "same event")
 
     def _period(self, moment: datetime) -> datetime | None:
         start, known = start_of(moment, self._every), self._predictions
@@ -212,9 +219,9 @@ class Evaluator:
             self._given_up += 1
         waiting.append(made)
 
-    def _settle(self, predictions: Iterable[_Waiting], label: str, source: Source) -> None:
+    def _settle(self, predictions: Iterable[_Waiting], has_left: bool, source: Source) -> None:
         for made in predictions:
-            self._judged[made.period, source].add(made, label == "Yes")
+            self._judged[made.period, source].add(made, has_left)
 
 
 def start_of(moment: datetime, every: Every) -> datetime:
@@ -232,20 +239,20 @@ class _Columns:
 
     def __init__(self) -> None:
         self._labels, self._says_yes = array("b"), array("b")
-        self._probabilities, self._charges = array("d"), array("d")
+        self._probabilities, self._worth = array("d"), array("d")
 
     def add(self, made: _Waiting, churned: bool) -> None:
         self._labels.append(churned)
         self._says_yes.append(made.says_yes)
         self._probabilities.append(made.probability)
-        self._charges.append(made.charge)
+        self._worth.append(made.worth)
 
     def judged(self) -> Judged:
         return Judged(
             np.array(self._labels, dtype=np.int64),
             np.array(self._probabilities, dtype=np.float64),
             np.array(self._says_yes, dtype=np.bool_),
-            np.array(self._charges, dtype=np.float64),
+            np.array(self._worth, dtype=np.float64),
         )
 
 

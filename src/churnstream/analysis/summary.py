@@ -5,10 +5,10 @@ that memory does not grow with the run. Everything counts events: a customer who
 in the window counts twice, except among the top customers, where each is listed once.
 """
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 
 import msgspec
@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 from churnstream.analysis.result_files import replace
 from churnstream.analysis.shadow import Shadow
 from churnstream.analysis.top_customers import TopCustomer, TopCustomers
-from churnstream.records.messages import CustomerEvent, Rejection
-
-SEGMENTATIONS = ("Contract", "InternetService", "PaymentMethod", "tenure")
+from churnstream.records.rejection import Rejection
+from churnstream.schema.outcome import worth_of
+from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
+from churnstream.schema.segments import segment_reader
 
 _SIGNIFICANT_DIGITS = 12  # those after them change with the order in which partitions arrive
-_TENURE_BANDS = ("0-12", "13-24", "25-48", "49-72", "over 72")
-_LAST_MONTH_OF_BAND = (12, 24, 48, 72)
-# Charges may be any finite number; capped here, no sum of them can become infinite, which JSON
-# does not have.
-_LARGEST_CHARGE = 1e290
 _MOST_VALUES, _MOST_CELLS = 50, 10_000
 _LONGEST_VALUE = 100
 _OTHER = "other"
@@ -41,14 +38,17 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         predicted_churners: Those whose probability reaches the model's threshold.
         churn_rate: Share of them among the scored, 0 to 1; None where nothing was scored.
         average_probability: 0 to 1; None where nothing was scored.
-        monthly_revenue_at_risk: Sum of probability times MonthlyCharges, currency units a month.
+        customers_at_risk: Sum of the probabilities: how many are expected to leave.
+        monthly_revenue_at_risk: Sum of probability times monthly value, currency units a month;
+            None where the schema has no value.
     """
 
     scored: int
     predicted_churners: int
     churn_rate: float | None
     average_probability: float | None
-    monthly_revenue_at_risk: float
+    customers_at_risk: float
+    monthly_revenue_at_risk: float | None
 
 
 class OffsetRange(msgspec.Struct, frozen=True):
@@ -78,9 +78,9 @@ class Summary(Figures, frozen=True, kw_only=True):
     Attributes:
         messages_read: Always `scored` + `dead_lettered`.
         dead_letters_by_reason: Counts by reason, only those that occurred.
-        segments: Figures by segmentation and value; each of `SEGMENTATIONS` is a key, the values
-            of "tenure" are bands of months.
-        top_customers: Highest probability first, the higher charge first among equals.
+        segments: Figures by field and value, for the segments of the schema; the values of a
+            number are bands.
+        top_customers: Highest probability first, the higher value first among equals.
         duration_s: Seconds that the run took.
         events_per_sec: Messages read per second; None for a run that took no time.
         model_version: More than one, separated by commas, where the model was swapped.
@@ -107,25 +107,29 @@ class Summary(Figures, frozen=True, kw_only=True):
 class SummaryBuilder:
     """Adds up batches to a `Summary`; how a run is cut into batches makes no difference to it.
 
-    The totals are kept for each combination of the segmentations' values (a few hundred, since a
+    The totals are kept for each combination of the segments' values (a few hundred, since a
     scored event only holds categories that the model knows, and never many thousand, whoever wrote
     the predictions that are summed up), so that one lookup for an event serves all of them.
 
     Args:
+        schema: Of the events.
         top_k: How many customers to list.
     """
 
-    def __init__(self, *, top_k: int = 10) -> None:
-        self._cells = _Cells()
+    def __init__(self, schema: Schema, *, top_k: int = 10) -> None:
+        self._schema = schema
+        self._segment_names = [segment.field for segment in schema.breakdowns]
+        self._segment_readers = [segment_reader(schema, one) for one in schema.breakdowns]
+        self._cells = _Cells(len(self._segment_readers))
         self._totals: NDArray[np.float64] = np.zeros((4, 0))
         self._rejected: Counter[str] = Counter()
         self._offsets: dict[int, OffsetRange] = {}
         self._event_ts: tuple[datetime, datetime] | None = None
-        self._top = TopCustomers(top_k)
+        self._top = TopCustomers(schema, top_k)
 
     def add(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: NDArray[np.float64],
         says_yes: NDArray[np.bool_],
         partitions: Sequence[int],
@@ -172,7 +176,7 @@ class SummaryBuilder:
             duration_s: Seconds that the run took.
             challengers: What models in the shadow would have said.
         """
-        whole = _figures(self._totals.sum(axis=1))
+        whole = self._figures(self._totals.sum(axis=1))
         dead_lettered = self._rejected.total()
         messages_read = whole.scored + dead_lettered
         return Summary(
@@ -180,7 +184,7 @@ class SummaryBuilder:
             messages_read=messages_read,
             dead_lettered=dead_lettered,
             dead_letters_by_reason=dict(sorted(self._rejected.items())),
-            segments={name: self._segments(name) for name in SEGMENTATIONS},
+            segments={name: self._segments(i) for i, name in enumerate(self._segment_names)},
             top_customers=self._top.customers(),
             window=Window(dict(sorted(self._offsets.items())), *(self._event_ts or (None, None))),
             model_version=", ".join(model_versions),
@@ -191,24 +195,22 @@ class SummaryBuilder:
             challengers=tuple(challengers),
         )
 
-    def top_events(self) -> list[CustomerEvent]:
+    def top_events(self) -> list[Event]:
         """The events of the top customers, in the order of the summary."""
         return self._top.events()
 
     def _add_totals(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: NDArray[np.float64],
         says_yes: NDArray[np.bool_],
     ) -> None:
-        cells = np.fromiter((self._cells[_cell(event)] for event in events), int, len(events))
-        charges = np.minimum([event.MonthlyCharges for event in events], _LARGEST_CHARGE)
-        measures = (
-            np.ones(len(events)),
-            says_yes,
-            probabilities,
-            probabilities * charges,
-        )
+        columns = [read(events) for read in self._segment_readers]
+        combinations = zip(*columns, strict=True) if columns else repeat((), len(events))
+        cells = np.fromiter(map(self._cells.__getitem__, combinations), int, len(events))
+        worth = worth_of(self._schema, events)
+        at_risk = np.zeros(len(events)) if worth is None else probabilities * worth
+        measures = (np.ones(len(events)), says_yes, probabilities, at_risk)
         totals = np.array([np.bincount(cells, row, len(self._cells)) for row in measures])
         totals[:, : self._totals.shape[1]] += self._totals
         self._totals = totals
@@ -222,21 +224,33 @@ class SummaryBuilder:
                 first, last = min(first, known.first), max(last, known.last)
             self._offsets[partition] = OffsetRange(first, last)
 
-    def _segments(self, name: str) -> dict[str, Figures]:
+    def _segments(self, position: int) -> dict[str, Figures]:
         cells_of: defaultdict[str, list[int]] = defaultdict(list)
         for cell, number in self._cells.items():
-            cells_of[cell[SEGMENTATIONS.index(name)]].append(number)
+            cells_of[cell[position]].append(number)
         return {
-            value: _figures(self._totals[:, cells].sum(axis=1))
+            value: self._figures(self._totals[:, cells].sum(axis=1))
             for value, cells in sorted(cells_of.items())
         }
+
+    def _figures(self, totals: NDArray[np.float64]) -> Figures:
+        """Figures from their sums: events, predicted churners, probability, revenue; shape (4,)."""
+        scored, churners, probability, revenue = totals.tolist()
+        return Figures(
+            scored=int(scored),
+            predicted_churners=int(churners),
+            churn_rate=churners / scored if scored else None,
+            average_probability=_rounded(probability / scored) if scored else None,
+            customers_at_risk=_rounded(probability),
+            monthly_revenue_at_risk=None if self._schema.value is None else _rounded(revenue),
+        )
 
 
 class _Cells(dict[tuple[str, ...], int]):
     """Combinations of values, numbered as they come; of too many, the rest is "other"."""
 
-    def __init__(self) -> None:
-        self._values: tuple[set[str], ...] = tuple(set() for _ in SEGMENTATIONS)
+    def __init__(self, width: int) -> None:
+        self._values: tuple[set[str], ...] = tuple(set() for _ in range(width))
 
     def __missing__(self, cell: tuple[str, ...]) -> int:
         bounded = tuple(map(self._bounded, self._values, cell))
@@ -250,24 +264,6 @@ class _Cells(dict[tuple[str, ...], int]):
             return _OTHER
         known.add(value)
         return value
-
-
-def _cell(event: CustomerEvent) -> tuple[str, ...]:
-    """The event's place among the combinations of `SEGMENTATIONS`."""
-    band = _TENURE_BANDS[bisect_left(_LAST_MONTH_OF_BAND, event.tenure)]
-    return event.Contract, event.InternetService, event.PaymentMethod, band
-
-
-def _figures(totals: NDArray[np.float64]) -> Figures:
-    """Figures from their sums: events, predicted churners, probability, revenue; shape (4,)."""
-    scored, churners, probability, revenue = totals.tolist()
-    return Figures(
-        scored=int(scored),
-        predicted_churners=int(churners),
-        churn_rate=churners / scored if scored else None,
-        average_probability=_rounded(probability / scored) if scored else None,
-        monthly_revenue_at_risk=_rounded(revenue),
-    )
 
 
 def _rounded(total: float) -> float:

@@ -139,7 +139,7 @@ def _is_debugging() -> bool:
 
 
 def _failed(message: str, code: int) -> int:
-    from churnstream.records.messages import printable
+    from churnstream.escaping import printable
 
     click.echo(f"Error: {printable(' '.join(message.split()), _LONGEST_ERROR)}", err=True)
     return code

@@ -106,7 +106,7 @@ def _train(settings: Settings) -> None:
 
 
 def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
-    from churnstream.codecs.encoding import encode_events
+    from churnstream.codecs.rows import encode_events
     from churnstream.kafka.writer import Record, Writer
     from churnstream.pipeline.checkpoint import FileSink, Source
     from churnstream.pipeline.producer import produce_batch

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from churnstream.kafka.client import Message
     from churnstream.pipeline.replay import Filter
-    from churnstream.records.messages import DeadLetter
+    from churnstream.records.dead_letter import DeadLetter
     from churnstream.settings import Settings
 
 
@@ -48,7 +48,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _filter(values: dict[str, Any]) -> Filter:
     from churnstream.pipeline.replay import Filter
-    from churnstream.records.messages import REASONS
+    from churnstream.records.rejection import REASONS
 
     for reason in values["reason"]:
         if reason not in REASONS:
@@ -114,7 +114,7 @@ def _print_letters(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from churnstream.records.messages import printable
+    from churnstream.escaping import printable
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("offset", "right"), ("tries", "right"), ("source", "left")):

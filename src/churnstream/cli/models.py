@@ -37,7 +37,7 @@ def predict(settings: Settings, customers: str | None) -> None:
 
     from churnstream.model.predict import score_one_by_one
     from churnstream.model.source import load
-    from churnstream.records.messages import Rejection
+    from churnstream.records.rejection import Rejection
 
     model = load(settings.model.path, settings.model.trusted_types)
     number, refused = 0, False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from churnstream.model.profit import Offer
     from churnstream.model.tracking import Promote
     from churnstream.model.train import TrainedModel
-    from churnstream.records.messages import CustomerEvent
+    from churnstream.schema.record_types import Event
     from churnstream.settings import Settings
 
 _REPORT = Path("reports/model.md")
@@ -122,7 +122,7 @@ def _register(
     click.echo(f"{NAME} version {done.version}: {verdict}; {done.reason}", err=True)
 
 
-def customers_of(settings: Settings) -> list[CustomerEvent]:
+def customers_of(settings: Settings) -> list[Event]:
     """All customers of the settings' data set that can be used.
 
     Raises:
@@ -130,14 +130,14 @@ def customers_of(settings: Settings) -> list[CustomerEvent]:
     """
     import structlog
 
-    from churnstream.codecs.encoding import decode_rows
+    from churnstream.codecs.rows import decode_rows
     from churnstream.errors import DataError
     from churnstream.files.dataset import open_dataset
-    from churnstream.records.messages import Rejection, RejectionCount
+    from churnstream.records.rejection import Rejection, RejectionCount
 
     now = datetime.now(UTC)
     dataset = open_dataset(settings.producer.dataset)
-    events: list[CustomerEvent] = []
+    events: list[Event] = []
     rejected = RejectionCount()
     for batch in dataset.batches(10_000):
         begin = len(events) + rejected.total

@@ -111,7 +111,7 @@ def _print_drift(found: Drift) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from churnstream.records.messages import printable
+    from churnstream.escaping import printable
 
     table = Table("feature", box=None, header_style="bold", pad_edge=False)
     for title in ("index", "training", "window"):

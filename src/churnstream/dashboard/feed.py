@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import structlog
 
-from churnstream.codecs.decoding import decode_event
+from FIXME import decode_event
 from churnstream.dashboard.pending import Pending
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.records import moment_of
@@ -20,7 +20,8 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import parse
-from churnstream.records.messages import CustomerEvent, read_prediction
+from FIXME import read_prediction
+from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
 
 log = structlog.get_logger("churnstream.dashboard")
@@ -126,7 +127,7 @@ class Feed:
         found = decode_event.batch([r.value() for r in records], [r.key() for r in records])
         for record, event in zip(records, found, strict=True):
             partition, offset = _place(record)
-            if isinstance(event, CustomerEvent):
+            if isinstance(event, Event):
                 pending.put(partition, offset, event)
             pending.note_read(partition, offset)
         with state.lock:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.dashboard.texts import OTHER, short_name
-from churnstream.records.messages import CustomerEvent, printable
+from churnstream.escaping import printable
+from churnstream.schema.record_types import Event
 
 _MOST = 2_000_000  # events, of all partitions
 _MOST_TEXTS = 4096
@@ -76,7 +77,7 @@ class Pending:
         self._texts = _Texts()
         self._read: dict[int, int] = {}
 
-    def put(self, partition: int, offset: int, event: CustomerEvent) -> None:
+    def put(self, partition: int, offset: int, event: Event) -> None:
         """Take note of what an event says."""
         if partition not in self._slots:
             self._slots[partition] = np.zeros(self._size, _SLOT)

@@ -16,7 +16,8 @@ from churnstream.errors import ChurnstreamError
 from churnstream.kafka.client import Message, headers_of
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.topics import PartitionState
-from churnstream.records.messages import UNDECODABLE, printable
+from churnstream.escaping import printable
+from churnstream.records.rejection import UNDECODABLE
 from churnstream.settings import KafkaSettings
 
 UNKNOWN = -1e18

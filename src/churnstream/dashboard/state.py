@@ -16,7 +16,9 @@ from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSeco
 from churnstream.dashboard.texts import OTHER, short_name
 from churnstream.kafka.client import Message
 from churnstream.pipeline.topics import PartitionState
-from churnstream.records.messages import DeadLetter, Prediction, printable
+from churnstream.escaping import printable
+from churnstream.records.dead_letter import DeadLetter
+from churnstream.records.prediction import Prediction
 
 _MOST_PREDICTIONS = 1_000_000  # whose customer can be asked for the history
 _MOST_LETTERS = 500

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from churnstream.records.messages import printable
+from churnstream.escaping import printable
 
 OTHER = "other"
 _LONGEST_NAME = 80

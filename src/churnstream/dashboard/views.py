@@ -9,7 +9,7 @@ from churnstream.dashboard.customers import PAGE, SORTS, Query
 from churnstream.dashboard.records import Record, Records
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
-from churnstream.records.messages import REASONS
+from churnstream.records.rejection import REASONS
 from churnstream.settings import Settings
 
 VIEWS = {"customers": "Customers", "pipeline": "Pipeline", "records": "Records"}

@@ -19,7 +19,9 @@ from pyarrow import csv
 
 from churnstream.errors import DataError
 from churnstream.files import parquet_file
-from churnstream.records.messages import DATASET_COLUMNS, RejectionCount, quote
+from FIXME import DATASET_COLUMNS
+from churnstream.escaping import quote
+from churnstream.records.rejection import RejectionCount
 
 BUNDLED = Path(__file__).parents[1] / "data" / "customers.csv.gz"
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.model.features import FeatureSchema
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class Additive:
         self.combination = attrgetter(*self.tables)
         self._sums = Combinations(self._sum)
 
-    def score(self, events: Sequence[CustomerEvent]) -> Array:
+    def score(self, events: Sequence[Event]) -> Array:
         """Probabilities of churn, (n,)."""
         sums = map(self._sums.__getitem__, map(self.combination, events))
         log_odds = np.fromiter(sums, np.float64, len(events))
@@ -140,7 +140,7 @@ class Additive:
             probabilities: Array = 1 / (1 + np.exp(-log_odds))
         return probabilities
 
-    def terms(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
+    def terms(self, events: Sequence[Event]) -> dict[str, Array]:
         """What each feature adds to the log-odds, (n,) each; with the base they are the sum."""
         categories = {
             name: np.array([table[category] for category in map(attrgetter(name), events)])
@@ -153,7 +153,7 @@ class Additive:
         return sum(table[category] for table, category in pairs)
 
 
-def amounts(events: Sequence[CustomerEvent], name: str) -> Array:
+def amounts(events: Sequence[Event], name: str) -> Array:
     """A column of numbers, (n,); null is 0."""
     column = np.array(list(map(attrgetter(name), events)), dtype=np.float64)  # null becomes NaN
     column[np.isnan(column)] = 0

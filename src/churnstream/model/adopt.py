@@ -18,7 +18,7 @@ from churnstream.model.pipeline_file import what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
 from churnstream.model.train import TrainedModel, described, not_held_out
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 _LABELS = ([0, 1], [False, True], ["No", "Yes"])  # in the order of scikit-learn's `classes_`
 
@@ -51,7 +51,7 @@ def read_pipeline(path: Path, trusted: Collection[str] = ()) -> Pipeline:
 
 def adopt(
     pipeline: Pipeline,
-    events: Sequence[CustomerEvent],
+    events: Sequence[Event],
     *,
     seed: int = 42,
     threshold: Rule = "profit",

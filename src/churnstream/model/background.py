@@ -12,7 +12,7 @@ import numpy as np
 from churnstream.model.additive import Additive, Array, Term, Terms, amounts
 from churnstream.model.features import FEATURES
 from churnstream.model.quality import Count
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 SCORE = "churn_probability"
 
@@ -59,7 +59,7 @@ class Bins(msgspec.Struct, frozen=True):
 class Reference(msgspec.Struct, frozen=True):
     """An event, and the probability that the model gave it when it was trained."""
 
-    event: CustomerEvent
+    event: Event
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -89,7 +89,7 @@ class Background(msgspec.Struct, frozen=True):
         return sum(self.bins[SCORE].counts.values())
 
     def count(
-        self, events: Sequence[CustomerEvent], probabilities: Array
+        self, events: Sequence[Event], probabilities: Array
     ) -> dict[str, Counter[str]]:
         """Sort other customers into the same bins; an unknown category gets one of its own."""
         return {
@@ -101,7 +101,7 @@ class Background(msgspec.Struct, frozen=True):
 
 
 def background(
-    terms: Terms | None, events: Sequence[CustomerEvent], probabilities: Array
+    terms: Terms | None, events: Sequence[Event], probabilities: Array
 ) -> Background:
     """Describe the customers that a pipeline was fitted on.
 
@@ -124,11 +124,11 @@ def background(
     return Background(means, bins)
 
 
-def _texts(events: Sequence[CustomerEvent], name: str) -> list[str]:
+def _texts(events: Sequence[Event], name: str) -> list[str]:
     return list(map(str, map(attrgetter(name), events)))
 
 
-def _numbers(events: Sequence[CustomerEvent], probabilities: Array, name: str) -> Array:
+def _numbers(events: Sequence[Event], probabilities: Array, name: str) -> Array:
     return probabilities if name == SCORE else amounts(events, name)
 
 

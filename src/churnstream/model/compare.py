@@ -22,7 +22,7 @@ from churnstream.model.features import FeatureSchema, frame
 from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.read_out import read_out
 from churnstream.model.train import labels_of
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 FOLDS, REPEATS = 5, 3
 FIGURES = ("roc_auc", "average_precision", "brier", "log_loss", "lift_top_decile")
@@ -65,7 +65,7 @@ class _Fold:
 
 
 def compare(
-    events: Sequence[CustomerEvent],
+    events: Sequence[Event],
     candidates: Mapping[str, Make],
     *,
     seed: int = 42,
@@ -108,7 +108,7 @@ def compare(
 
 def _run(
     pipeline: Pipeline,
-    events: Sequence[CustomerEvent],
+    events: Sequence[Event],
     rows: pd.DataFrame,
     labels: Labels,
     folds: Sequence[Split],
@@ -127,7 +127,7 @@ def _run(
         yield _Fold(held, probabilities, fitted - begin, (scored - again) / len(held) * 1e6)
 
 
-def _scorer(pipeline: Pipeline) -> Callable[[Sequence[CustomerEvent]], Array]:
+def _scorer(pipeline: Pipeline) -> Callable[[Sequence[Event]], Array]:
     """Scores as `churnstream.model.scorer.Model` does."""
     if terms := read_out(pipeline):
         return Additive(terms).score

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
-from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
+from FIXME import DATASET_COLUMNS
+from churnstream.schema.record_types import Event
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +37,13 @@ class FeatureSchema(msgspec.Struct, frozen=True):
     numeric: tuple[str, ...]
 
     @classmethod
-    def of(cls, events: Sequence[CustomerEvent]) -> Self:
+    def of(cls, events: Sequence[Event]) -> Self:
         """The schema of these events: every category that occurs is known."""
         categories = {name: tuple(sorted(_distinct(events, name))) for name in CATEGORICAL}
         return cls(categories=categories, numeric=NUMERIC)
 
 
-def frame(events: Sequence[CustomerEvent]) -> "pd.DataFrame":
+def frame(events: Sequence[Event]) -> "pd.DataFrame":
     """The raw features of events, a row each, in the order of the events.
 
     Returns:
@@ -56,7 +57,7 @@ def frame(events: Sequence[CustomerEvent]) -> "pd.DataFrame":
     return pd.DataFrame(columns, copy=False)
 
 
-def _column(events: Sequence[CustomerEvent], name: str) -> "pd.Series[float] | pd.Series[str]":
+def _column(events: Sequence[Event], name: str) -> "pd.Series[float] | pd.Series[str]":
     import numpy as np
     import pandas as pd
 
@@ -69,5 +70,5 @@ def _column(events: Sequence[CustomerEvent], name: str) -> "pd.Series[float] | p
     return pd.Series(np.minimum(np.array(values, dtype=np.float64), _LARGEST))
 
 
-def _distinct(events: Sequence[CustomerEvent], name: str) -> set[str]:
+def _distinct(events: Sequence[Event], name: str) -> set[str]:
     return set(map(attrgetter(name), events))

@@ -30,7 +30,7 @@ from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread
 from churnstream.model.scorer import Model
-from churnstream.records.messages import UNDECODABLE
+from churnstream.records.rejection import UNDECODABLE
 
 if TYPE_CHECKING:
     from churnstream.model.train import TrainedModel

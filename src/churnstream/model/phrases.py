@@ -1,6 +1,6 @@
 """Reasons in words."""
 
-from churnstream.records.messages import ReasonGiven
+from churnstream.records.prediction import ReasonGiven
 
 
 def reason_for(feature: str, value: str, effect: float) -> ReasonGiven:

@@ -11,18 +11,13 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from churnstream import safe_files
-from churnstream.codecs.decoding import EventDecoder
-from churnstream.codecs.encoding import decode_rows
+from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.rows import decode_rows
 from churnstream.errors import DataError
 from churnstream.files.dataset import Dataset
 from churnstream.model.scorer import Model
-from churnstream.records.messages import (
-    UNDECODABLE,
-    CustomerEvent,
-    Rejection,
-    RejectionCount,
-    not_scorable,
-)
+from churnstream.records.rejection import Rejection, RejectionCount, UNDECODABLE, not_scorable
+from churnstream.schema.record_types import Event
 
 _ROWS = 10_000
 
@@ -71,7 +66,7 @@ def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
     return "Yes" if probability >= model.threshold else "No"
 
 
-def _decode(text: bytes, decode: EventDecoder) -> CustomerEvent | Rejection:
+def _decode(text: bytes, decode: EventDecoder) -> Event | Rejection:
     try:
         customer = msgspec.json.decode(text)
     except UNDECODABLE:
@@ -141,7 +136,7 @@ def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], di
     """The result columns of a batch, and its rejected rows by their numbers in it."""
     rows = decode_rows(batch, datetime.now(UTC), model.decode)
     rejected = {i: row for i, row in enumerate(rows) if isinstance(row, Rejection)}
-    events = {i: row for i, row in enumerate(rows) if isinstance(row, CustomerEvent)}
+    events = {i: row for i, row in enumerate(rows) if isinstance(row, Event)}
     probabilities = dict(zip(events, model.score([*events.values()]).tolist(), strict=True))
     for i, p in probabilities.items():
         if not 0 <= p <= 1:

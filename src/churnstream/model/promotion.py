@@ -8,7 +8,7 @@ import numpy as np
 from churnstream.errors import ModelError, RegistryError
 from churnstream.model.quality import evaluate
 from churnstream.model.scorer import Model
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
 
@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    log_loss: float, held_out: Sequence[CustomerEvent], champion: Callable[[], Model]
+    log_loss: float, held_out: Sequence[Event], champion: Callable[[], Model]
 ) -> Verdict:
     """Compare on the customers that were held out when the new model was trained.
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from churnstream.errors import ModelError
 from churnstream.model.additive import Additive, Array, Combinations, amounts
 from churnstream.model.phrases import reason_for
-from churnstream.records.messages import CustomerEvent, ReasonGiven
+from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.record_types import Event
 
 Explained = Literal["all", "top", "none"]
 """Which predictions get reasons: every one, those at or above the threshold, or none."""
@@ -51,13 +52,13 @@ class Explainer:
         self._raising = _Strongest(terms, means, sign=1)
         self._lowering = _Strongest(terms, means, sign=-1)
 
-    def effects(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
+    def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each feature in log-odds, (n,) each, to the last digit."""
         terms = self._terms.terms(events)
         return {name: term - self._means[name] for name, term in terms.items()}
 
     def reasons(
-        self, events: Sequence[CustomerEvent], says_yes: NDArray[np.bool_], explained: Explained
+        self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained
     ) -> list[list[ReasonGiven] | None]:
         """The reasons of each event, strongest first; None where they are not wanted.
 
@@ -91,7 +92,7 @@ class _Strongest:
         self._terms, self._means, self._sign = terms, means, sign
         self._combinations = Combinations(self._of_combination)
 
-    def __call__(self, events: Sequence[CustomerEvent]) -> list[list[ReasonGiven]]:
+    def __call__(self, events: Sequence[Event]) -> list[list[ReasonGiven]]:
         """The reasons of each event, strongest first."""
         combinations = map(self._terms.combination, events)
         found = list(map(self._combinations.__getitem__, combinations))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from churnstream.codecs.decoding import EventDecoder
+from churnstream.codecs.events import EventDecoder
 from churnstream.model import features
 from churnstream.model.additive import Additive
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.threads import one_blas_thread
-from churnstream.records.messages import CustomerEvent, ReasonGiven
+from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.record_types import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class Model:
 
         return tree_explainer(self.pipeline)
 
-    def knows(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.bool_]:
+    def knows(self, events: Sequence[Event]) -> npt.NDArray[np.bool_]:
         """Which events this model can score, (n,): `decode` of another model may let more pass."""
         known = self.manifest.schema.categories
         fits = np.ones(len(events), dtype=np.bool_)
@@ -82,7 +83,7 @@ class Model:
             fits &= [value in values for value in map(attrgetter(name), events)]
         return fits
 
-    def score(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
+    def score(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """Probabilities of churn, (n,), in the order of the events.
 
         An event's probability does not depend on the others in the batch (to 1e-12). A sum of
@@ -97,7 +98,7 @@ class Model:
             return np.empty(0)
         return self._additive.score(events) if self._additive else self._each(events)
 
-    def _each(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
+    def _each(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """The answers of the pipeline, NaN where it stumbles; one event takes no other along."""
         try:
             return self.ask(events)
@@ -107,7 +108,7 @@ class Model:
             middle = len(events) // 2
             return np.concatenate([self._each(events[:middle]), self._each(events[middle:])])
 
-    def ask(self, events: Sequence[CustomerEvent]) -> npt.NDArray[np.float64]:
+    def ask(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """What the pipeline itself answers; `score` gives the same to 1e-9."""
         rows = features.frame(events)
         with one_blas_thread():
@@ -116,7 +117,7 @@ class Model:
 
     def reasons(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: npt.NDArray[np.float64],
         explained: Explained,
     ) -> list[list[ReasonGiven] | None]:

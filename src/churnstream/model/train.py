@@ -43,7 +43,8 @@ from churnstream.model.quality import (
 )
 from churnstream.model.read_out import read_out
 from churnstream.model.threads import one_blas_thread
-from churnstream.records.messages import DATASET_COLUMNS, CustomerEvent
+from FIXME import DATASET_COLUMNS
+from churnstream.schema.record_types import Event
 
 _CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
 _TEST_SHARE = 0.2
@@ -84,14 +85,14 @@ class TrainedModel:
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics
     predictions: Predictions
-    held_out: tuple[CustomerEvent, ...]
+    held_out: tuple[Event, ...]
     reference: tuple[Reference, ...]
     background: Background
     terms: Terms | None
 
 
 def train(
-    events: Sequence[CustomerEvent],
+    events: Sequence[Event],
     *,
     seed: int = 42,
     estimator: BaseEstimator | None = None,
@@ -131,7 +132,7 @@ def train(
 
 def described(
     pipeline: Pipeline,
-    events: Sequence[CustomerEvent],
+    events: Sequence[Event],
     predicted: Array,
     *,
     schema: FeatureSchema,
@@ -190,7 +191,7 @@ def _folds(seed: int) -> StratifiedKFold:
     return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
 
 
-def held_out(events: Sequence[CustomerEvent], seed: int) -> tuple[CustomerEvent, ...]:
+def held_out(events: Sequence[Event], seed: int) -> tuple[Event, ...]:
     """The events that training with this seed does not see.
 
     Raises:
@@ -199,7 +200,7 @@ def held_out(events: Sequence[CustomerEvent], seed: int) -> tuple[CustomerEvent,
     return tuple(events[index] for index in _split(labels_of(events), seed)[1])
 
 
-def not_held_out(events: Sequence[CustomerEvent], seed: int) -> list[CustomerEvent]:
+def not_held_out(events: Sequence[Event], seed: int) -> list[Event]:
     """The other events, in their order.
 
     Raises:
@@ -250,7 +251,7 @@ def _one_hot(schema: FeatureSchema) -> OneHotEncoder:
     return OneHotEncoder(categories=known, handle_unknown="error", sparse_output=False)
 
 
-def labels_of(events: Sequence[CustomerEvent]) -> Labels:
+def labels_of(events: Sequence[Event]) -> Labels:
     """The label of each event, (n,): 1 for churn.
 
     Raises:
@@ -271,7 +272,7 @@ def labels_of(events: Sequence[CustomerEvent]) -> Labels:
     return labels
 
 
-def digest_of(events: Sequence[CustomerEvent]) -> str:
+def digest_of(events: Sequence[Event]) -> str:
     """SHA-256 of what training reads; `event_ts` is left out: it is when a file was read."""
     columns = attrgetter(*DATASET_COLUMNS, "Churn")
     encode = msgspec.json.Encoder().encode
@@ -281,7 +282,7 @@ def digest_of(events: Sequence[CustomerEvent]) -> str:
     return digest.hexdigest()
 
 
-def _reference(events: Sequence[CustomerEvent], probabilities: Array) -> tuple[Reference, ...]:
+def _reference(events: Sequence[Event], probabilities: Array) -> tuple[Reference, ...]:
     """The first rows, without what would tell who they are and what they did."""
     rows = zip(events[:_REFERENCE_ROWS], probabilities.tolist(), strict=False)
     return tuple(

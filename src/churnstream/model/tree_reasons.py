@@ -21,7 +21,8 @@ from churnstream.model.additive import Array
 from churnstream.model.features import FEATURES, NUMERIC, frame
 from churnstream.model.phrases import reason_for
 from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained
-from churnstream.records.messages import CustomerEvent, ReasonGiven
+from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.record_types import Event
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -69,7 +70,7 @@ class TreeExplainer:
             name: np.flatnonzero([feature == name for feature in features]) for name in FEATURES
         }
 
-    def effects(self, events: Sequence[CustomerEvent]) -> dict[str, Array]:
+    def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each feature in log-odds, (n,) each."""
         seen = self._prepare.transform(frame(events))
         dense = seen.toarray() if hasattr(seen, "toarray") else np.asarray(seen)
@@ -77,7 +78,7 @@ class TreeExplainer:
         return {name: values[:, columns].sum(axis=1) for name, columns in self._columns.items()}
 
     def reasons(
-        self, events: Sequence[CustomerEvent], says_yes: NDArray[np.bool_], explained: Explained
+        self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained
     ) -> list[list[ReasonGiven] | None]:
         """The reasons of each event, as `churnstream.model.reasons.Explainer` gives them."""
         found: list[list[ReasonGiven] | None] = [None] * len(events)
@@ -95,7 +96,7 @@ class TreeExplainer:
         return found
 
 
-def _reason(event: CustomerEvent, name: str, effect: float) -> ReasonGiven:
+def _reason(event: Event, name: str, effect: float) -> ReasonGiven:
     value = attrgetter(name)(event)
     text = f"{value or 0:.12g}" if name in NUMERIC else str(value)
     return reason_for(name, text, effect)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from churnstream.analysis.drift import Drift, drift
 from churnstream.model.background import Background
-from churnstream.records.messages import CustomerEvent
+from churnstream.schema.record_types import Event
 
 WINDOW = 2000
 _MOST_OF_A_BATCH = 25
@@ -30,12 +30,12 @@ class DriftWatch:
 
     def _start_over(self) -> None:
         self._counted = 0
-        self._events: list[CustomerEvent] = []
+        self._events: list[Event] = []
         self._probabilities: list[NDArray[np.float64]] = []
         self._totals: dict[str, Counter[str]] = {name: Counter() for name in self._training}
 
     def add(
-        self, events: Sequence[CustomerEvent], probabilities: NDArray[np.float64]
+        self, events: Sequence[Event], probabilities: NDArray[np.float64]
     ) -> Drift | None:
         """Add the events of a batch; the verdict if they fill the window, which then starts over.
 

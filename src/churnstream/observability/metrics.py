@@ -22,7 +22,7 @@ from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
-from churnstream.records.messages import REASONS
+from churnstream.records.rejection import REASONS
 from churnstream.settings import TopicSettings
 
 _TOPIC = "messaging_destination_name"

@@ -19,7 +19,8 @@ from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.ledger import Audit, Ledger, Place
 from churnstream.pipeline.outcomes import outcome_begins
-from churnstream.records.messages import UNDECODABLE, Offset, Partition
+from churnstream.records.rejection import UNDECODABLE
+from churnstream.schema.record_types import Offset, Partition
 from churnstream.settings import Settings
 
 

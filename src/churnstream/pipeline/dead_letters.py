@@ -7,7 +7,8 @@ import msgspec
 
 from churnstream.kafka.client import Headers, Message, headers_of
 from churnstream.kafka.writer import FullRecord
-from churnstream.records.messages import DeadLetter, Rejection, TimestampType
+from churnstream.records.dead_letter import DeadLetter, TimestampType
+from churnstream.records.rejection import Rejection
 
 _CONNECT = "__connect.errors."
 _OWN = "churnstream."

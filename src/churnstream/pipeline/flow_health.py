@@ -12,7 +12,8 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import parse
-from churnstream.records.messages import UNDECODABLE, Timestamp
+from churnstream.records.rejection import UNDECODABLE
+from churnstream.schema.record_types import Timestamp
 from churnstream.settings import Settings
 
 # The last offsets before a partition's end may hold transaction markers, or records of others.

@@ -9,13 +9,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.codecs.decoding import decode_event
+from churnstream.codecs.events import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.outcomes import outcome_begins
-from churnstream.records.messages import CustomerEvent, Rejection, printable, read_prediction
+from churnstream.escaping import printable
+from churnstream.records.rejection import Rejection
+from churnstream.records.prediction import prediction_reader
+from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
 
 _MOST_VERSIONS = 20
@@ -25,7 +29,7 @@ _LONGEST_VERSION = 100
 class Scored(NamedTuple):
     """A batch of events with what was predicted for them, all of one length."""
 
-    events: list[CustomerEvent]
+    events: list[Event]
     probabilities: NDArray[np.float64]
     says_yes: NDArray[np.bool_]
     partitions: list[int]
@@ -38,6 +42,7 @@ class History:
     Memory: 17 bytes a prediction of the stretch.
 
     Args:
+        schema: Of the events.
         starts: First offset of the input topic, by partition.
         ends: Offset (exclusive) by partition.
 
@@ -50,6 +55,7 @@ class History:
     def __init__(
         self,
         settings: Settings,
+        schema: Schema,
         admin: Admin,
         starts: Mapping[int, int],
         ends: Mapping[int, int],
@@ -58,6 +64,9 @@ class History:
         self.foreign: Counter[str] = Counter()
         self._settings, self._admin = settings, admin
         self._starts, self._ends = starts, ends
+        # Whoever scored may have known more categories than the schema lists.
+        self._decode = EventDecoder(schema, closed=False)
+        self._read_prediction = prediction_reader(schema)
 
     def _scan(self, topic: str) -> Scan:
         """The outcomes that are in a topic now, without those of an earlier input topic."""
@@ -72,7 +81,7 @@ class History:
         tables = self._predictions()
         topic = self._settings.topics.input
         for batch in Scan(self._settings.kafka, topic, self._starts, self._ends):
-            yield _join(batch, tables)
+            yield _join(batch, tables, self._decode)
 
     def rejected(self) -> Iterator[tuple[Rejection, int, int]]:
         """Rejections with the partition and offset of the refused record, each record once.
@@ -103,7 +112,7 @@ class History:
         self.foreign[topic] = 0
         for batch in self._scan(topic):
             for record in batch:
-                made = read_prediction(record.value())
+                made = self._read_prediction(record.value())
                 if made is None:
                     self.foreign[topic] += 1
                 elif self._inside(made.source_partition, made.source_offset):
@@ -148,7 +157,9 @@ class _Table:
         return known[rows] == offsets, probabilities, says_yes
 
 
-def _join(batch: list[Message], tables: Mapping[int, _Table]) -> Scored:
+def _join(
+    batch: list[Message], tables: Mapping[int, _Table], decode: EventDecoder
+) -> Scored:
     partitions = np.array([r.partition() for r in batch], dtype=np.int64)
     offsets = np.array([r.offset() for r in batch], dtype=np.int64)
     found = np.zeros(len(batch), dtype=bool)
@@ -157,11 +168,11 @@ def _join(batch: list[Message], tables: Mapping[int, _Table]) -> Scored:
     for p in np.unique(partitions):
         mine = partitions == p
         found[mine], probabilities[mine], says_yes[mine] = tables[int(p)].look_up(offsets[mine])
-    events = [decode_event(r.value(), r.key()) for r in batch]
+    events = decode.batch([r.value() for r in batch], [r.key() for r in batch])
     # A prediction exists only for records that decode.
-    rows = [i for i, e in enumerate(events) if found[i] and isinstance(e, CustomerEvent)]
+    rows = [i for i, e in enumerate(events) if found[i] and not isinstance(e, Rejection)]
     return Scored(
-        [events[i] for i in rows],  # type: ignore[misc]
+        [events[i] for i in rows],
         probabilities[rows],
         says_yes[rows],
         partitions[rows].tolist(),

@@ -10,7 +10,7 @@ import msgspec
 
 from churnstream import safe_files
 from churnstream.errors import CheckpointError
-from churnstream.records.messages import UNDECODABLE
+from churnstream.records.rejection import UNDECODABLE
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
-from churnstream.codecs.encoding import EncodedEvents, encode_events
+from churnstream.codecs.rows import EncodedEvents, encode_events
 from churnstream.errors import DataError
 from churnstream.files.dataset import Dataset
 from churnstream.kafka.admin import Admin

@@ -15,7 +15,7 @@ from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.checkpoint import notes
 from churnstream.pipeline.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
-from churnstream.records.messages import DeadLetter
+from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -10,25 +10,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.codecs.decoding import EventDecoder
+from churnstream.codecs.events import EventDecoder
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.writer import MOST_BYTES, FullRecord, Record
 from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
-from churnstream.records.messages import (
-    CustomerEvent,
-    Prediction,
-    ReasonGiven,
-    Rejection,
-    encode,
-    not_scorable,
-    too_large,
-)
+from churnstream.records.prediction import ReasonGiven, prediction_type
+from churnstream.records.rejection import Rejection, not_scorable, too_large
+from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 Explained = Literal["top", "all", "none"]
 
-_CUSTOMER, _MOMENT = attrgetter("customerID"), attrgetter("event_ts")
+_encode = msgspec.json.Encoder().encode
+_event_ts = attrgetter("event_ts")
 _YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
 
 
@@ -46,17 +42,22 @@ class Scorer(Protocol):
         ...
 
     @property
+    def schema(self) -> Schema:
+        """Of the events that it scores."""
+        ...
+
+    @property
     def decode(self) -> EventDecoder:
         """Turns values and keys of records into events that it can score, or refuses them."""
         ...
 
-    def score(self, events: Sequence[CustomerEvent]) -> NDArray[np.float64]:
+    def score(self, events: Sequence[Event]) -> NDArray[np.float64]:
         """Churn probabilities, shape (n,), in the order of the events."""
         ...
 
     def reasons(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: NDArray[np.float64],
         explained: Explained,
     ) -> list[list[ReasonGiven] | None]:
@@ -78,7 +79,7 @@ class Batch(msgspec.Struct, frozen=True):
         scorer: The model that scored all of them.
     """
 
-    events: list[CustomerEvent]
+    events: list[Event]
     partitions: list[int]
     offsets: list[int]
     probabilities: NDArray[np.float64]
@@ -127,7 +128,9 @@ def score_batch(
         pairs = zip(decoded.keys, values, strict=True)
         sizes = [PER_BATCH + len(key or b"") + len(value) for key, value in pairs]
         fits = np.array(sizes) <= max_prediction_bytes
-        decoded = decoded.without(fits, lambda i: too_large(sizes[i], max_prediction_bytes))
+        decoded = decoded.without(
+            fits, lambda i: too_large(sizes[i], max_prediction_bytes, scorer.schema.id)
+        )
         probabilities = probabilities[fits]
         values = [value for value, fit in zip(values, fits, strict=True) if fit]
     return Batch(
@@ -180,18 +183,18 @@ def _encoded(
     events, good = decoded.events, decoded.good
     # By the order of their fields, column by column: a call with keywords for each takes longer.
     predictions = map(
-        Prediction,
-        map(_CUSTOMER, events),
+        prediction_type(scorer.schema),
+        map(scorer.schema.id_of, events),
         probabilities.tolist(),
         map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
-        map(_MOMENT, events),
+        map(_event_ts, events),
         repeat(now),
         repeat(scorer.version),
         good.partitions,
         good.offsets,
         scorer.reasons(events, probabilities, explained),
     )
-    return list(map(encode, predictions))
+    return list(map(_encode, predictions))
 
 
 class _Decoded(NamedTuple):
@@ -199,7 +202,7 @@ class _Decoded(NamedTuple):
 
     good: Polled
     keys: list[bytes | None]
-    events: list[CustomerEvent]
+    events: list[Event]
     rejected: list[Message]
     rejections: list[Rejection]
 

@@ -1,7 +1,7 @@
-"""The types of the records that a schema makes: an event of a customer, and its prediction.
+"""The type of the events that a schema makes.
 
-They are msgspec Structs, so that a decoder made for one checks types, bounds and closed sets of
-values in compiled code. What it accepts means the same to `churnstream.schema.values`, which reads
+It is a msgspec Struct, so that a decoder made for it checks types, bounds and closed sets of values
+in compiled code. What it accepts means the same to `churnstream.schema.values`, which reads
 more: a number that stands as text, for example.
 """
 
@@ -31,28 +31,13 @@ Event = Any
 """An event of some schema: a Struct of `event_type`."""
 
 
-class ReasonGiven(msgspec.Struct, frozen=True, gc=False):
-    """One part of the explanation of a prediction.
-
-    Attributes:
-        feature: The field.
-        value: What stands in it, as text.
-        effect: How far it moves the log-odds of churn, compared to the training population.
-        text: The same in words.
-    """
-
-    feature: str
-    value: str
-    effect: float
-    text: str
-
-
 @lru_cache(maxsize=16)
 def event_type(schema: Schema, *, closed: bool = True) -> type[msgspec.Struct]:
     """The type of the events of a schema.
 
-    Its attributes are the id, the fields, `event_ts`, and the label, see `Schema.attributes`; the
-    label is whatever stands there, for it must never be why an event is not scored.
+    Its attributes are the id, the fields, `event_ts`, and the label, see `Schema.attributes`. The
+    label is whatever stands there, for it must never be why an event is not scored. A field that
+    may be missing is `UNSET` where it is left out, so that a decoder's user can tell it from null.
 
     Args:
         closed: Whether a category must be one of those that the schema lists.
@@ -64,7 +49,7 @@ def event_type(schema: Schema, *, closed: bool = True) -> type[msgspec.Struct]:
         (EVENT_TS, Timestamp),
     ]
     optional = {names[n] for n, field in schema.fields.items() if field.missing == "allow"}
-    members = [(*member, None) if member[0] in optional else member for member in members]
+    members = [(*m, msgspec.UNSET) if m[0] in optional else m for m in members]
     if schema.label:
         members.append((names[schema.label.field], Any, None))
     return msgspec.defstruct(
@@ -78,42 +63,11 @@ def event_type(schema: Schema, *, closed: bool = True) -> type[msgspec.Struct]:
     )
 
 
-@lru_cache(maxsize=16)
-def prediction_type(schema: Schema) -> type[msgspec.Struct]:
-    """The type of the predictions of a schema: the score of one event, traceable to it.
-
-    Attributes:
-        (the id): Under the schema's name for it.
-        churn_probability: 0 to 1.
-        prediction: "Yes" where the probability reaches the model's threshold.
-        event_ts: The event's own time, UTC.
-        processed_ts: When its batch was scored, UTC.
-        reasons: What moves the risk most, strongest first; only where they were asked for.
-    """
-    members: list[tuple[Any, ...]] = [
-        (schema.attributes[schema.id], str),
-        ("churn_probability", Annotated[float, msgspec.Meta(ge=0, le=1)]),
-        ("prediction", Literal["Yes", "No"]),
-        (EVENT_TS, Timestamp),
-        ("processed_ts", Timestamp),
-        ("model_version", str),
-        ("source_partition", Partition),
-        ("source_offset", Offset),
-        ("reasons", list[ReasonGiven] | None, None),
-    ]
-    return msgspec.defstruct(
-        "Prediction",
-        members,
-        frozen=True,
-        gc=False,
-        omit_defaults=True,
-        rename={schema.attributes[schema.id]: schema.id},
-    )
-
-
 def _type_of(field: AnyField, *, closed: bool) -> object:
     """What a decoder checks; a missing value is None where there may be one."""
     found = _present(field, closed=closed)
+    if field.missing == "allow":
+        return found | msgspec.UnsetType | None
     return found | None if field.may_be_missing else found
 
 

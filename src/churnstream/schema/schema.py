@@ -4,9 +4,11 @@
 it, so that whoever scores needs nothing but the model.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from keyword import iskeyword
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
 import msgspec
 
@@ -105,6 +107,15 @@ class Schema(
         """By field, id and label included, the attribute of an event that holds it."""
         names = [self.id, *self.fields, *([self.label.field] if self.label else [])]
         return {name: _attribute(name, i) for i, name in enumerate(names)}
+
+    @cached_property
+    def id_of(self) -> Callable[[Any], str]:
+        """Takes an event; the customer's ID."""
+        return attrgetter(self.attributes[self.id])
+
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        """Takes an event; what it holds in a field."""
+        return attrgetter(self.attributes[name])
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from chaos.watch import Place
-from churnstream.codecs.encoding import encode_events
+from churnstream.codecs.rows import encode_events
 from churnstream.files.dataset import BUNDLED, open_dataset
 from churnstream.testing.broken_records import broken_records
 

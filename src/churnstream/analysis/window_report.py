@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from churnstream.analysis.shadow import Shadow
     from churnstream.model.manifest import Manifest
     from churnstream.model.scorer import Model
-    from churnstream.records.messages import CustomerEvent, Rejection
+    from churnstream.records.rejection import Rejection
+    from churnstream.schema.record_types import Event
 
 _DRIFT_THRESHOLD = 0.2  # as `churnstream drift` has it by default
 _SAMPLE = 2000  # events of a batch that are compared with the training, evenly spread
@@ -55,7 +56,7 @@ class WindowBuilder:
 
     def add(
         self,
-        events: Sequence[CustomerEvent],
+        events: Sequence[Event],
         probabilities: NDArray[np.float64],
         says_yes: NDArray[np.bool_],
         partitions: Sequence[int],

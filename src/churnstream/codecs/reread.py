@@ -1,0 +1,161 @@
+"""The second look at a record that the typed decoder does not take.
+
+It reads what means the same in other words, a number that stands as text for example, and else says
+which field is at fault and why. It takes ten times as long, which is no matter for the few.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import isfinite, nan
+from typing import Any
+
+import msgspec
+
+from churnstream.codecs.repeated_fields import repeated_field
+from churnstream.records.rejection import UNDECODABLE, Rejection
+from churnstream.schema.fields import MissingRule
+from churnstream.schema.record_types import Event, Timestamp
+from churnstream.schema.schema import EVENT_TS, Schema
+from churnstream.schema.values import Problem, plain, quote, read, shown
+
+NO_NUMBER = "is NaN or infinite, which JSON does not have"
+_KINDS = {"[": "array", '"': "str", "t": "bool", "f": "bool", "n": "null"}
+_MAX_DIGITS = 400
+
+
+def reread(value: bytes, schema: Schema, make: Callable[..., Event]) -> Event | Rejection:
+    """The event in a record, or why there is none.
+
+    Args:
+        value: Not empty.
+        schema: What an event has.
+        make: The event's type.
+    """
+    found = _object_in(value, schema)
+    if isinstance(found, Rejection):
+        return found
+    event: dict[str, Any] = {}
+    for name, attribute in schema.attributes.items():
+        read_one = _read_field(schema, name, found)
+        if isinstance(read_one, Rejection):
+            return read_one
+        event[attribute] = read_one
+    moment = _timestamp(found)
+    if isinstance(moment, Rejection):
+        return moment
+    return make(**event, event_ts=moment)
+
+
+def _object_in(value: bytes, schema: Schema) -> dict[str, Any] | Rejection:
+    """The members of the object that a value holds."""
+    try:
+        found = msgspec.json.decode(value)
+    except UNDECODABLE as error:
+        return _undecodable(value, error, schema)
+    if not isinstance(found, dict):
+        return _no_object(value)
+    if repeated := repeated_field(value):
+        return Rejection("duplicate_field", quote(repeated), "appears more than once")
+    return found
+
+
+def _undecodable(value: bytes, error: Exception, schema: Schema) -> Rejection:
+    if value.lstrip()[:1] != b"{" and isinstance(error, RecursionError):
+        return _no_object(value)
+    if isinstance(error, RecursionError):
+        return Rejection("not_json", "value", "is nested too deeply")
+    if isinstance(error, UnicodeDecodeError):
+        return Rejection("not_utf8", "value", f"is not UTF-8: {error.reason}")
+    if name := _field_that_is_no_number(value):
+        return Rejection("out_of_range", _named(name, schema), NO_NUMBER)
+    problem = str(error).replace("`", "").removeprefix("JSON is malformed: ")
+    return Rejection("not_json", "value", f"is not JSON: {problem[:1].lower()}{problem[1:]}")
+
+
+def _named(name: str, schema: Schema) -> str:
+    known = name in schema.attributes or name == EVENT_TS
+    return name if known else quote(name)
+
+
+def _no_object(value: bytes) -> Rejection:
+    kind = _KINDS.get(value.lstrip()[:1].decode("latin-1"), "number")
+    return Rejection("not_an_object", "value", f"expected object, got {kind}")
+
+
+def _field_that_is_no_number(value: bytes) -> str | None:
+    """The first field that holds NaN, Infinity or 1e999, which Python's parser lets through."""
+    try:
+        pairs: Any = json.loads(value.decode(), object_pairs_hook=list, parse_int=str)
+    except (ValueError, RecursionError):
+        return None
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, tuple) and isinstance(pair[1], float) and not isfinite(pair[1]):
+            return str(pair[0])
+    return None
+
+
+def _read_field(schema: Schema, name: str, found: dict[str, Any]) -> Any:  # noqa: ANN401
+    """The value of a field, id or label, or a `Rejection`."""
+    if schema.label and name == schema.label.field:
+        return found.get(name)
+    field = schema.fields.get(name)
+    if name not in found:
+        if field and field.missing == "allow":
+            return None
+        return Rejection("missing_field", name, "is missing")
+    raw = found[name]
+    if field is None:
+        return _id(name, raw)
+    value = read(field, raw)
+    if isinstance(value, Problem):
+        return Rejection(value.reason, name, value.detail)
+    if value is None and isinstance(field.missing, MissingRule):
+        return _where_allowed(schema, name, field.missing, found)
+    return value
+
+
+def _id(name: str, raw: object) -> str | Rejection:
+    text = plain(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else None
+    if text is None:
+        return Rejection("wrong_type", name, f"expected str, got {kind_of(raw)}")
+    return text or Rejection("out_of_range", name, "is empty; it must name a customer")
+
+
+def _where_allowed(
+    schema: Schema, name: str, rule: MissingRule, found: dict[str, Any]
+) -> None | Rejection:
+    """None where a value may be missing, by what stands in other fields."""
+    for other, wanted in rule.only_where.items():
+        actual = read(schema.fields[other], found.get(other))
+        if plain(actual) != wanted:
+            detail = f"is blank, which only fits {other} {wanted}, not {shown(actual)}"
+            return Rejection("invalid_value", name, detail)
+    return None
+
+
+def _timestamp(found: dict[str, Any]) -> datetime | Rejection:
+    raw = found.get(EVENT_TS, nan)
+    if raw is nan:
+        return Rejection("missing_field", EVENT_TS, "is missing")
+    if not isinstance(raw, str):
+        return Rejection("wrong_type", EVENT_TS, f"expected str, got {kind_of(raw)}")
+    try:
+        return in_utc(msgspec.convert(raw, Timestamp))
+    except msgspec.ValidationError as error:
+        problem = str(error).replace("`", "")
+        return Rejection("invalid_value", EVENT_TS, f"{problem[:1].lower()}{problem[1:]}")
+
+
+def in_utc(moment: datetime) -> datetime | Rejection:
+    """A timestamp in UTC, or why there is none."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return Rejection("out_of_range", EVENT_TS, "is outside the years 1 to 9999 in UTC")
+
+
+def kind_of(raw: object) -> str:
+    """What JSON calls the type of a value."""
+    names = {bool: "bool", dict: "object", list: "array", type(None): "null"}
+    return names.get(type(raw), type(raw).__name__)
