@@ -2,9 +2,9 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 
 UTF_8 = "utf-8"
 _MARKS = {
@@ -14,7 +14,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_SEQUENCE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _WORDS = {
     UTF_8: "UTF-8",
@@ -41,7 +43,7 @@ def detect(text: bytes) -> str | None:
     """The encoding of some bytes of a file, or None where they are ASCII and tell nothing.
 
     Raises:
-        FileFault: They are no text.
+        FileError: They are no text.
     """
     for mark, charset in _MARKS.items():
         if text.startswith(mark):
@@ -50,7 +52,9 @@ def detect(text: bytes) -> str | None:
         if text[first::2].count(0) > _IN_UTF_16 * len(text) / 2:
             return charset
     if b"\0" in text:
-        raise FileFault("is no text: it holds bytes of 0; export it as CSV, or declare its encoding")
+        raise FileError(
+            "is no text: it holds bytes of 0; export it as CSV, or declare its encoding"
+        )
     if text.isascii():
         return None
     # A single broken byte in much UTF-8 is a broken row, not another encoding.
@@ -64,7 +68,7 @@ def _cut_short(text: bytes) -> int:
     return len(found[0]) if found else 0
 
 
-def as_utf_8(chunks: Iterator[bytes], charset: str) -> Iterator[bytes]:
+def as_utf_8(chunks: Iterator[bytes], charset: str) -> Generator[bytes]:
     """The same text in UTF-8; what does not decode becomes bytes that are no UTF-8 either."""
     if codecs.lookup(charset).name == UTF_8:
         yield from chunks

@@ -13,7 +13,7 @@ from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
 from churnstream.files.customer_file import Table
 from churnstream.files.dialect import Dialect, dialect_of
 from churnstream.files.ending import Ending, ending_of
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError, advice_on
 from churnstream.files.form import DELIMITER_NAMES, FileForm
 from churnstream.files.names import header
 from churnstream.files.number_marks import marks_in_words, number_marks
@@ -29,7 +29,7 @@ def open_delimited(source: Source, form: FileForm) -> Table:
     """Look at a file's beginning for its dialect and all through it for its encoding and its end.
 
     Raises:
-        FileFault: It is no such file, or its header is none.
+        FileError: It is no such file, or its header is none.
     """
     charset = form.encoding or detect(source.beginning())
     dialect = _dialect(source, charset or UTF_8, form)
@@ -39,13 +39,15 @@ def open_delimited(source: Source, form: FileForm) -> Table:
         ending = _ending(source, charset, dialect)
     columns, notes = header(dialect.names)
     form = replace(form, format="csv", encoding=charset or UTF_8, delimiter=dialect.delimiter)
-    sample = dict(zip(columns, zip(*dialect.rows, strict=True), strict=True)) if dialect.rows else {}
+    sample = (
+        dict(zip(columns, zip(*dialect.rows, strict=True), strict=True)) if dialect.rows else {}
+    )
     form, doubts = number_marks(sample, form, "," if dialect.delimiter == ";" else ".")
     return Table(
         columns,
         form,
         [*_in_words(form), *notes, *doubts, *ending.notes()],
-        partial(_rows, source, form.encoding, dialect, ending, columns),
+        partial(_rows, source, charset or UTF_8, dialect, ending, columns),
         lambda index: f"row {index + 2} (the header is row 1)",
     )
 
@@ -56,7 +58,7 @@ def _dialect(source: Source, charset: str, form: FileForm) -> Dialect:
         is_whole = not stream.read(1)
     dialect = dialect_of(head, form.delimiter, is_whole=is_whole)
     if any(not name.isprintable() and "\udc80" <= max(name) <= "\udcff" for name in dialect.names):
-        raise FileFault(f"the header is not {in_words(charset)} text; {_ADVICE_UTF_8}")
+        raise FileError(f"the header is not {in_words(charset)} text; {_ADVICE_UTF_8}")
     return dialect
 
 
@@ -126,8 +128,8 @@ def _reader(
 def _row_fault(error: pa.ArrowInvalid, charset: str) -> Exception:
     """The error with the row's number in the file, or as it is."""
     if not (found := _ROW.search(str(error))):
-        return error
+        return FileError(advice_on(error))
     where = f"row {int(found[1]) + 1} (the header is row 1)"
     if found[2] is None:
-        return FileFault(f"{where} is not {in_words(charset)} text; {_ADVICE_UTF_8}")
-    return FileFault(f"{where} has {found[3]} fields instead of {found[2]}; mend or remove it")
+        return FileError(f"{where} is not {in_words(charset)} text; {_ADVICE_UTF_8}")
+    return FileError(f"{where} has {found[3]} fields instead of {found[2]}; mend or remove it")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from churnstream.files.charset import UTF_8
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 
 _CANDIDATES = "\t|;,"  # the rarer one in names and texts first
 _ROWS = 1_000
@@ -55,17 +55,17 @@ def dialect_of(head: bytes, delimiter: str | None, *, is_whole: bool) -> Dialect
         is_whole: Whether the file has no more.
 
     Raises:
-        FileFault: There is no header.
+        FileError: There is no header.
     """
     text = head.decode(UTF_8, "surrogateescape")
     if not text.strip("\ufeff\r\n"):
-        raise FileFault(EMPTY)
+        raise FileError(EMPTY)
     hint = _DECLARED.match(text)
     skipped = hint.end() if hint else 0
     delimiter = delimiter or (hint[1] if hint else _sniffed(text, is_whole=is_whole))
     rows, header_end = _parsed(text[skipped:], delimiter, is_whole=is_whole)
     if not rows:
-        raise FileFault(EMPTY if hint else "has a header without an end; is a quote never closed?")
+        raise FileError(EMPTY if hint else "has a header without an end; is a quote never closed?")
     names = [name.lstrip("\ufeff") for name in rows[0]]
     begin = len(text[: skipped + header_end].encode(UTF_8, "surrogateescape"))
     alike = [row for row in rows[1:] if len(row) == len(names)]
@@ -74,7 +74,8 @@ def dialect_of(head: bytes, delimiter: str | None, *, is_whole: bool) -> Dialect
 
 def _parsed(text: str, delimiter: str, *, is_whole: bool) -> tuple[list[list[str]], int]:
     """The first rows that are not blank, and the characters up to the end of the first one."""
-    lines, rows, header_end = _Lines(text), [], 0
+    lines, header_end = _Lines(text), 0
+    rows: list[list[str]] = []
     try:
         for row in csv.reader(lines, delimiter=delimiter):
             if row and not rows:

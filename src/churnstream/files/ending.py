@@ -11,7 +11,9 @@ _TOTALS = {
     "somme", "subtotal", "sum", "suma", "summe", "total", "total general", "totale", "totals",
     "zwischensumme",
 }  # fmt: skip
-_NO_TEXT = re.compile(r"[\s\d.,'’%()+\-–—$€£¥]*|n/?a", re.IGNORECASE)  # blank or a number
+_NO_TEXT = re.compile(
+    r"[\s\d.,'\u2019%()+\-\u2013\u2014$€£¥]*|n/?a", re.IGNORECASE
+)  # blank or a number
 
 
 class Ending(NamedTuple):

@@ -21,7 +21,7 @@ _ADVICE = {
 _DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 
 
-class FileFault(ValueError):
+class FileError(ValueError):
     """What is wrong with a file, as words that follow its name: "is empty; ..."."""
 
 
@@ -34,16 +34,17 @@ def faults_named(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (FileFault, OSError, UnicodeError, pa.ArrowException, NotImplementedError) as error:
-        raise DataError(f"{path}: {_advice(error)}") from error
+    except (FileError, OSError, UnicodeError, pa.ArrowException, NotImplementedError) as error:
+        raise DataError(f"{path}: {advice_on(error)}") from error
     except _DAMAGED as error:
         raise DataError(f"{path}: {_PACKED}") from error
 
 
-def _advice(error: Exception) -> str:
+def advice_on(error: Exception) -> str:
+    """What is wrong, in words that follow the file's name."""
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}; check its path and permissions"
     line = " ".join(str(error).split())
-    if isinstance(error, FileFault):
+    if isinstance(error, FileError):
         return line
     return next((advice for known, advice in _ADVICE.items() if re.search(known, line)), line)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
 from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 from churnstream.files.form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
 from churnstream.files.packing import Source
@@ -27,7 +27,7 @@ _SAMPLE = 1_000
 _DEEPEST = 16
 _MARK = codecs.BOM_UTF8
 
-Row = dict[str, str | None]
+Row = dict[str, Any]
 
 
 def _number(text: str) -> str:
@@ -46,7 +46,7 @@ def open_json(source: Source, form: FileForm, kind: str) -> Table:
         kind: "jsonl", or "json" for an array; a .json file of lines is read as lines.
 
     Raises:
-        FileFault: A line is no object, or there are too many columns.
+        FileError: A line is no object, or there are too many columns.
     """
     charset = form.encoding or detect(source.beginning()) or UTF_8
     if charset == "cp1252":
@@ -57,7 +57,7 @@ def open_json(source: Source, form: FileForm, kind: str) -> Table:
     objects = partial(_array if is_array else _lines, source, charset)
     columns, lists, has_gaps = _columns_of(objects(), "object" if is_array else "line")
     if not columns:
-        raise FileFault("has no rows; it needs an object for each customer")
+        raise FileError("has no rows; it needs an object for each customer")
     word = "object" if is_array or has_gaps else "line"
     form = replace(form, format="json" if is_array else "jsonl", encoding=charset)
     rows = partial(_rows, objects, word)
@@ -96,14 +96,14 @@ def _array(source: Source, charset: str) -> Iterator[bytes]:
             pieces.append(chunk)
             held += len(chunk)
             if held > _MAX_ARRAY:
-                raise FileFault(
+                raise FileError(
                     f"has more than {_MAX_ARRAY:,} bytes in one JSON array, which is read whole; "
                     "write one object a line (.jsonl)"
                 )
     try:
         yield from map(bytes, _ARRAY.decode(b"".join(pieces).removeprefix(_MARK)))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise FileFault(f"is no JSON array of objects: {error}; write one object a line") from error
+        raise FileError(f"is no JSON array of objects: {error}; write one object a line") from error
 
 
 def _columns_of(objects: Iterator[bytes], word: str) -> tuple[tuple[str, ...], set[str], bool]:
@@ -115,14 +115,18 @@ def _columns_of(objects: Iterator[bytes], word: str) -> tuple[tuple[str, ...], s
     lists: set[str] = set()
     blank, has_gaps = False, False
     for number, line in enumerate(objects, 1):
-        row = _row(line, word, number, lists)
+        row = _row(line, word, number)
         if row is None:
             blank = True
             continue
         has_gaps |= blank
+        if list in map(type, row.values()):
+            lists.update(name for name, value in row.items() if isinstance(value, list))
+        if row.keys() <= names.keys():
+            continue
         names.update(dict.fromkeys(row))
         if len(names) > _MAX_COLUMNS:
-            raise FileFault(
+            raise FileError(
                 f"has more than {_MAX_COLUMNS:,} different names in its objects; are values names?"
             )
     return tuple(name for name in names if name not in lists), lists, has_gaps
@@ -135,7 +139,7 @@ def _rows(
     waiting: list[Row] = []
     held = 0
     for number, line in enumerate(objects(), 1):
-        row = _row(line, word, number, set())
+        row = _row(line, word, number)
         if row is None:
             continue
         waiting.append(row)
@@ -148,46 +152,53 @@ def _rows(
 
 
 def _batch(rows: Sequence[Row], columns: Sequence[str]) -> pa.RecordBatch:
-    arrays = [pa.array([row.get(name) for row in rows], pa.string()) for name in columns]
+    arrays = [_texts([row.get(name) for row in rows]) for name in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _row(line: bytes, word: str, number: int, lists: set[str]) -> Row | None:
-    """An object as texts, or None for a blank line; names of lists are added to `lists`."""
+def _texts(values: list[Any]) -> pa.StringArray:
+    try:
+        return pa.array(values, pa.string())
+    except (TypeError, pa.ArrowException):  # not all of them are texts
+        return pa.array([_text(value) for value in values], pa.string())
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row(line: bytes, word: str, number: int) -> Row | None:
+    """An object without objects in it, or None for a blank line."""
     if len(line) > MAX_ROW:
-        raise FileFault(f"{word} {number} is longer than {MAX_ROW} bytes")
+        raise FileError(f"{word} {number} is longer than {MAX_ROW} bytes")
     if number == 1:
         line = line.removeprefix(_MARK)
     try:
         found = _DECODER.decode(line) if line.strip() else None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise FileFault(f"{word} {number} is no JSON object: {error}; mend or remove it") from error
-    if found is None:
-        return None
+        raise FileError(f"{word} {number} is no JSON object: {error}; mend or remove it") from error
+    if found is None or dict not in map(type, found.values()):
+        return found
     row: Row = {}
-    if not _flatten(found, "", row, lists):
-        raise FileFault(
+    if not _flatten(found, "", row):
+        raise FileError(
             f"{word} {number} has a name twice when its objects are flattened with dots, or they "
             f"are nested more than {_DEEPEST} deep; mend it"
         )
     return row
 
 
-def _flatten(found: dict[str, Any], prefix: str, row: Row, lists: set[str]) -> bool:
-    """Add the values to a row as texts; False if it cannot be."""
+def _flatten(found: Row, prefix: str, row: Row) -> bool:
+    """Add the values to a row by their paths; False if it cannot be."""
     for name, value in found.items():
         path = prefix + name
         if isinstance(value, dict):
-            if prefix.count(".") >= _DEEPEST or not _flatten(value, f"{path}.", row, lists):
+            if prefix.count(".") >= _DEEPEST or not _flatten(value, f"{path}.", row):
                 return False
-            continue
-        if path in row:
+        elif path in row:
             return False
-        if value is None or isinstance(value, str):
-            row[path] = value
-        elif isinstance(value, list):
-            lists.add(path)
-            row[path] = None
         else:
-            row[path] = str(value) if not isinstance(value, bool) else str(value).lower()
+            row[path] = value
     return True

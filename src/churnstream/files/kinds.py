@@ -2,7 +2,7 @@
 
 import re
 
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 from churnstream.files.packing import Source
 
 _SUFFIXES = {
@@ -55,7 +55,7 @@ def kind_of(source: Source, head: bytes) -> str:
         head: Its first bytes, unpacked.
 
     Raises:
-        FileFault: It is of no format that is read here, or of another than its name says.
+        FileError: It is of no format that is read here, or of another than its name says.
     """
     found = _by_content(source, head)
     said = next((kind for end, kind in _SUFFIXES.items() if source.name.endswith(end)), None)
@@ -63,7 +63,7 @@ def kind_of(source: Source, head: bytes) -> str:
         return said  # its reader says what is wrong
     if {found, said} <= {"jsonl", "json"} or said in (None, found):
         return found
-    raise FileFault(
+    raise FileError(
         f"is {_WORDS[found]}, and its name says {_WORDS[said]}; name it as what it is, or declare "
         f"the format {found}"
     )
@@ -71,14 +71,14 @@ def kind_of(source: Source, head: bytes) -> str:
 
 def _by_content(source: Source, head: bytes) -> str:
     if not head:
-        raise FileFault("is empty; it needs a header and a row for each customer")
+        raise FileError("is empty; it needs a header and a row for each customer")
     if head.startswith(b"PAR1"):
         return _unpacked(source, "parquet")
     if head.startswith(b"PK\x03\x04") and (b"xl/" in head or b"[Content_Types].xml" in head):
         return _unpacked(source, "xlsx")
     for magic, says in _STRANGERS.items():
         if re.match(magic, head):
-            raise FileFault(says)
+            raise FileError(says)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         return "json" if re.match(rb"\[\s*[\[{\]]", text) else "csv"
@@ -87,5 +87,5 @@ def _by_content(source: Source, head: bytes) -> str:
 
 def _unpacked(source: Source, kind: str) -> str:
     if source.packing:
-        raise FileFault(f"holds {_WORDS[kind]}, which is packed in itself; unpack it first")
+        raise FileError(f"holds {_WORDS[kind]}, which is packed in itself; unpack it first")
     return kind

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from churnstream.errors import DataError
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 _YEAR = re.compile(r"(19|20)\d\d")
@@ -21,7 +21,7 @@ def header(cells: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         cells: The header as it stands in the file.
 
     Raises:
-        FileFault: It is a row of data, or has a name twice.
+        FileError: It is a row of data, or has a name twice.
     """
     names = [cell.strip() for cell in cells]
     _check_header(names)
@@ -42,7 +42,7 @@ def _check_header(names: Sequence[str]) -> None:
     is_doubled = len(set(filled)) < len(filled)
     has_fraction = any(not name.lstrip("+-").isdigit() for name in numbers)
     if numbers and (is_doubled or has_fraction or 2 * len(numbers) >= len(names)):
-        raise FileFault(
+        raise FileError(
             f"has no header: its first row holds values such as {', '.join(numbers[:3])}; write "
             "the names of the columns into a first row"
         )
@@ -52,11 +52,11 @@ def check_distinct(names: Sequence[str]) -> None:
     """Refuse names that are there more than once.
 
     Raises:
-        FileFault: Some are; it says which.
+        FileError: Some are; it says which.
     """
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
         columns = f"the column{'s' if len(doubled) > 1 else ''} {', '.join(doubled)}"
-        raise FileFault(f"has {columns} more than once; keep one of each")
+        raise FileError(f"has {columns} more than once; keep one of each")
 
 
 def match_names(wanted: Sequence[str], found: Sequence[str]) -> dict[str, str]:

@@ -39,7 +39,8 @@ def number_marks(
         The form with both marks, and what there is to say of them.
     """
     found = {name: _signs_of(texts) for name, texts in columns.items()}
-    decimal, notes = form.decimal, []
+    decimal = form.decimal
+    notes: list[str] = []
     if decimal is None:
         decimal, notes = _decimal(found, likely)
     thousands = form.thousands

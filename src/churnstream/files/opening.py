@@ -4,7 +4,7 @@ from pathlib import Path
 
 from churnstream.files.customer_file import CustomerFile, Table
 from churnstream.files.delimited import open_delimited
-from churnstream.files.faults import FileFault, faults_named
+from churnstream.files.faults import FileError, faults_named
 from churnstream.files.form import FileForm
 from churnstream.files.kinds import kind_of
 from churnstream.files.packing import Source, look_into
@@ -25,7 +25,7 @@ def open_file(path: Path, form: FileForm = _DETECT) -> CustomerFile:
     form = form.checked()
     with faults_named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise FileFault("is no file but a pipe or a device; write it to a file first")
+            raise FileError("is no file but a pipe or a device; write it to a file first")
         source = look_into(path)
         kind = form.format or kind_of(source, source.beginning())
         return CustomerFile(path, _table(source, kind, form))

@@ -2,14 +2,14 @@
 
 import lzma
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path, PurePath
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 
 CHUNK = 256 * 1024  # bytes
 _STREAMS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
@@ -46,7 +46,7 @@ class Source(NamedTuple):
     name: str
     member: str = ""
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes]:
         """The unpacked bytes, in pieces of `CHUNK`, the last one shorter."""
         with ExitStack() as stack:
             stream: Readable
@@ -54,7 +54,7 @@ class Source(NamedTuple):
                 archive = stack.enter_context(zipfile.ZipFile(self.path))
                 stream = archive.open(self.member)
             elif self.packing == "xz":
-                stream = lzma.open(self.path)
+                stream = lzma.LZMAFile(self.path)
             else:
                 stream = pa.input_stream(str(self.path), compression=self.packing or None)
             stack.enter_context(closing(stream))
@@ -63,7 +63,7 @@ class Source(NamedTuple):
 
     def beginning(self) -> bytes:
         """The first `CHUNK` unpacked bytes at most."""
-        with closing(self.chunks()) as chunks:  # type: ignore[type-var]  # it is a generator
+        with closing(self.chunks()) as chunks:
             return next(chunks, b"")
 
 
@@ -71,7 +71,7 @@ def look_into(path: Path) -> Source:
     """Find out whether a file is compressed, by its first bytes.
 
     Raises:
-        FileFault: Its name says that it is compressed, and it is not; or a zip has no file of
+        FileError: Its name says that it is compressed, and it is not; or a zip has no file of
             customers in it, or several.
     """
     with path.open("rb") as file:
@@ -82,7 +82,7 @@ def look_into(path: Path) -> Source:
     packing = next((its for magic, its in _STREAMS.items() if head.startswith(magic)), "")
     said = _SUFFIXES.get(suffix, "")
     if head and said and said != packing:
-        raise FileFault(f"is no {said} file or a damaged one; fetch or compress it again")
+        raise FileError(f"is no {said} file or a damaged one; fetch or compress it again")
     name = path.name.lower().removesuffix(suffix) if said else path.name.lower()
     return Source(path, packing, name)
 
@@ -97,10 +97,10 @@ def _look_into_zip(path: Path) -> Source:
     if len(data) != 1:
         found = ", ".join(member.filename for member in data[:_SAID_AT_MOST]) or "none"
         more = f" and {len(data) - _SAID_AT_MOST} more" if len(data) > _SAID_AT_MOST else ""
-        raise FileFault(f"must hold one file, and holds {found}{more}; unpack it and choose")
+        raise FileError(f"must hold one file, and holds {found}{more}; unpack it and choose")
     (member,) = data
     if member.flag_bits & 1:
-        raise FileFault("is protected by a password; unpack it first")
+        raise FileError("is protected by a password; unpack it first")
     return Source(path, "zip", member.filename.lower(), member.filename)
 
 

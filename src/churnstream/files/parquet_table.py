@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from churnstream import parquet_file
 from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileFault
+from churnstream.files.faults import FileError
 from churnstream.files.form import FileForm
 from churnstream.files.names import check_distinct
 from churnstream.files.number_marks import marks_in_words, number_marks
@@ -24,14 +24,14 @@ def open_parquet(source: Source, form: FileForm) -> Table:
     """Look at the names and types of a file.
 
     Raises:
-        FileFault: A name is there twice, or no column has a text.
+        FileError: A name is there twice, or no column has a text.
         ArrowInvalid: It is no Parquet file or a damaged one.
     """
     schema: pa.Schema = parquet.read_schema(source.path)
     check_distinct(schema.names)
     kinds = {field.name: field.type for field in schema if _has_text(field.type)}
     if not kinds:
-        raise FileFault("has no column of texts, numbers or dates")
+        raise FileError("has no column of texts, numbers or dates")
     columns = tuple(kinds)
     rows = partial(_rows, source, kinds)
     texts = [name for name, kind in kinds.items() if _is_text(kind)]
@@ -73,7 +73,7 @@ def _has_text(kind: pa.DataType) -> bool:
         or pa.types.is_binary_view(value)
         or pa.types.is_fixed_size_binary(value)
     )
-    if pa.types.is_nested(value) or is_binary:
+    if pa.types.is_nested(value) or pa.types.is_duration(value) or is_binary:
         return False
     try:
         pa.nulls(0, value).cast(pa.string())
@@ -116,8 +116,6 @@ def _whole_numbers(texts: pa.StringArray) -> pa.StringArray:
     if not pc.any(is_large).as_py():
         return texts
     values = pc.cast(pc.if_else(is_large, texts, None), pa.float64())
-    is_whole = pc.and_(
-        pc.less(pc.abs(values), float(_WHOLE)), pc.equal(values, pc.floor(values))
-    )
+    is_whole = pc.and_(pc.less(pc.abs(values), float(_WHOLE)), pc.equal(values, pc.floor(values)))
     whole = pc.cast(pc.if_else(is_whole, values, None), pa.int64()).cast(pa.string())
     return pc.coalesce(whole, texts)
