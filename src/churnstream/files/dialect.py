@@ -15,7 +15,8 @@ from churnstream.files.faults import FileError
 
 _CANDIDATES = "\t|;,"  # the rarer one in names and texts first
 _ROWS = 1_000
-_DECLARED = re.compile(r"\ufeff?sep=(.)\r?\n?", re.IGNORECASE)  # Excel's hint in a line of its own
+# A byte order mark, and Excel's hint in a line of its own.
+_PREFACE = re.compile(r"\ufeff?(?:sep=(.)(?:\r\n|[\r\n]|\Z))?", re.IGNORECASE)
 EMPTY = "is empty; it needs a header and a row for each customer"
 
 
@@ -60,14 +61,15 @@ def dialect_of(head: bytes, delimiter: str | None, *, is_whole: bool) -> Dialect
     text = head.decode(UTF_8, "surrogateescape")
     if not text.strip("\ufeff\r\n"):
         raise FileError(EMPTY)
-    hint = _DECLARED.match(text)
-    skipped = hint.end() if hint else 0
-    delimiter = delimiter or (hint[1] if hint else _sniffed(text, is_whole=is_whole))
-    rows, header_end = _parsed(text[skipped:], delimiter, is_whole=is_whole)
+    preface = _PREFACE.match(text)
+    skipped, hint = (preface.end(), preface[1]) if preface else (0, None)
+    text, before = text[skipped:], text[:skipped]
+    delimiter = delimiter or hint or _sniffed(text, is_whole=is_whole)
+    rows, header_end = _parsed(text, delimiter, is_whole=is_whole)
     if not rows:
         raise FileError(EMPTY if hint else "has a header without an end; is a quote never closed?")
-    names = [name.lstrip("\ufeff") for name in rows[0]]
-    begin = len(text[: skipped + header_end].encode(UTF_8, "surrogateescape"))
+    names = rows[0]
+    begin = len((before + text[:header_end]).encode(UTF_8, "surrogateescape"))
     alike = [row for row in rows[1:] if len(row) == len(names)]
     return Dialect(delimiter, names, alike, begin)
 

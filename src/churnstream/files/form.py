@@ -59,7 +59,7 @@ class FileForm:
 
 def _check_encoding(encoding: str) -> None:
     try:
-        b"".decode(encoding)
+        "a".encode(encoding)
     except (LookupError, ValueError):
         raise ConfigurationError(
             f"encoding {encoding!r} is not known; name one such as utf-8, cp1252, utf-16 or cp1250"

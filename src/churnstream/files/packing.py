@@ -54,7 +54,7 @@ class Source(NamedTuple):
                 archive = stack.enter_context(zipfile.ZipFile(self.path))
                 stream = archive.open(self.member)
             elif self.packing == "xz":
-                stream = lzma.LZMAFile(self.path)
+                stream = stack.enter_context(lzma.open(self.path))
             else:
                 stream = pa.input_stream(str(self.path), compression=self.packing or None)
             stack.enter_context(closing(stream))
