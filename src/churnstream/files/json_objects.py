@@ -48,9 +48,8 @@ def open_json(source: Source, form: FileForm, kind: str) -> Table:
     Raises:
         FileError: A line is no object, or there are too many columns.
     """
-    charset = form.encoding or detect(source.beginning()) or UTF_8
-    if charset == "cp1252":
-        charset = UTF_8  # JSON is UTF-8: a line that is not is named
+    found = detect(source.beginning())  # JSON is Unicode: a line that is not is named
+    charset = form.encoding or (found if found != "cp1252" else None) or UTF_8
     head = next(as_utf_8(iter([source.beginning()]), charset), b"").removeprefix(_MARK)
     first = head.lstrip()[:1]
     is_array = first == b"[" or (kind == "json" and first != b"{")
@@ -177,7 +176,11 @@ def _row(line: bytes, word: str, number: int) -> Row | None:
         line = line.removeprefix(_MARK)
     try:
         found = _DECODER.decode(line) if line.strip() else None
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+    except UnicodeError as error:
+        raise FileError(
+            f"{word} {number} is not UTF-8 text; save the file as UTF-8, or declare its encoding"
+        ) from error
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FileError(f"{word} {number} is no JSON object: {error}; mend or remove it") from error
     if found is None or dict not in map(type, found.values()):
         return found
