@@ -6,6 +6,24 @@ from typing import Any
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
+from churnstream.codecs.customer_rows import CustomerRows, open_rows
+from churnstream.codecs.events import EventDecoder
+from churnstream.records.prediction import prediction_reader, prediction_type
+from churnstream.schema import schema_file
+from churnstream.schema.record_types import event_type
+
+TELCO = schema_file.read(schema_file.TELCO_FILE)
+CustomerEvent: Any = event_type(TELCO, closed=False)
+Prediction: Any = prediction_type(TELCO)
+DATASET_COLUMNS = TELCO.columns
+read_prediction = prediction_reader(TELCO)
+decode_event = EventDecoder(TELCO, closed=False)
+
+
+def telco_rows(path: Path | None = None) -> CustomerRows:
+    """A file of customers as Telco's schema has them; the bundled one by default."""
+    return open_rows(path, TELCO)
+
 
 def customer(**changes: Any) -> dict[str, Any]:
     """A valid event as a plain dict, with `changes` made to it."""

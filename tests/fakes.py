@@ -14,13 +14,13 @@ import numpy as np
 from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
+from builders import CustomerEvent
 from churnstream.codecs.events import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.stop import Stop
-from builders import CustomerEvent
 from churnstream.records.prediction import ReasonGiven
 
 Journal = list[tuple[Any, ...]]

@@ -55,13 +55,23 @@ class TopicSettings(Section):
         return self
 
 
+class CustomerSettings(Section):
+    """What a customer is."""
+
+    schema_file: Path | None = Field(
+        None, description="the schema; none: customers.yaml in the working folder, or Telco's"
+    )
+
+
 class ProducerSettings(Section):
     """Rows of customers into events."""
 
     mode: Literal["streaming", "batch"] = Field(
         "streaming", description="random customers until stopped, or the whole file in order"
     )
-    dataset: Path | None = Field(None, description="CSV or Parquet file; none: the bundled one")
+    dataset: Path | None = Field(
+        None, description="file of customers; none: the one that the schema was made from"
+    )
     events_per_sec: float = Field(10.0, gt=0, description="streaming: the rate to hold")
     max_events: int | None = Field(None, ge=1, description="streaming: stop after so many events")
     duration: float | None = Field(None, gt=0, description="streaming: stop after so many seconds")

@@ -26,6 +26,7 @@ from churnstream.config_file import ConfigFile, Names
 from churnstream.errors import ConfigurationError
 from churnstream.sections import (
     ConsumerSettings,
+    CustomerSettings,
     DashboardSettings,
     KafkaSettings,
     LogSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "DEFAULT_FILE",
     "PREFIX",
     "ConsumerSettings",
+    "CustomerSettings",
     "DashboardSettings",
     "KafkaSettings",
     "LogSettings",
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
+    customers: CustomerSettings = CustomerSettings()
     producer: ProducerSettings = ProducerSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     model: ModelSettings = ModelSettings()
@@ -125,6 +128,32 @@ def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
         return bound(**flags)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise ConfigurationError(_in_words(error, flags, path, found.lines)) from error
+
+
+def named_after(settings: Settings, name: str) -> Settings:
+    """The settings with names of topics, group and model for customers other than Telco's.
+
+    Only where nothing else is said.
+
+    Args:
+        name: Of the schema.
+    """
+    own = {
+        "topics": {
+            "input": f"{name}.raw.customers",
+            "output": f"{name}.churn.predictions",
+            "deadletter": f"{name}.deadletter",
+            "checkpoint": f"{name}.producer.checkpoints",
+        },
+        "consumer": {"group": f"churnstream-{name}"},
+        "model": {"path": f"models/{name}-churn"},
+    }
+    sections = {}
+    for section, names in own.items():
+        given = getattr(settings, section)
+        unsaid = {key: text for key, text in names.items() if key not in given.model_fields_set}
+        sections[section] = given.model_copy(update=unsaid)
+    return settings.model_copy(update=sections)
 
 
 def variable(section: str, name: str) -> str:

@@ -25,15 +25,15 @@ import pyarrow as pa
 import pytest
 import structlog
 import yaml
+from churnstream.files.dataset import open_dataset
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from pyarrow import csv
 
+from builders import Prediction, decode_prediction
 from churnstream.analysis.summary import Summary
 from churnstream.cli import main
-from churnstream.files.dataset import open_dataset
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline import topics
-from builders import Prediction, decode_prediction
 from churnstream.settings import Settings, load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-
-from builders import customer, event_json
-from builders import Prediction
 from msgspec.json import encode
+
+from builders import Prediction, customer, event_json
 from churnstream.testing.broken_records import broken_records
 from integration.flow import (
     Flow,

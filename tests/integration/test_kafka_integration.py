@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from churnstream.files.dataset import open_dataset
 
+from builders import CustomerEvent, decode_prediction
 from churnstream.analysis.summary import SEGMENTATIONS, Summary
 from churnstream.codecs.rows import decode_rows
-from churnstream.files.dataset import open_dataset
 from churnstream.model import features
 from churnstream.model.manifest import load
-from builders import CustomerEvent, decode_prediction
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from integration.flow import Flow, NewFlow, Sent, place_of, value_of
 

@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from churnstream.cli.flow import consume_batch
-from churnstream.cli.scoring import Models
+
+from builders import Prediction
 from churnstream.kafka.admin import Admin
+from churnstream.model.champion import Models
 from churnstream.model.manifest import MANIFEST_NAME
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop import Stop
-from builders import Prediction
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from churnstream.files.dataset import open_dataset
 
 from churnstream.codecs.rows import encode_events
-from churnstream.files.dataset import open_dataset
 from integration.flow import Flow, Sent, place_of
 
 

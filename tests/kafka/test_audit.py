@@ -10,11 +10,11 @@ from chaos.flow import SESSION, Flow
 from chaos.records import good_records
 from chaos.watch import Place, until
 from confluent_kafka import Consumer, Producer, TopicPartition
-
-from churnstream.pipeline.dead_letters import failure_headers
-from builders import Prediction
-from churnstream.records.dead_letter import DeadLetter
 from msgspec.json import encode
+
+from builders import Prediction
+from churnstream.pipeline.dead_letters import failure_headers
+from churnstream.records.dead_letter import DeadLetter
 
 pytest_plugins = ["chaos.fixtures"]
 

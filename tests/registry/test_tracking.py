@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
+from builders import CustomerEvent
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
 from churnstream.model import candidates
 from churnstream.model.features import frame
@@ -18,7 +19,6 @@ from churnstream.model.manifest import Manifest, load
 from churnstream.model.promotion import MARGIN
 from churnstream.model.registry import Registered
 from churnstream.model.tracking import CHAMPION, NAME
-from builders import CustomerEvent
 from integration.flow import churnstream
 
 pytestmark = pytest.mark.usefixtures("registry")

@@ -11,12 +11,12 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
+from builders import CustomerEvent
 from churnstream.model.features import FEATURES
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
 from churnstream.model.tree_reasons import TreeExplainer
-from builders import CustomerEvent
 
 TRUSTED = (
     "sklearn.tree._tree.Tree",

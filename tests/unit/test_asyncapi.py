@@ -11,13 +11,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-
-from builders import customer, message
-from builders import decode_event
-from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
-from builders import CustomerEvent, Prediction
-from churnstream.records.rejection import Rejection
 from msgspec.json import encode
+
+from builders import CustomerEvent, Prediction, customer, decode_event, message
+from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
+from churnstream.records.rejection import Rejection
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from builders import customer
-from builders import CustomerEvent
+from builders import CustomerEvent, customer
 from churnstream.records.rejection import REASONS, Rejection
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from fakes import FakeScorer

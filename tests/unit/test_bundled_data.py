@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from churnstream.codecs.rows import decode_rows
 from churnstream.files.dataset import BUNDLED, open_dataset
-from builders import CustomerEvent, DATASET_COLUMNS
+
+from builders import DATASET_COLUMNS, CustomerEvent
+from churnstream.codecs.rows import decode_rows
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
 

@@ -24,16 +24,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from builders import customer, event_json, write_csv
+from builders import CustomerEvent, customer, decode_event, event_json, write_csv
 from churnstream import settings as settings_module
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
-from builders import decode_event
 from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
 from churnstream.pipeline.producer import BatchResult
-from builders import CustomerEvent
 from churnstream.settings import PREFIX, Settings
 
 UNREACHABLE = ["--broker", "127.0.0.1:1", "--startup-timeout", "0.1"]

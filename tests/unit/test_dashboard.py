@@ -12,12 +12,13 @@ import pytest
 from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from builders import event_message, message
+from builders import Prediction, event_message, message
 from churnstream.dashboard.access import Guard
 from churnstream.dashboard.customers import PAGE, Customers, Query
 from churnstream.dashboard.feed import Feed
@@ -29,10 +30,8 @@ from churnstream.dashboard.state import State
 from churnstream.dashboard.views import VIEWS, Address, Views
 from churnstream.pipeline.dead_letters import describe, to_record
 from churnstream.pipeline.topics import PartitionState
-from builders import Prediction
 from churnstream.records.prediction import ReasonGiven
 from churnstream.records.rejection import Rejection
-from msgspec.json import encode
 from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

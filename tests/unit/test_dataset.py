@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from churnstream.files.dataset import BUNDLED, Dataset, open_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from builders import customer
+from builders import DATASET_COLUMNS, customer
 from churnstream.errors import DataError
-from churnstream.files.dataset import BUNDLED, Dataset, open_dataset
 from churnstream.files.parquet_pages import pages
-from builders import DATASET_COLUMNS
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
 HEADER = ",".join(COLUMNS)

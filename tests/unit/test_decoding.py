@@ -7,17 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from FIXME import parse_number
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from builders import customer, event_json, without
-from FIXME import parse_number
-from builders import decode_event
+from builders import CustomerEvent, customer, decode_event, event_json, without
 from churnstream.codecs.events import EventDecoder
-from builders import CustomerEvent
 from churnstream.escaping import quote
 from churnstream.records.rejection import REASONS, Rejection
-from msgspec.json import encode
 
 ROOT = Path(__file__).parents[2]
 KEY = b"7590-VHVEG"

@@ -3,13 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from builders import event_json
+from builders import CustomerEvent, event_json
 from churnstream.codecs.events import EventDecoder
 from churnstream.model.features import CATEGORICAL, FeatureSchema
-from builders import CustomerEvent
 from churnstream.records.rejection import Rejection
-from msgspec.json import encode
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import customer
-from builders import decode_event
+from builders import DATASET_COLUMNS, CustomerEvent, customer, decode_event
 from churnstream.codecs.rows import EncodedEvents, decode_rows, encode_events
-from builders import CustomerEvent, DATASET_COLUMNS
 from churnstream.records.rejection import Rejection
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")

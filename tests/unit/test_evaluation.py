@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from builders import event_json
+from builders import CustomerEvent, decode_event, event_json
 from churnstream.analysis import evaluation
 from churnstream.analysis.evaluation import Evaluation, Evaluator, Every, Judged, Quality, start_of
-from builders import decode_event
-from builders import CustomerEvent
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from churnstream.cli.letters import letter_row
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +21,8 @@ from builders import customer, event_message, message
 from churnstream.analysis.evaluation import Evaluator, Quality
 from churnstream.analysis.report import render_report
 from churnstream.analysis.summary_table import render
-from churnstream.cli.letters import letter_row
+from churnstream.analysis.window_report import WindowBuilder
 from churnstream.cli.options import json_text
-from churnstream.cli.window import WindowBuilder
 from churnstream.dashboard.feed import Feed
 from churnstream.dashboard.records import Records
 from churnstream.dashboard.series import Latencies, PerSecond
@@ -30,10 +30,10 @@ from churnstream.dashboard.shared import Shared
 from churnstream.dashboard.state import State
 from churnstream.dashboard.texts import short_name
 from churnstream.dashboard.views import Address, Views
+from churnstream.escaping import printable
 from churnstream.pipeline import audit, history, outcomes, replay
 from churnstream.pipeline.dead_letters import HEADER_NAMES
 from churnstream.pipeline.topics import PartitionState
-from churnstream.escaping import printable
 from churnstream.settings import KafkaSettings, Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from builders import customer, event_message, message, without
+from builders import (
+    CustomerEvent,
+    Prediction,
+    customer,
+    decode_prediction,
+    event_message,
+    message,
+    without,
+)
 from churnstream.codecs.events import EventDecoder
 from churnstream.errors import (
     AbortableError,
@@ -31,7 +39,6 @@ from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.scoring import Batch, Scorer, score_batch
 from churnstream.pipeline.window import Window, bounded, resolve
-from builders import CustomerEvent, Prediction, decode_prediction
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
 from fakes import FakeAdmin, FakeDelivery, FakeReader, FakeScorer, FakeStop, FakeWriter, Journal

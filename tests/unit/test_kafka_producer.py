@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from churnstream.files.dataset import Dataset, open_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from builders import write_csv
-from builders import decode_event
+from builders import CustomerEvent, decode_event, write_csv
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -23,13 +23,11 @@ from churnstream.errors import (
     DataError,
     FencedError,
 )
-from churnstream.files.dataset import Dataset, open_dataset
 from churnstream.kafka.client import TopicPartition
 from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
 from churnstream.pipeline.checkpoint import FileSink, Source, TransactionSink
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
-from builders import CustomerEvent
 from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from builders import CustomerEvent, DATASET_COLUMNS, Prediction, decode_prediction
+from builders import DATASET_COLUMNS, CustomerEvent, Prediction, decode_prediction
 from churnstream.escaping import quote
 from churnstream.records.rejection import REASONS, Rejection
-from msgspec.json import encode
 
 # 40 characters, each up to 12 when escaped, and the mark of what was cut.
 LONGEST_QUOTE = 500

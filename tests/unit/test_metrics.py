@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from builders import event_message, message
-from churnstream.analysis.shadow import ShadowBuilder
+from builders import CustomerEvent, event_message, message
 from churnstream.errors import AbortableError
 from churnstream.kafka.polled import Polled
 from churnstream.model.manifest import load
+from churnstream.model.shadow import ShadowBuilder
 from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.interval import IntervalLog
@@ -24,7 +24,6 @@ from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.notices import Notice, Stepped
 from churnstream.pipeline.window import Window
-from builders import CustomerEvent
 from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer
 

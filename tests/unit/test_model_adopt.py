@@ -19,11 +19,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from builders import CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model.adopt import adopt, read_pipeline
 from churnstream.model.features import CATEGORICAL, frame
 from churnstream.model.manifest import load, save
-from builders import CustomerEvent
 
 TREE = "sklearn.tree._tree.Tree"
 

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from builders import CustomerEvent
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError, ModelError
 from churnstream.model import candidates, compare, plots
@@ -15,7 +16,6 @@ from churnstream.model.candidates import CANDIDATES
 from churnstream.model.compare import FIGURES, Comparison
 from churnstream.model.profit import Offer
 from churnstream.model.quality import Predictions
-from builders import CustomerEvent
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 DEFAULT, LINEAR = "additive splines", "logistic regression"

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
 from builders import CustomerEvent
+from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
 
 
 @pytest.fixture(scope="module")

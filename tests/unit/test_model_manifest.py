@@ -29,12 +29,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from builders import CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model import archive
 from churnstream.model.features import NUMERIC, frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
-from builders import CustomerEvent
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +312,7 @@ def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
 def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
     """A consumer starts without the seconds that scikit-learn's import takes."""
     code = (
-        "import sys; from pathlib import Path; import churnstream.cli.scoring\n"
+        "import sys; from pathlib import Path; import churnstream.model.champion\n"
         "from churnstream.model.manifest import load\n"
         "model = load(Path(sys.argv[1]))\n"
         "model.score([row.event for row in model.manifest.reference]); model.explainer\n"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from builders import CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
@@ -25,7 +26,6 @@ from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot
-from builders import CustomerEvent
 from churnstream.records.prediction import ReasonGiven
 
 ANY_CUSTOMER = settings(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 from msgspec.structs import replace
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
@@ -18,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from builders import decode_event
+from builders import CustomerEvent, decode_event
 from churnstream.model import additive
 from churnstream.model.additive import Additive
 from churnstream.model.features import frame
@@ -26,9 +27,7 @@ from churnstream.model.manifest import load, save
 from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of, train
-from builders import CustomerEvent
 from churnstream.records.rejection import Rejection
-from msgspec.json import encode
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from builders import CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model.features import FEATURES, frame
 from churnstream.model.quality import Array, evaluate
 from churnstream.model.train import TrainedModel, train
-from builders import CustomerEvent
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import structlog
 from sklearn.linear_model import LogisticRegression
 from structlog.testing import capture_logs
 
-from builders import event_message
-from churnstream.cli.scoring import Models
+from builders import CustomerEvent, decode_prediction, event_message
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
+from churnstream.model.champion import Models
 from churnstream.model.manifest import MANIFEST_NAME, save
 from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
@@ -24,7 +24,6 @@ from churnstream.model.watch import ModelWatch
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.window import Window
-from builders import CustomerEvent, decode_prediction
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop
 

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import customer
+from builders import CustomerEvent, customer
 from churnstream.analysis.calibration import CalibrationBuilder
 from churnstream.analysis.report import render_report
-from churnstream.cli.window import Result, WindowBuilder
+from churnstream.analysis.window_report import Result, WindowBuilder
 from churnstream.model.manifest import load
 from churnstream.pages import charts
 from churnstream.pages.render import number, span
-from builders import CustomerEvent
 from churnstream.records.rejection import Rejection
 
 LARGEST = 2_000_000

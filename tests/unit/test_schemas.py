@@ -5,15 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from builders import customer, message
-from builders import decode_event
-from churnstream.pipeline.dead_letters import describe
 from FIXME import json_schemas
-from builders import CustomerEvent, Prediction
+from msgspec.json import encode
+
+from builders import CustomerEvent, Prediction, customer, decode_event, message
+from churnstream.pipeline.dead_letters import describe
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.rejection import REASONS, Rejection
-from msgspec.json import encode
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from builders import event_message
-from churnstream.analysis.shadow import ShadowBuilder, in_words
-from churnstream.cli.scoring import Models
+from builders import CustomerEvent, event_message
 from churnstream.kafka.polled import Polled
+from churnstream.model.champion import Models
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
+from churnstream.model.shadow import ShadowBuilder, in_words
 from churnstream.model.train import train
 from churnstream.pipeline.scoring import Batch, score_batch
-from builders import CustomerEvent
 from churnstream.settings import ModelSettings, Settings
 
 shares = st.floats(0, 1)

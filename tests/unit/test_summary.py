@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from builders import CustomerEvent
 from churnstream.analysis.result_files import require_writable
 from churnstream.analysis.summary import (
     SEGMENTATIONS,
@@ -23,7 +24,6 @@ from churnstream.analysis.summary import (
     write_summary,
 )
 from churnstream.errors import ChurnstreamError
-from builders import CustomerEvent
 from churnstream.records.rejection import Rejection
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from churnstream.files.dataset import open_dataset
 from cluster import Cluster
 from confluent_kafka import Producer
-
-from churnstream.codecs.rows import encode_events
-from churnstream.files.dataset import open_dataset
-from builders import Prediction
-from churnstream.records.prediction import ReasonGiven
 from msgspec.json import encode
+
+from builders import Prediction
+from churnstream.codecs.rows import encode_events
+from churnstream.records.prediction import ReasonGiven
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, customer_id, patience, renamed, until
 from integration.test_live_page import get, pushed

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.analysis.result_files import replace
-from churnstream.analysis.shadow import Shadow
 from churnstream.analysis.top_customers import TopCustomer, TopCustomers
+from churnstream.model.shadow import Shadow
 from churnstream.records.rejection import Rejection
 from churnstream.schema.outcome import worth_of
 from churnstream.schema.record_types import Event

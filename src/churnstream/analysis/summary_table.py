@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from churnstream.analysis.shadow import in_words
 from churnstream.analysis.summary import Figures, Summary
 from churnstream.analysis.top_customers import TopCustomer
+from churnstream.model.shadow import in_words
 
 _TITLES = {
     "Contract": "Contract",

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from churnstream.analysis.shadow import Shadow
     from churnstream.model.manifest import Manifest
     from churnstream.model.scorer import Model
+    from churnstream.model.shadow import Shadow
     from churnstream.records.rejection import Rejection
     from churnstream.schema.record_types import Event
+    from churnstream.schema.schema import Schema
 
 _DRIFT_THRESHOLD = 0.2  # as `churnstream drift` has it by default
 _SAMPLE = 2000  # events of a batch that are compared with the training, evenly spread
@@ -33,25 +34,29 @@ _MEASURES = {
 }
 
 
-class Result(NamedTuple):
+class WindowReport(NamedTuple):
     """The summary of a window, and what its page adds."""
 
     summary: Summary
     findings: Findings
 
 
-class WindowBuilder:
+class WindowReportBuilder:
     """Adds up the batches of a window.
 
     Args:
+        schema: Of the events.
         model: The one that scored; None if it is not at hand.
         missing: Why it is not, in words.
     """
 
-    def __init__(self, model: Model | None, *, top_k: int, missing: str = "") -> None:
+    def __init__(
+        self, schema: Schema, model: Model | None, *, top_k: int, missing: str = ""
+    ) -> None:
+        self._schema = schema
         self._model, self._missing = model, missing
-        self._summary = SummaryBuilder(top_k=top_k)
-        self._calibration = CalibrationBuilder()
+        self._summary = SummaryBuilder(schema, top_k=top_k)
+        self._calibration = CalibrationBuilder(schema)
         self._counts: dict[str, Counter[str]] = {}
 
     def add(
@@ -67,8 +72,7 @@ class WindowBuilder:
         self._calibration.add(events, probabilities)
         if self._model and events:
             step = -(-len(events) // _SAMPLE)
-            background = self._model.manifest.background
-            counted = background.count(events[::step], probabilities[::step])
+            counted = self._model.count(events[::step], probabilities[::step])
             for name, counts in counted.items():
                 self._counts.setdefault(name, Counter()).update(counts)
 
@@ -85,7 +89,7 @@ class WindowBuilder:
         threshold: float | None,
         duration_s: float,
         challengers: Sequence[Shadow] = (),
-    ) -> Result:
+    ) -> WindowReport:
         """See `SummaryBuilder.build`."""
         summary = self._summary.build(
             model_versions=model_versions,
@@ -102,7 +106,7 @@ class WindowBuilder:
             calibration=self._calibration.build(),
             missing=self._missing,
         )
-        return Result(summary, findings)
+        return WindowReport(summary, findings)
 
     def _reasons(self, summary: Summary) -> dict[str, list[str]]:
         """Why the top customers are at risk: exact, and the same as with their predictions."""
@@ -114,7 +118,7 @@ class WindowBuilder:
         risks = np.array([customer.churn_probability for customer in summary.top_customers])
         found = self._model.reasons(events, risks, "all")
         return {
-            event.customerID: [reason.text for reason in reasons or []]
+            self._schema.id_of(event): [reason.text for reason in reasons or []]
             for event, reasons in zip(events, found, strict=True)
         }
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churnstream.cli import figures, options
-from churnstream.cli.progress import progress
+from churnstream.cli import options, tables
+from churnstream.cli.customers import labelled_customers
+from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("pipeline", type=options.ANY_PATH)
+@options.schema
 @options.dataset
 @options.model
 @options.decision
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
 def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
     """Make a fitted scikit-learn classifier of yours ready to score events.
 
-    PIPELINE is a .joblib, .pkl or .skops file. It gets the raw columns of the Telco data set as a
-    pandas frame. --dataset is a file of labelled customers that it has not seen: they measure it,
-    set its threshold, and tell which categories it knows. A pickle or joblib file runs code when it
-    is read, so adopt none of strangers; what is saved in --model runs none.
+    PIPELINE is a .joblib, .pkl or .skops file. It gets the fields of the schema as a pandas frame.
+    --dataset is a file of labelled customers that it has not seen: they measure it, set its
+    threshold, and tell which categories it knows. A pickle or joblib file runs code when it is
+    read, so adopt none of strangers; what is saved in --model runs none.
 
     \b
     Example: churnstream adopt churn.joblib --dataset unseen.csv --trust sklearn.tree._tree.Tree
     """
-    from churnstream.cli.training import customers_of, folder_of, offer_of
+    from churnstream.cli.train import folder_of, offer_of
     from churnstream.model.adopt import adopt as take
     from churnstream.model.adopt import read_pipeline
     from churnstream.model.manifest import save
@@ -42,7 +44,7 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
     with progress("measuring"):
         model = take(
             read_pipeline(pipeline, own.trusted_types),
-            customers_of(settings),
+            *labelled_customers(settings),
             seed=own.seed,
             threshold=own.threshold,
             offer=offer_of(settings),
@@ -52,5 +54,5 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
         if as_json:
             options.echo_json(manifest)
         else:
-            figures.show_model(manifest, folder)
-    figures.warn_if_worse_than_chance(manifest)
+            tables.show_model(manifest, folder)
+    tables.warn_if_worse_than_chance(manifest)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.progress import progress
+from churnstream.cli.customers import rows_of
+from churnstream.cli.progress_bar import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from churnstream.files.dataset import Dataset
+    from churnstream.codecs.customer_rows import CustomerRows
     from churnstream.kafka.admin import Admin
     from churnstream.settings import Settings
 
@@ -28,6 +29,7 @@ _LETTERS = Path("reports/dead-letters.jsonl")
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the broker running afterwards, until Ctrl-C.")
+@options.schema
 @options.dataset
 @options.model_folder
 @options.summary
@@ -43,14 +45,13 @@ def demo(settings: Settings, keep: bool) -> None:
     # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
     import churnstream.model.train  # noqa: F401
     from churnstream.analysis.result_files import require_writable
-    from churnstream.cli.flow import try_summary
-    from churnstream.files.dataset import open_dataset
+    from churnstream.cli.results import try_summary
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.stop import Stop
     from churnstream.pipeline.topics import create
     from churnstream.testing.embedded import embedded_broker
 
-    dataset = open_dataset(settings.producer.dataset)
+    rows = rows_of(settings)
     try_summary(settings)
     require_writable(_LETTERS)
     # A plain SIGTERM would end us without stopping the broker.
@@ -65,7 +66,7 @@ def demo(settings: Settings, keep: bool) -> None:
         created = create(admin, settings)
         _say(f"topics created: {', '.join(created)}")
         _train(settings)
-        _produce(settings, dataset, admin)
+        _produce(settings, rows, admin)
         _score(settings, admin)
         if keep:
             stop = Stop()
@@ -95,7 +96,7 @@ def _say(what: str) -> None:
 
 
 def _train(settings: Settings) -> None:
-    from churnstream.cli.training import train_and_save
+    from churnstream.cli.train import train_and_save
 
     begin = time.monotonic()
     manifest = train_and_save(settings)
@@ -105,7 +106,7 @@ def _train(settings: Settings) -> None:
     )
 
 
-def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
+def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
     from churnstream.codecs.rows import encode_events
     from churnstream.kafka.writer import Record, Writer
     from churnstream.pipeline.checkpoint import FileSink, Source
@@ -115,17 +116,18 @@ def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
 
     writer = Writer(settings.kafka)
     topic = settings.topics.input
-    first = encode_events(next(dataset.batches(1)), datetime.now(UTC)).values[0]
+    first = encode_events(next(rows.batches(1)), rows.schema, datetime.now(UTC)).values[0]
     broken: list[Record] = [
-        {"key": record.key, "value": record.value} for record in broken_records(json.loads(first))
+        {"key": record.key, "value": record.value}
+        for record in broken_records(rows.schema, json.loads(first))
     ]
     with progress("customers sent") as show:
         # A new broker is empty, so the place of an earlier run means nothing here.
         result = produce_batch(
-            dataset,
+            rows,
             FileSink(
                 writer,
-                Source(dataset.digest(), topic, admin.topic_id(topic)),
+                Source(rows.file.digest(), topic, admin.topic_id(topic)),
                 settings.producer.checkpoint_file,
             ),
             batch_size=settings.producer.batch_size,
@@ -139,16 +141,18 @@ def _produce(settings: Settings, dataset: Dataset, admin: Admin) -> None:
 
 
 def _score(settings: Settings, admin: Admin) -> None:
-    from churnstream.cli.flow import consume_batch, finish_batch
-    from churnstream.cli.scoring import Models
+    from churnstream.cli.consume import consume_batch
+    from churnstream.cli.results import show_report
+    from churnstream.model.champion import Models
     from churnstream.pipeline.stop import Stop
 
     stop = Stop()
     with Models(settings) as models:
-        result = consume_batch(settings, admin, models, stop)
-    _say(f"{result.summary.messages_read:,} events read: each one scored or set aside")
+        report = consume_batch(settings, admin, models, stop)
+        schema = models.champion.current().schema
+    _say(f"{report.summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
-    finish_batch(result, settings)
+    show_report(report, schema, settings)
     _write_letters(settings, admin)
 
 
@@ -156,7 +160,7 @@ def _write_letters(settings: Settings, admin: Admin) -> None:
     """Keep the dead letters in a file: the demo's broker takes its topics with it."""
     import msgspec
 
-    from churnstream.cli.letters import letter_row
+    from churnstream.cli.dead_letters import letter_row
     from churnstream.pipeline.replay import Filter, find
 
     _LETTERS.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from churnstream.settings import Settings
 
 # Of the flags below, those that tell which records a command is about.
-_WHERE = {"config", "topics__input", "topics__output", "topics__deadletter", "consumer__group"}
+_WHERE = {
+    "config",
+    "customers__schema_file",
+    "topics__input",
+    "topics__output",
+    "topics__deadletter",
+    "consumer__group",
+}
 
 # Control characters that JSON lets stand in a text, and those that turn the direction of writing.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -50,6 +57,13 @@ _logs = _together(
     setting("log.format", "--log-format", help="console or json [console]."),
 )
 
+schema = setting(
+    "customers.schema_file",
+    "--schema",
+    type=ANY_PATH,
+    help="What a customer is [customers.yaml, or else Telco's].",
+)
+
 kafka = _together(
     setting(
         "kafka.brokers",
@@ -58,6 +72,7 @@ kafka = _together(
         metavar="HOST:PORT,…",
         help="The brokers [127.0.0.1:9092].",
     ),
+    schema,
     click.option(
         "-X",
         "properties",
@@ -92,7 +107,7 @@ dataset = setting(
     "producer.dataset",
     "--dataset",
     type=ANY_PATH,
-    help="CSV or Parquet file of customers [the bundled 7,043].",
+    help="File of customers [the one that the schema was made from; of Telco's the 7,043].",
 )
 
 model_folder = setting(
@@ -185,7 +200,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
                 flags.setdefault(section, {})[key] = value
         if properties:
             flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))
-        settings = load(config, flags)
+        settings = _named(load(config, flags))
         check_properties(settings.kafka.client)
         configure(settings.log.level, settings.log.format)
         try:
@@ -196,6 +211,17 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(0)
 
     return command
+
+
+def _named(settings: Settings) -> Settings:
+    """With names for the customers of the schema, where it is not that of Telco."""
+    from churnstream.schema import schema_file
+    from churnstream.settings import named_after
+
+    path = schema_file.find(settings.customers.schema_file)
+    if path == schema_file.TELCO_FILE:
+        return settings
+    return named_after(settings, schema_file.read(path).name)
 
 
 def process_stop() -> Stop:

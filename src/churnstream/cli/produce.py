@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.progress import progress
+from churnstream.cli.customers import rows_of
+from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
-from churnstream.cli.watched import watched_producer
 from churnstream.errors import ConfigurationError
+from churnstream.observability.instrumentation import watched_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churnstream.cli.stretch import Sent
-    from churnstream.files.dataset import Dataset
+    from churnstream.codecs.customer_rows import CustomerRows
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.producer import BatchResult
+    from churnstream.pipeline.sent_ranges import Sent
     from churnstream.pipeline.stop import Stop
     from churnstream.settings import Settings
 
@@ -68,30 +69,29 @@ def produce(settings: Settings, as_json: bool) -> None:
     """
     if as_json and settings.producer.mode != "batch":
         raise ConfigurationError("--json goes with --mode batch")
-    from churnstream.files.dataset import open_dataset
     from churnstream.kafka.admin import Admin
 
     stop = options.process_stop()
-    dataset = open_dataset(settings.producer.dataset)
+    rows = rows_of(settings)
     with watched_producer(settings) as tell:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
-            line = _stream(settings, admin, dataset, stop, tell)
+            line = _stream(settings, admin, rows, stop, tell)
             with done_already(_SENT):
                 click.echo(line)
         elif as_json:
-            stretch = _send_stretch(settings, admin, dataset, stop, tell)
+            sent = _send_range(settings, admin, rows, stop, tell)
             with done_already(_SENT):
-                options.echo_json(stretch)
+                options.echo_json(sent)
         else:
-            result = _send_file(settings, admin, dataset, stop, tell)
+            result = _send_file(settings, admin, rows, stop, tell)
             with done_already(_SENT):
-                click.echo(_batch_line(result, dataset.name, settings.topics.input))
+                click.echo(_batch_line(result, rows.file.name, settings.topics.input))
 
 
 def _stream(
-    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
 ) -> str:
     """Send random customers; what to say in the end."""
     from churnstream.kafka.writer import Writer
@@ -100,7 +100,7 @@ def _stream(
     own, topic = settings.producer, settings.topics.input
     with progress("events sent", own.max_events) as show:
         sent = produce_streaming(
-            dataset,
+            rows,
             Writer(settings.kafka, give_up=stop.overdue, max_bytes=admin.max_record_bytes(topic)),
             topic,
             rate=own.events_per_sec,
@@ -114,7 +114,7 @@ def _stream(
 
 
 def _send_file(
-    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
 ) -> BatchResult:
     """Send the whole file."""
     from churnstream.kafka.identity import TopicIdentity
@@ -123,8 +123,8 @@ def _send_file(
     identity = TopicIdentity(admin, settings.topics.input)
     with progress("rows sent") as show:
         return produce_batch(
-            dataset,
-            batch_sink(settings, admin, dataset, stop),
+            rows,
+            batch_sink(settings, admin, rows, stop),
             batch_size=settings.producer.batch_size,
             resume=settings.producer.resume,
             stop=stop,
@@ -133,18 +133,18 @@ def _send_file(
         )
 
 
-def _send_stretch(
-    settings: Settings, admin: Admin, dataset: Dataset, stop: Stop, tell: Callable[[int], None]
+def _send_range(
+    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
 ) -> Sent:
     """Send the whole file; between which offsets its rows lie."""
-    from churnstream.cli.stretch import StretchKeeper
     from churnstream.pipeline.checkpoint import Source
+    from churnstream.pipeline.sent_ranges import SentRangeKeeper
 
     topic = settings.topics.input
-    source = Source(dataset.digest(), topic, admin.topic_id(topic))
+    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
     path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
-    keeper = StretchKeeper(path, source, admin)
-    result = _send_file(settings, admin, dataset, stop, _both(keeper.begin, tell))
+    keeper = SentRangeKeeper(path, source, admin)
+    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, tell))
     if result.finished:
         keeper.finish()
     return keeper.sent(result.resumed_at + result.sent, result.sent)

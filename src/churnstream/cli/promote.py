@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("candidate", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only compare.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@options.schema
 @options.dataset
 @options.model
 @options.with_settings
@@ -54,7 +55,7 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
 
 
 def _judge(settings: Settings, candidate: Model) -> Verdict:
-    from churnstream.cli.training import customers_of
+    from churnstream.cli.customers import labelled_customers
     from churnstream.model.manifest import load
     from churnstream.model.promotion import Verdict, judge
     from churnstream.model.train import digest_of, held_out
@@ -62,14 +63,14 @@ def _judge(settings: Settings, candidate: Model) -> Verdict:
     champion, manifest = Path(settings.model.path), candidate.manifest
     if not champion.exists():
         return Verdict(True, "there was no champion")
-    customers = customers_of(settings)
-    if digest_of(customers) != manifest.data_sha256:
+    schema, customers = labelled_customers(settings)
+    if digest_of(schema, customers) != manifest.data_sha256:
         raise ModelError(
             f"model {candidate.version} was trained on other customers; name their file: --dataset"
         )
-    theirs = held_out(customers, manifest.seed)
+    theirs = held_out(schema, customers, manifest.seed)
     trusted = settings.model.trusted_types
-    return judge(manifest.test.log_loss, theirs, lambda: load(champion, trusted))
+    return judge(manifest.test.log_loss, schema, theirs, lambda: load(champion, trusted))
 
 
 def _verdict(better: bool, dry_run: bool) -> str:

@@ -7,8 +7,8 @@ from operator import attrgetter
 
 import msgspec
 
-from churnstream.codecs.repeated_fields import colons_in, repeated_field
-from churnstream.codecs.reread import in_utc, reread
+from churnstream.codecs.repeated_fields import colons_in
+from churnstream.codecs.reread import in_utc, repetition, reread
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.schema.fields import MissingRule
@@ -81,7 +81,7 @@ class EventDecoder:
             if self._are_usual(events, values[here], keys[here]):
                 outcomes += events
             else:
-                outcomes += map(self._looked_at, events, values[here], keys[here])
+                outcomes += map(self._looked_at, events, values[here], keys[here])  # type: ignore[arg-type]
             if len(events) < _AT_ONCE and len(outcomes) < len(values):
                 outcomes.append(self(values[len(outcomes)], keys[len(outcomes)]))
         return outcomes
@@ -90,7 +90,7 @@ class EventDecoder:
         """The events up to the first value that does not decode."""
         events: list[Event] = []
         with suppress(TypeError, *UNDECODABLE):  # TypeError: a tombstone
-            events.extend(map(self._decode, values))
+            events.extend(map(self._decode, values))  # type: ignore[arg-type]
         return events
 
     def _are_usual(
@@ -126,8 +126,9 @@ class EventDecoder:
         """
         absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
         colons = self._colons + self._labels([event]) - len(absent)
-        if (value.count(b":") != colons or b"\\" in value) and (name := repeated_field(value)):
-            return Rejection("duplicate_field", quote(name), "appears more than once")
+        is_odd = value.count(b":") != colons or b"\\" in value
+        if is_odd and (why := repetition(value, self._schema)):
+            return why
         if any(get(event) is None for get in self._ruled):
             event = reread(value, self._schema, self._type)
             return event if isinstance(event, Rejection) else self._with_key(event, key)

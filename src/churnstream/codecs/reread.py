@@ -7,14 +7,14 @@ which field is at fault and why. It takes ten times as long, which is no matter 
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import isfinite, nan
+from math import isfinite
 from typing import Any
 
 import msgspec
 
 from churnstream.codecs.repeated_fields import repeated_field
 from churnstream.records.rejection import UNDECODABLE, Rejection
-from churnstream.schema.fields import MissingRule
+from churnstream.schema.fields import AnyField, MissingRule, Value
 from churnstream.schema.record_types import Event, Timestamp
 from churnstream.schema.schema import EVENT_TS, Schema
 from churnstream.schema.values import Problem, plain, quote, read, shown
@@ -52,15 +52,23 @@ def _object_in(value: bytes, schema: Schema) -> dict[str, Any] | Rejection:
     try:
         found = msgspec.json.decode(value)
     except UNDECODABLE as error:
-        return _undecodable(value, error, schema)
+        return undecodable(value, error, schema)
     if not isinstance(found, dict):
         return _no_object(value)
-    if repeated := repeated_field(value):
-        return Rejection("duplicate_field", quote(repeated), "appears more than once")
-    return found
+    return repetition(value, schema) or found
 
 
-def _undecodable(value: bytes, error: Exception, schema: Schema) -> Rejection:
+def repetition(value: bytes, schema: Schema) -> Rejection | None:
+    """The rejection of an object in which a field stands twice, or that no parser reads in full."""
+    try:
+        name = repeated_field(value)
+    except (ValueError, RecursionError) as error:  # in what a typed decoder passes over
+        return undecodable(value, error, schema)
+    return Rejection("duplicate_field", quote(name), "appears more than once") if name else None
+
+
+def undecodable(value: bytes, error: Exception, schema: Schema) -> Rejection:
+    """What a parser stumbles over, as a rejection."""
     if value.lstrip()[:1] != b"{" and isinstance(error, RecursionError):
         return _no_object(value)
     if isinstance(error, RecursionError):
@@ -100,14 +108,13 @@ def _read_field(schema: Schema, name: str, found: dict[str, Any]) -> Any:  # noq
     if schema.label and name == schema.label.field:
         return found.get(name)
     field = schema.fields.get(name)
-    if name not in found:
-        if field and field.missing == "allow":
-            return None
+    if name not in found and not (field and field.missing == "allow"):
         return Rejection("missing_field", name, "is missing")
-    raw = found[name]
-    if field is None:
-        return _id(name, raw)
-    value = read(field, raw)
+    return _id(name, found[name]) if field is None else _value(schema, name, field, found)
+
+
+def _value(schema: Schema, name: str, field: AnyField, found: dict[str, Any]) -> Value | Rejection:
+    value = read(field, found.get(name))
     if isinstance(value, Problem):
         return Rejection(value.reason, name, value.detail)
     if value is None and isinstance(field.missing, MissingRule):
@@ -124,7 +131,7 @@ def _id(name: str, raw: object) -> str | Rejection:
 
 def _where_allowed(
     schema: Schema, name: str, rule: MissingRule, found: dict[str, Any]
-) -> None | Rejection:
+) -> Rejection | None:
     """None where a value may be missing, by what stands in other fields."""
     for other, wanted in rule.only_where.items():
         actual = read(schema.fields[other], found.get(other))
@@ -135,9 +142,9 @@ def _where_allowed(
 
 
 def _timestamp(found: dict[str, Any]) -> datetime | Rejection:
-    raw = found.get(EVENT_TS, nan)
-    if raw is nan:
+    if EVENT_TS not in found:
         return Rejection("missing_field", EVENT_TS, "is missing")
+    raw = found[EVENT_TS]
     if not isinstance(raw, str):
         return Rejection("wrong_type", EVENT_TS, f"expected str, got {kind_of(raw)}")
     try:

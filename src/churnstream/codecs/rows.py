@@ -48,9 +48,8 @@ def encode_events(batch: pa.RecordBatch, schema: Schema, event_ts: datetime) -> 
     pieces = [_ids(schema.id, batch[schema.id])]
     pieces += [_members(name, field, batch[name]) for name, field in schema.fields.items()]
     pieces.append(f',"{EVENT_TS}":"{_rfc3339(event_ts)}"')
-    label = schema.label and schema.label.field
-    if label in batch.schema.names:
-        pieces.append(_labels(label, batch[label]))
+    if (label := schema.label) and label.field in batch.schema.names:
+        pieces.append(_labels(label.field, batch[label.field]))
     values = pc.binary_join_element_wise(*pieces, "}", "")
     keys = batch[schema.id].cast(pa.binary())
     return EncodedEvents(keys=keys.to_pylist(), values=values.cast(pa.binary()).to_pylist())

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import structlog
+from FIXME import decode_event, read_prediction
 
-from FIXME import decode_event
 from churnstream.dashboard.pending import Pending
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.records import moment_of
@@ -20,7 +20,6 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import parse
-from FIXME import read_prediction
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
 

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from churnstream.errors import ChurnstreamError
+from churnstream.escaping import printable
 from churnstream.kafka.client import Message, headers_of
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.topics import PartitionState
-from churnstream.escaping import printable
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.settings import KafkaSettings
 

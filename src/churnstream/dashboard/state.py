@@ -14,9 +14,9 @@ from churnstream.dashboard.processes import Process
 from churnstream.dashboard.records import UNKNOWN, Record, record_of
 from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
 from churnstream.dashboard.texts import OTHER, short_name
+from churnstream.escaping import printable
 from churnstream.kafka.client import Message
 from churnstream.pipeline.topics import PartitionState
-from churnstream.escaping import printable
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.prediction import Prediction
 

@@ -18,8 +18,8 @@ from churnstream.files.form import DELIMITER_NAMES, FileForm
 from churnstream.files.names import header
 from churnstream.files.number_marks import marks_in_words, number_marks
 from churnstream.files.packing import CHUNK, Source
-from churnstream.files.streams import ByteStream, part
 from churnstream.files.parquet_file import MAX_ROW
+from churnstream.files.streams import ByteStream, part
 
 _ROW = re.compile(r"Row #(\d+): (?:Expected (\d+) columns, got (\d+)|.*UTF8)")
 _ADVICE_UTF_8 = "save the file as UTF-8, or declare its encoding"

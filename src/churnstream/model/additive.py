@@ -1,9 +1,9 @@
 """A model that is a sum of one term per feature, as tables and curves.
 
 The default pipeline adds up, in log-odds, one term for each category and one smooth curve for each
-amount. Read out of the fitted pipeline (see `read_out`), the same sum needs no frame, no one-hot
-columns and no basis functions: a dictionary look-up for all categories together, and three
-piecewise polynomials. It needs no scikit-learn either, whose import takes seconds.
+number. Read out of the fitted pipeline (see `read_out`), the same sum needs no frame, no one-hot
+columns and no basis functions: a dictionary look-up for all categories together, and a piecewise
+polynomial for each number. It needs no scikit-learn either, whose import takes seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +15,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.model.features import FeatureSchema
+from churnstream.model.features import known_values, numbers
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
+from churnstream.schema.values import plain
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
-FLAG = "SeniorCitizen"
 _MOST_COMBINATIONS = 1 << 16
 
 # Wide enough for anything that was ever fitted, and so narrow that no sum leaves the numbers.
@@ -54,22 +55,20 @@ class Terms(msgspec.Struct, frozen=True):
 
     Attributes:
         base: Log-odds where every term is 0.
-        flag: The term of a set `FLAG`.
-        tables: By text field, the term of each category.
+        tables: By categorical field, the term of each value, written as text.
         curves: By field, the term of an amount.
     """
 
     base: Term
-    flag: Term
     tables: dict[str, dict[str, Term]]
     curves: dict[str, Pieces]
 
-    def fit(self, schema: FeatureSchema) -> bool:
+    def fit(self, schema: Schema) -> bool:
         """Whether there is a term for all that may stand in an event of this schema."""
-        known = {name: set(values) for name, values in schema.categories.items()}
+        known = {name: set(map(_text, known_values(schema, name))) for name in schema.categorical}
         return (
             {name: set(table) for name, table in self.tables.items()} == known
-            and {FLAG, *self.curves} == set(schema.numeric)
+            and set(self.curves) == set(schema.numeric)
             and all(pieces.is_sound for pieces in self.curves.values())
         )
 
@@ -119,14 +118,15 @@ class Additive:
         combination: The categories of an event, in the order of `tables`.
     """
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, schema: Schema) -> None:
+        self.schema = schema
         self.base = terms.base
         self.tables: Mapping[str, Mapping[Any, float]] = {
-            **terms.tables,
-            FLAG: {0: 0.0, 1: terms.flag},
+            name: {value: table[_text(value)] for value in known_values(schema, name)}
+            for name, table in terms.tables.items()
         }
         self.curves = {name: Curve(pieces) for name, pieces in terms.curves.items()}
-        self.combination = attrgetter(*self.tables)
+        self.combination = _getter([schema.attributes[name] for name in self.tables])
         self._sums = Combinations(self._sum)
 
     def score(self, events: Sequence[Event]) -> Array:
@@ -135,26 +135,33 @@ class Additive:
         log_odds = np.fromiter(sums, np.float64, len(events))
         log_odds += self.base
         for name, curve in self.curves.items():
-            log_odds += curve(amounts(events, name))
+            log_odds += curve(numbers(self.schema, events, name))
         with np.errstate(over="ignore"):  # an odd beyond all numbers is a probability of 0
             probabilities: Array = 1 / (1 + np.exp(-log_odds))
         return probabilities
 
     def terms(self, events: Sequence[Event]) -> dict[str, Array]:
         """What each feature adds to the log-odds, (n,) each; with the base they are the sum."""
+        schema = self.schema
         categories = {
-            name: np.array([table[category] for category in map(attrgetter(name), events)])
+            name: np.array([table[category] for category in map(schema.getter(name), events)])
             for name, table in self.tables.items()
         }
-        return categories | {n: curve(amounts(events, n)) for n, curve in self.curves.items()}
+        curves = {n: curve(numbers(schema, events, n)) for n, curve in self.curves.items()}
+        return categories | curves
 
     def _sum(self, combination: tuple[Any, ...]) -> float:
         pairs = zip(self.tables.values(), combination, strict=True)
         return sum(table[category] for table, category in pairs)
 
 
-def amounts(events: Sequence[Event], name: str) -> Array:
-    """A column of numbers, (n,); null is 0."""
-    column = np.array(list(map(attrgetter(name), events)), dtype=np.float64)  # null becomes NaN
-    column[np.isnan(column)] = 0
-    return column
+def _getter(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes an event; the values of its attributes, as a tuple however many there are."""
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    get = [attrgetter(name) for name in attributes]
+    return lambda event: tuple(one(event) for one in get)
+
+
+def _text(value: object) -> str:
+    return plain(value) or ""

@@ -13,12 +13,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from churnstream.errors import ModelError
 from churnstream.model import archive
-from churnstream.model.features import FEATURES, FeatureSchema, frame
+from churnstream.model.features import completed, frame
 from churnstream.model.pipeline_file import what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
 from churnstream.model.train import TrainedModel, described, not_held_out
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 _LABELS = ([0, 1], [False, True], ["No", "Yes"])  # in the order of scikit-learn's `classes_`
 
@@ -51,6 +52,7 @@ def read_pipeline(path: Path, trusted: Collection[str] = ()) -> Pipeline:
 
 def adopt(
     pipeline: Pipeline,
+    schema: Schema,
     events: Sequence[Event],
     *,
     seed: int = 42,
@@ -64,27 +66,29 @@ def adopt(
 
     Args:
         pipeline: Takes `features.frame`; column 1 of its `predict_proba` is churn.
-        events: All with their label `Churn`; categories that do not occur in them will be refused.
+        schema: Of the events. Of a category whose values it does not list, others than those that
+            occur will be rejected.
+        events: All with their label.
         threshold: What the threshold maximises, or the threshold itself.
         offer: By which the profit of a threshold counts.
 
     Raises:
         ModelError: It cannot score these customers, or they cannot be used to measure it.
     """
-    seen = not_held_out(events, seed)
+    seen = not_held_out(schema, events, seed)
     try:
         with one_blas_thread():
-            predicted = pipeline.predict_proba(frame(seen))[:, 1]
+            predicted = pipeline.predict_proba(frame(schema, seen))[:, 1]
     except NotFittedError as error:
         raise ModelError(f"the pipeline is not fitted: {error}") from error
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
-        columns = ", ".join(FEATURES)
+        columns = ", ".join(schema.fields)
         raise ModelError(
             f"the pipeline cannot score customers ({error}); it gets a frame with {columns}"
         ) from error
-    schema = FeatureSchema.of(events)
+    known = completed(schema, events)
     return described(
-        pipeline, events, predicted, schema=schema, seed=seed, threshold=threshold, offer=offer
+        pipeline, events, predicted, schema=known, seed=seed, threshold=threshold, offer=offer
     )
 
 

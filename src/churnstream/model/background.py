@@ -3,20 +3,22 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import attrgetter
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 import numpy as np
 
-from churnstream.model.additive import Additive, Array, Term, Terms, amounts
-from churnstream.model.features import FEATURES
+from churnstream.model.additive import Additive, Array, Term, Terms
+from churnstream.model.features import numbers, texts
 from churnstream.model.quality import Count
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 SCORE = "churn_probability"
 
-_AMOUNTS = ("tenure", "MonthlyCharges", "TotalCharges")
+MISSING = "missing"
+_OTHER = "other"
+_MAX_CATEGORIES = 100  # of a field; the rare ones beyond are counted together
 _INNER_DECILES = np.arange(1, 10) / 10
 
 
@@ -36,14 +38,19 @@ class Bins(msgspec.Struct, frozen=True):
         """Whether it counts somebody, and by the ranges of its edges if it has some."""
         edges = self.edges
         fits = edges is None or (
-            sorted(edges) == list(edges) and list(self.counts) == _ranges(edges)
+            sorted(edges) == list(edges)
+            and list(self.counts) in ([*_ranges(edges)], [*_ranges(edges), MISSING])
         )
         return fits and sum(self.counts.values()) > 0
 
     @classmethod
     def of_categories(cls, values: Sequence[str]) -> Self:
-        """Bins of text, in alphabetical order."""
-        return cls(dict(sorted(Counter(values).items())))
+        """Bins of text, in alphabetical order; of very many only the frequent ones."""
+        counts = Counter(value or MISSING for value in values)
+        if len(counts) > _MAX_CATEGORIES:
+            frequent = dict(counts.most_common(_MAX_CATEGORIES))
+            counts = Counter(frequent | {_OTHER: len(values) - sum(frequent.values())})
+        return cls(dict(sorted(counts.items())))
 
     @classmethod
     def of_numbers(cls, values: Array) -> Self:
@@ -51,15 +58,26 @@ class Bins(msgspec.Struct, frozen=True):
 
         The edges are rounded to four digits, so that the names of the ranges give them in full.
         """
-        deciles = np.quantile(values, _INNER_DECILES, method="lower")
+        present = values[~np.isnan(values)]
+        deciles = np.quantile(present if len(present) else [0.0], _INNER_DECILES, method="lower")
         edges = tuple(sorted({float(f"{edge:.4g}") for edge in deciles.tolist()}))
         return cls(_count(edges, values), edges)
 
+    def count(self, values: Sequence[str] | Array) -> Counter[str]:
+        """Sort other values into these bins; an unknown category gets one of its own."""
+        if self.edges is not None:
+            return Counter(_count(self.edges, np.asarray(values, np.float64)))
+        found = Counter(value or MISSING for value in values)
+        if _OTHER in self.counts:
+            rare = [value for value in found if value not in self.counts]
+            found[_OTHER] += sum(found.pop(value) for value in rare)
+        return found
+
 
 class Reference(msgspec.Struct, frozen=True):
-    """An event, and the probability that the model gave it when it was trained."""
+    """An event, as its record holds it, and the probability that the model gave it in training."""
 
-    event: Event
+    event: dict[str, Any]
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -75,11 +93,10 @@ class Background(msgspec.Struct, frozen=True):
     mean_terms: dict[str, Term] | None
     bins: dict[str, Bins]
 
-    @property
-    def is_sound(self) -> bool:
+    def fits(self, schema: Schema) -> bool:
         """Whether there are bins of everything, as `background` makes them."""
-        return list(self.bins) == [*FEATURES, SCORE] and all(
-            bins.is_sound and (bins.edges is None) == (name not in (*_AMOUNTS, SCORE))
+        return list(self.bins) == [*schema.fields, SCORE] and all(
+            bins.is_sound and (bins.edges is None) == (name not in (*schema.numeric, SCORE))
             for name, bins in self.bins.items()
         )
 
@@ -89,19 +106,17 @@ class Background(msgspec.Struct, frozen=True):
         return sum(self.bins[SCORE].counts.values())
 
     def count(
-        self, events: Sequence[Event], probabilities: Array
+        self, schema: Schema, events: Sequence[Event], probabilities: Array
     ) -> dict[str, Counter[str]]:
-        """Sort other customers into the same bins; an unknown category gets one of its own."""
+        """Sort other customers into the same bins."""
         return {
-            name: Counter(_texts(events, name))
-            if bins.edges is None
-            else Counter(_count(bins.edges, _numbers(events, probabilities, name)))
+            name: bins.count(_values(schema, events, probabilities, name))
             for name, bins in self.bins.items()
         }
 
 
 def background(
-    terms: Terms | None, events: Sequence[Event], probabilities: Array
+    schema: Schema, terms: Terms | None, events: Sequence[Event], probabilities: Array
 ) -> Background:
     """Describe the customers that a pipeline was fitted on.
 
@@ -113,28 +128,32 @@ def background(
     """
     means: dict[str, float] | None = None
     if terms is not None:
-        found = Additive(terms).terms(events)
+        found = Additive(terms, schema).terms(events)
         means = {name: float(term.mean()) for name, term in found.items()}
     bins = {
-        name: Bins.of_numbers(_numbers(events, probabilities, name))
-        if name in (*_AMOUNTS, SCORE)
-        else Bins.of_categories(_texts(events, name))
-        for name in (*FEATURES, SCORE)
+        name: Bins.of_numbers(np.asarray(values, np.float64))
+        if name in (*schema.numeric, SCORE)
+        else Bins.of_categories([str(value) for value in values])
+        for name in (*schema.fields, SCORE)
+        for values in [_values(schema, events, probabilities, name)]
     }
     return Background(means, bins)
 
 
-def _texts(events: Sequence[Event], name: str) -> list[str]:
-    return list(map(str, map(attrgetter(name), events)))
-
-
-def _numbers(events: Sequence[Event], probabilities: Array, name: str) -> Array:
-    return probabilities if name == SCORE else amounts(events, name)
+def _values(
+    schema: Schema, events: Sequence[Event], probabilities: Array, name: str
+) -> Array | list[str]:
+    if name == SCORE:
+        return probabilities
+    return (numbers if name in schema.numeric else texts)(schema, events, name)
 
 
 def _count(edges: Sequence[float], values: Array) -> dict[str, int]:
-    counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
-    return dict(zip(_ranges(edges), counts.tolist(), strict=True))
+    missing = np.isnan(values)
+    places = np.searchsorted(edges, values[~missing])
+    counts = np.bincount(places, minlength=len(edges) + 1).tolist()
+    found = dict(zip(_ranges(edges), counts, strict=True))
+    return found | ({MISSING: int(missing.sum())} if missing.any() else {})
 
 
 def _ranges(edges: Sequence[float]) -> list[str]:

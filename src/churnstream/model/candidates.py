@@ -15,32 +15,32 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from churnstream.model.features import FeatureSchema
 from churnstream.model.train import behind_one_hot, splines
+from churnstream.schema.schema import Schema
 
-Make = Callable[[FeatureSchema], Pipeline]
+Make = Callable[[Schema], Pipeline]
 
 
-def _linear(schema: FeatureSchema) -> Pipeline:
+def _linear(schema: Schema) -> Pipeline:
     classifier = LogisticRegression(solver="newton-cholesky")
     return behind_one_hot(make_pipeline(StandardScaler(), classifier), schema)
 
 
-def _stumps(schema: FeatureSchema) -> Pipeline:
+def _stumps(schema: Schema) -> Pipeline:
     classifier = GradientBoostingClassifier(
         n_estimators=300, learning_rate=0.2, max_depth=1, random_state=0
     )
     return behind_one_hot(classifier, schema)
 
 
-def _depth_3(schema: FeatureSchema) -> Pipeline:
+def _depth_3(schema: Schema) -> Pipeline:
     classifier = GradientBoostingClassifier(
         n_estimators=120, learning_rate=0.05, max_depth=3, subsample=0.7, random_state=0
     )
     return behind_one_hot(classifier, schema)
 
 
-def _histogram(schema: FeatureSchema) -> Pipeline:
+def _histogram(schema: Schema) -> Pipeline:
     classifier = HistGradientBoostingClassifier(
         max_iter=150,
         learning_rate=0.04,
@@ -52,7 +52,7 @@ def _histogram(schema: FeatureSchema) -> Pipeline:
     return behind_one_hot(classifier, schema)
 
 
-def _forest(schema: FeatureSchema) -> Pipeline:
+def _forest(schema: Schema) -> Pipeline:
     return behind_one_hot(RandomForestClassifier(200, min_samples_leaf=8, random_state=0), schema)
 
 

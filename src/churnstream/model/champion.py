@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from churnstream.analysis.shadow import Shadow, ShadowBuilder
+from churnstream.model.shadow import Shadow, ShadowBuilder
 from churnstream.model.source import source_of
 from churnstream.model.watch import ModelWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.scoring import Batch
+    from churnstream.schema.record_types import Event
     from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+
+class Scoring(Protocol):
+    """What is asked of the model that scored."""
+
+    @property
+    def version(self) -> str:
+        """Names it."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which it predicts "Yes"."""
+        ...
 
 
 class Models:
@@ -69,13 +86,21 @@ class Models:
     ) -> None:
         self._watching.close()
 
-    def shadow(self, batch: Batch) -> None:
-        """Let the challenger score a batch, too; whatever it does, the champion goes on."""
+    def shadow(
+        self, events: Sequence[Event], probabilities: NDArray[np.float64], champion: Scoring
+    ) -> None:
+        """Let the challenger score events, too; whatever it does, the champion goes on.
+
+        Args:
+            events: n events.
+            probabilities: What the champion says of them, (n,).
+            champion: The model that said it.
+        """
         if self.challenger is None:
             return
         challenger = self.challenger.current()
         try:
-            _compare(self._shadow, batch, challenger)
+            _compare(self._shadow, events, probabilities, champion, challenger)
         except Exception as error:  # a pipeline can fail in as many ways as there are estimators
             kind = type(error).__name__  # its text may quote a customer
             log.warning("challenger_failed", version=challenger.version, error=kind)
@@ -94,15 +119,19 @@ class Models:
             )
 
 
-def _compare(shadow: ShadowBuilder, batch: Batch, challenger: Model) -> None:
-    known = challenger.knows(batch.events)
-    events = [event for event, is_known in zip(batch.events, known, strict=True) if is_known]
-    probabilities = challenger.score(events)
-    is_scored = (probabilities >= 0) & (probabilities <= 1)
-    champion = batch.scorer
+def _compare(
+    shadow: ShadowBuilder,
+    events: Sequence[Event],
+    probabilities: NDArray[np.float64],
+    champion: Scoring,
+    challenger: Model,
+) -> None:
+    known = challenger.knows(events)
+    theirs = challenger.score([event for event, fits in zip(events, known, strict=True) if fits])
+    is_scored = (theirs >= 0) & (theirs <= 1)
     shadow.add(
         (champion.version, challenger.version),
-        (batch.probabilities[known][is_scored], probabilities[is_scored]),
+        (probabilities[known][is_scored], theirs[is_scored]),
         (champion.threshold, challenger.threshold),
         not_scored=len(known) - int(is_scored.sum()),
     )

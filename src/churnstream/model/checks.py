@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from churnstream.errors import ModelError
-from churnstream.model.features import CATEGORICAL, NUMERIC
+from churnstream.model.features import known_values
 from churnstream.model.pipeline_file import TRAIN_AGAIN
 from churnstream.model.quality import SPREAD
+from churnstream.schema.checks import faults
+from churnstream.schema.record_types import event_type
 
 if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest
@@ -21,8 +23,6 @@ _TOLERANCE = 1e-9  # of the self-check: other processors round otherwise, other 
 
 def check_fits(manifest: "Manifest", folder: Path) -> None:
     """Refuse a model of another scikit-learn, whose attributes may mean something else here.
-
-    And one of other features: events no longer hold what it reads.
 
     Raises:
         ModelError: It is one of these.
@@ -35,10 +35,6 @@ def check_fits(manifest: "Manifest", folder: Path) -> None:
         raise ModelError(
             f"the model in {folder} was saved with scikit-learn {theirs}, "
             f"installed is {ours}; {TRAIN_AGAIN}"
-        )
-    if (tuple(manifest.schema.categories), manifest.schema.numeric) != (CATEGORICAL, NUMERIC):
-        raise ModelError(
-            f"the model in {folder} reads other features than this churnstream has; {TRAIN_AGAIN}"
         )
 
 
@@ -57,7 +53,8 @@ def check_sound(manifest: "Manifest", folder: Path) -> None:
         part
         for part, is_sound in {
             "terms": terms is None or terms.fit(schema),
-            "background": manifest.background.is_sound,
+            "schema": not [*faults(schema)],
+            "background": manifest.background.fits(schema),
             "cross_validated": set(manifest.cross_validated) == set(SPREAD),
         }.items()
         if not is_sound
@@ -78,13 +75,14 @@ def check_reference(model: "Model", path: Path) -> None:
     """
     reference = model.manifest.reference
     expected = np.array([row.probability for row in reference])
-    events = [row.event for row in reference]
-    probes = [
-        msgspec.structs.replace(events[0], **{name: value})
-        for name, values in model.manifest.schema.categories.items()
-        for value in values
-    ]
+    schema = model.schema
     try:
+        events = [msgspec.convert(row.event, event_type(schema)) for row in reference]
+        probes = [
+            msgspec.structs.replace(events[0], **{schema.attributes[name]: value})
+            for name in schema.categorical
+            for value in known_values(schema, name)
+        ]
         found = (model.score if model.manifest.terms else model.ask)([*events, *probes])
         model.reasons(events, found[: len(events)], "all")
         off = float(np.max(np.abs(found[: len(events)] - expected)))

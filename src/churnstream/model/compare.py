@@ -18,11 +18,13 @@ from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.additive import Additive
 from churnstream.model.candidates import Make
-from churnstream.model.features import FeatureSchema, frame
+from churnstream.model.features import completed, frame
 from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.read_out import read_out
 from churnstream.model.train import labels_of
+from churnstream.schema.outcome import worth_of
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 FOLDS, REPEATS = 5, 3
 FIGURES = ("roc_auc", "average_precision", "brier", "log_loss", "lift_top_decile")
@@ -65,6 +67,7 @@ class _Fold:
 
 
 def compare(
+    schema: Schema,
     events: Sequence[Event],
     candidates: Mapping[str, Make],
     *,
@@ -75,7 +78,8 @@ def compare(
     """Cross-validate each candidate.
 
     Args:
-        events: All with their label `Churn`.
+        schema: Of the events.
+        events: All with their label.
         candidates: By the name in the table.
         first_folds: Leave out the folds after these, for a quick look at the same figures.
         on_fold: Told how many fits are done.
@@ -86,20 +90,22 @@ def compare(
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
     """
-    labels, rows, schema = labels_of(events), frame(events), FeatureSchema.of(events)
+    schema = completed(schema, events)
+    labels, rows = labels_of(schema, events), frame(schema, events)
     splits = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
     folds = list(splits.split(rows, labels))[:first_folds]
     results: list[Result] = []
     predictions: dict[str, Predictions] = {}
     for name, make in candidates.items():
         done = []
-        for fold in _run(make(schema), events, rows, labels, folds):
+        for fold in _run(make(schema), schema, events, rows, labels, folds):
             done.append(fold)
             on_fold(len(results) * len(folds) + len(done))
         results.append(_result(name, done, labels))
         held, probabilities = _pooled(done[:FOLDS])
-        charges = rows["MonthlyCharges"].to_numpy()[held]
-        predictions[name] = Predictions(labels[held], charges, probabilities)
+        worth = worth_of(schema, [events[index] for index in held])
+        worth = np.zeros(len(held)) if worth is None else worth
+        predictions[name] = Predictions(labels[held], worth, probabilities)
     comparison = Comparison(
         rows=len(labels), positives=int(labels.sum()), seed=seed, results=tuple(results)
     )
@@ -108,6 +114,7 @@ def compare(
 
 def _run(
     pipeline: Pipeline,
+    schema: Schema,
     events: Sequence[Event],
     rows: pd.DataFrame,
     labels: Labels,
@@ -119,7 +126,7 @@ def _run(
             begin = time.process_time()
             pipeline.fit(rows.iloc[fit_on], labels[fit_on])
             fitted = time.process_time()
-            score = _scorer(pipeline)
+            score = _scorer(pipeline, schema)
             probabilities = score(held_events)
             again = time.process_time()
             score(held_events)  # timed warm, as a running consumer is
@@ -127,11 +134,11 @@ def _run(
         yield _Fold(held, probabilities, fitted - begin, (scored - again) / len(held) * 1e6)
 
 
-def _scorer(pipeline: Pipeline) -> Callable[[Sequence[Event]], Array]:
+def _scorer(pipeline: Pipeline, schema: Schema) -> Callable[[Sequence[Event]], Array]:
     """Scores as `churnstream.model.scorer.Model` does."""
-    if terms := read_out(pipeline):
-        return Additive(terms).score
-    return lambda events: pipeline.predict_proba(frame(events))[:, 1]
+    if terms := read_out(pipeline, schema):
+        return Additive(terms, schema).score
+    return lambda events: pipeline.predict_proba(frame(schema, events))[:, 1]
 
 
 def _result(name: str, folds: Sequence[_Fold], labels: Labels) -> Result:

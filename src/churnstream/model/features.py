@@ -1,74 +1,91 @@
-"""From events to the columns that a model reads, and the categories that it knows.
-
-The schema is learned from the training events and travels with the model: a category outside it
-is a broken record (see `churnstream.codecs.decoding`), never a silent zero.
-"""
+"""From events to the columns that a model reads."""
 
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from FIXME import DATASET_COLUMNS
+from churnstream.schema.fields import Boolean, Category, Date, MissingRule, Value, written
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
+from churnstream.schema.values import plain
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FEATURES: tuple[str, ...] = tuple(name for name in DATASET_COLUMNS if name != "customerID")
-NUMERIC: tuple[str, ...] = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
-CATEGORICAL: tuple[str, ...] = tuple(name for name in FEATURES if name not in NUMERIC)
 
 # Trees of scikit-learn compute in single precision and refuse what overflows it. Any amount up
 # here is nonsense, but it is a number, and no input may stop the consumer.
 _LARGEST = 3.4e38
 
 
-class FeatureSchema(msgspec.Struct, frozen=True):
-    """What a model expects of its input.
+def completed(schema: Schema, events: Sequence[Event]) -> Schema:
+    """The schema with the values of each category that does not list them: those that occur.
 
-    Attributes:
-        categories: The known values of each text column, sorted.
-        numeric: The columns that hold numbers.
+    A category outside of them is rejected where the schema says so, never a silent zero.
     """
-
-    categories: dict[str, Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]]
-    numeric: tuple[str, ...]
-
-    @classmethod
-    def of(cls, events: Sequence[Event]) -> Self:
-        """The schema of these events: every category that occurs is known."""
-        categories = {name: tuple(sorted(_distinct(events, name))) for name in CATEGORICAL}
-        return cls(categories=categories, numeric=NUMERIC)
+    fields = {
+        name: msgspec.structs.replace(field, values=tuple(sorted(_distinct(schema, events, name))))
+        if isinstance(field, Category) and field.values is None and field.unknown == "reject"
+        else field
+        for name, field in schema.fields.items()
+    }
+    return msgspec.structs.replace(schema, fields=fields, file=None)
 
 
-def frame(events: Sequence[Event]) -> "pd.DataFrame":
+def known_values(schema: Schema, name: str) -> tuple[Value, ...]:
+    """What may stand in a categorical field, as events hold it; None among it if it may miss."""
+    field = schema.fields[name]
+    known = written(field) if isinstance(field, Boolean) else getattr(field, "values", None) or ()
+    return (*known, None) if field.may_be_missing else tuple(known)
+
+
+def numbers(schema: Schema, events: Sequence[Event], name: str) -> NDArray[np.float64]:
+    """A numeric field as numbers, (n,); of a date the days until the event. NaN where missing."""
+    field, values = schema.fields[name], list(map(schema.getter(name), events))
+    if isinstance(field, Date):
+        pairs = zip(values, events, strict=True)
+        days = [np.nan if day is None else (e.event_ts.date() - day).days for day, e in pairs]
+        return np.array(days, dtype=np.float64)
+    found = np.array(values, dtype=np.float64)  # None becomes NaN
+    if isinstance(field.missing, MissingRule):
+        found[np.isnan(found)] = field.missing.counts_as
+    return found
+
+
+def texts(schema: Schema, events: Sequence[Event], name: str) -> list[str]:
+    """A categorical field as texts; "" where missing."""
+    return [plain(value) or "" for value in map(schema.getter(name), events)]
+
+
+def frame(schema: Schema, events: Sequence[Event]) -> "pd.DataFrame":
     """The raw features of events, a row each, in the order of the events.
 
     Returns:
-        (n, 19): text columns of dtype object, numbers as float64: `SeniorCitizen` 0 or 1,
-        `tenure` in months, charges in currency units. A null `TotalCharges` (a new customer)
-        is 0.
+        (n, fields): numbers as float64, a missing one NaN; dates as days until the event; texts as
+        they are, in columns of dtype object; flags as the schema writes them.
     """
     import pandas as pd
 
-    columns = {name: _column(events, name) for name in FEATURES}
+    columns = {name: _column(schema, events, name) for name in schema.fields}
     return pd.DataFrame(columns, copy=False)
 
 
-def _column(events: Sequence[Event], name: str) -> "pd.Series[float] | pd.Series[str]":
-    import numpy as np
+def _column(
+    schema: Schema, events: Sequence[Event], name: str
+) -> "pd.Series[float] | pd.Series[str]":
     import pandas as pd
 
-    values = list(map(attrgetter(name), events))
-    if name in CATEGORICAL:
-        # Plain objects: to build pandas' own text type costs more than the encoder gains by it.
-        return pd.Series(values, dtype=object)
-    if name == "TotalCharges":
-        values = [value or 0.0 for value in values]
-    return pd.Series(np.minimum(np.array(values, dtype=np.float64), _LARGEST))
+    if name in schema.numeric:
+        return pd.Series(np.clip(numbers(schema, events, name), -_LARGEST, _LARGEST))
+    values = list(map(schema.getter(name), events))
+    field = schema.fields[name]
+    if isinstance(field, Boolean) and not isinstance(written(field)[0], str):
+        return pd.Series(np.array(values, dtype=np.float64))
+    # Plain objects: to build pandas' own text type costs more than the encoder gains by it.
+    return pd.Series(values, dtype=object)
 
 
-def _distinct(events: Sequence[Event], name: str) -> set[str]:
-    return set(map(attrgetter(name), events))
+def _distinct(schema: Schema, events: Sequence[Event], name: str) -> set[str]:
+    return {value for value in map(schema.getter(name), events) if value is not None}

@@ -25,17 +25,17 @@ from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
-from churnstream.model.features import FeatureSchema
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread
 from churnstream.model.scorer import Model
 from churnstream.records.rejection import UNDECODABLE
+from churnstream.schema.schema import Schema
 
 if TYPE_CHECKING:
     from churnstream.model.train import TrainedModel
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
@@ -58,6 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         rows: Number of training events, the test part included.
         threshold: The probability at which a customer is called a churner.
         decision: How the threshold was chosen, and what it is worth.
+        schema: What a customer is, every category with its values.
         test: Metrics on the held-out part.
         cross_validated: Metrics over the folds of the training part.
         out_of_fold: Metrics on the pooled predictions of those folds.
@@ -79,7 +80,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     rows: Count
     threshold: Threshold
     decision: Decision
-    schema: FeatureSchema
+    schema: Schema
     test: Metrics
     cross_validated: dict[str, Spread]
     out_of_fold: Metrics

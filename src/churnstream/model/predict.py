@@ -11,24 +11,15 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from churnstream import safe_files
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.customer_rows import CustomerRows
 from churnstream.codecs.rows import decode_rows
 from churnstream.errors import DataError
-from churnstream.files.dataset import Dataset
 from churnstream.model.scorer import Model
-from churnstream.records.rejection import Rejection, RejectionCount, UNDECODABLE, not_scorable
+from churnstream.records.rejection import UNDECODABLE, Rejection, RejectionCount, not_scorable
 from churnstream.schema.record_types import Event
+from churnstream.schema.values import plain
 
 _ROWS = 10_000
-
-
-class Scored(msgspec.Struct, frozen=True):
-    """The answer for one customer."""
-
-    customerID: str  # noqa: N815  # the data set's own name
-    churn_probability: float
-    prediction: Literal["Yes", "No"]
-    model_version: str
 
 
 def split_customers(text: bytes) -> Iterator[bytes]:
@@ -44,20 +35,30 @@ def split_customers(text: bytes) -> Iterator[bytes]:
     yield from (line for line in stripped.splitlines() if line.strip())
 
 
-def score_one_by_one(model: Model, texts: Iterable[bytes]) -> Iterator[Scored | Rejection]:
+def score_one_by_one(
+    model: Model, texts: Iterable[bytes]
+) -> Iterator[dict[str, object] | Rejection]:
     """Score customers given as JSON; `event_ts` may be missing, for now.
 
     Args:
         texts: One JSON object each.
+
+    Yields:
+        Of each the customer's ID, `churn_probability`, `prediction` and `model_version`.
     """
     for text in texts:
-        event = _decode(text, model.decode)
+        event = _decode(text, model)
         if isinstance(event, Rejection):
             yield event
             continue
         probability = float(model.score([event])[0])
         if 0 <= probability <= 1:
-            yield Scored(event.customerID, probability, _says(probability, model), model.version)
+            yield {
+                model.schema.id: model.schema.id_of(event),
+                "churn_probability": probability,
+                "prediction": _says(probability, model),
+                "model_version": model.version,
+            }
         else:
             yield not_scorable(probability)
 
@@ -66,7 +67,8 @@ def _says(probability: float, model: Model) -> Literal["Yes", "No"]:
     return "Yes" if probability >= model.threshold else "No"
 
 
-def _decode(text: bytes, decode: EventDecoder) -> Event | Rejection:
+def _decode(text: bytes, model: Model) -> Event | Rejection:
+    decode = model.decode
     try:
         customer = msgspec.json.decode(text)
     except UNDECODABLE:
@@ -77,11 +79,12 @@ def _decode(text: bytes, decode: EventDecoder) -> Event | Rejection:
         now = datetime.now(UTC).isoformat().encode()
         comma = b"," if customer else b""
         text = text.rstrip()[:-1] + comma + b'"event_ts":"' + now + b'"}'
-    return decode(text, str(customer.get("customerID")).encode())
+    name = plain(customer.get(model.schema.id))
+    return decode(text, (name or "").encode("utf-8", "surrogatepass"))
 
 
 def score_file(
-    model: Model, dataset: Dataset, target: Path, on_rows: Callable[[int], None] = lambda _: None
+    model: Model, rows: CustomerRows, target: Path, on_rows: Callable[[int], None] = lambda _: None
 ) -> tuple[int, RejectionCount]:
     """Write the rows of a file with their predictions, in bounded memory.
 
@@ -97,17 +100,22 @@ def score_file(
     Raises:
         DataError: The target is of no known format or cannot be written.
     """
-    schema = pa.schema([(name, pa.string()) for name in dataset.columns] + list(_RESULT))
+    columns = rows.file.columns
+    if taken := [field.name for field in _RESULT if field.name in columns]:
+        raise DataError(
+            f"{rows.file.path}: has the column {taken[0]} already, where the result goes; rename it"
+        )
+    schema = pa.schema([(name, pa.string()) for name in columns] + list(_RESULT))
     writer_type = _writer_of(target)
     done, rejected = 0, RejectionCount()
     try:
         with safe_files.replacing(target) as file, writer_type(file, schema) as writer:
-            for batch in dataset.batches(_ROWS):
-                results, rejections = _score_rows(model, batch)
-                columns = [*batch.columns, *results]
-                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+            for batch in rows.file.batches(_ROWS):
+                results, rejections = _score_rows(model, rows.select(batch))
+                written = [*batch.columns, *results]
+                writer.write_batch(pa.RecordBatch.from_arrays(written, schema=schema))
                 for row, rejection in rejections.items():
-                    rejected.add(rejection, dataset.row_name(done + row))
+                    rejected.add(rejection, rows.file.row_name(done + row))
                 done += batch.num_rows
                 on_rows(done)
     except OSError as error:
@@ -134,9 +142,9 @@ def _writer_of(target: Path) -> Callable[..., AbstractContextManager[Any]]:
 
 def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], dict[int, Rejection]]:
     """The result columns of a batch, and its rejected rows by their numbers in it."""
-    rows = decode_rows(batch, datetime.now(UTC), model.decode)
+    rows = decode_rows(batch, model.schema, datetime.now(UTC), model.decode)
     rejected = {i: row for i, row in enumerate(rows) if isinstance(row, Rejection)}
-    events = {i: row for i, row in enumerate(rows) if isinstance(row, Event)}
+    events = {i: row for i, row in enumerate(rows) if not isinstance(row, Rejection)}
     probabilities = dict(zip(events, model.score([*events.values()]).tolist(), strict=True))
     for i, p in probabilities.items():
         if not 0 <= p <= 1:

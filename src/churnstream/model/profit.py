@@ -3,10 +3,10 @@
 An offer costs the same whoever gets it. It brings in nothing from a customer who would have stayed
 and, with some success, months of revenue from one who would have left. So one is worth making when
 
-    success_rate * months_kept * MonthlyCharges * p - cost > 0
+    success_rate * months_kept * monthly value * p - cost > 0
 
 on average over the customers to whom it is made [Verbeke et al. 2012, the profit of a retention
-campaign, with the customer's own charges in place of an average lifetime value].
+campaign, with the customer's own worth in place of an average lifetime value].
 """
 
 import math
@@ -33,7 +33,7 @@ class Offer(msgspec.Struct, frozen=True):
     depends on neither: a default that rests on no invented price.
 
     Attributes:
-        cost: Of one offer, in the currency of `MonthlyCharges`; None: cost-neutral.
+        cost: Of one offer, in the currency of the customer's monthly value; None: cost-neutral.
         success_rate: Share of the churners whom the offer keeps.
         months_kept: Months of revenue that each of them brings.
     """
@@ -112,7 +112,7 @@ def with_cost(offer: Offer, customers: Predictions) -> Offer:
 def gains(offer: Offer, customers: Predictions) -> Array:
     """What an offer to each customer would have gained, (n,), in currency units.
 
-        label * success_rate * months_kept * MonthlyCharges - cost
+        label * success_rate * months_kept * monthly value - cost
 
     Args:
         offer: With its cost.
@@ -122,7 +122,7 @@ def gains(offer: Offer, customers: Predictions) -> Array:
 
 
 def _brought_in(offer: Offer, customers: Predictions) -> Array:
-    return customers.labels * (offer.success_rate * offer.months_kept) * customers.charges
+    return customers.labels * (offer.success_rate * offer.months_kept) * customers.worth
 
 
 def best_profit_threshold(gained: Array, probabilities: Array) -> float:

@@ -8,7 +8,9 @@ import numpy as np
 from churnstream.errors import ModelError, RegistryError
 from churnstream.model.quality import evaluate
 from churnstream.model.scorer import Model
+from churnstream.schema.outcome import label_reader
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
 
@@ -21,7 +23,7 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    log_loss: float, held_out: Sequence[Event], champion: Callable[[], Model]
+    log_loss: float, schema: Schema, held_out: Sequence[Event], champion: Callable[[], Model]
 ) -> Verdict:
     """Compare on the customers that were held out when the new model was trained.
 
@@ -34,13 +36,13 @@ def judge(
     Raises:
         RegistryError: The champion cannot be fetched, which says nothing of it.
     """
-    labels = np.array([event.Churn == "Yes" for event in held_out], dtype=np.int64)
+    labels = np.array(list(map(label_reader(schema), held_out)), dtype=np.int64)
     try:
         model = champion()
         theirs = evaluate(labels, model.score(held_out), model.threshold).log_loss
     except RegistryError:
         raise
-    except (ModelError, KeyError, ValueError) as error:
+    except (ModelError, AttributeError, KeyError, ValueError) as error:
         # Unreadable here, or unable to score today's customers: nothing to defend.
         return Verdict(True, f"the champion cannot score the held-out customers ({error})")
     comparison = f"log loss {log_loss:.4f}, the champion's {theirs:.4f}, margin {MARGIN}"

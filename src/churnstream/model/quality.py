@@ -26,12 +26,12 @@ class Predictions:
 
     Attributes:
         labels: (n,) 1 for customers who churned, 0 for the others.
-        charges: (n,) `MonthlyCharges`, in currency units.
+        worth: (n,) the customer's monthly value, in currency units.
         probabilities: (n,) of churn, 0 to 1.
     """
 
     labels: Labels
-    charges: Array
+    worth: Array
     probabilities: Array
 
 

@@ -12,10 +12,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churnstream.model.additive import Array, Pieces, Terms
-from churnstream.model.features import CATEGORICAL
+from churnstream.schema.schema import Schema
+from churnstream.schema.values import plain
 
 
-def read_out(pipeline: Pipeline) -> Terms | None:
+def read_out(pipeline: Pipeline, schema: Schema) -> Terms | None:
     """The pipeline as a sum of terms; None if it is not one that `train.splines` made."""
     if [type(step) for _, step in pipeline.steps] != [
         ColumnTransformer,
@@ -25,7 +26,7 @@ def read_out(pipeline: Pipeline) -> Terms | None:
         return None
     columns, scaler, classifier = (step for _, step in pipeline.steps)
     parts = columns.named_transformers_
-    if list(parts) != ["curves", "flag", "categories"]:
+    if list(parts) != ["curves", "categories"]:
         return None
     weights = classifier.coef_[0] / scaler.scale_
     base = float(classifier.intercept_[0] - weights @ scaler.mean_)
@@ -33,16 +34,19 @@ def read_out(pipeline: Pipeline) -> Terms | None:
     curves = _curves(columns, weights[slices["curves"]])
     if curves is None:
         return None
-    tables = _tables(parts["categories"].categories_, weights[slices["categories"]])
-    return Terms(base, float(weights[slices["flag"]][0]), tables, curves)
+    known = parts["categories"].categories_
+    tables = _tables(schema.categorical, known, weights[slices["categories"]])
+    return Terms(base, tables, curves)
 
 
-def _tables(categories: Sequence[NDArray[Any]], weights: Array) -> dict[str, dict[str, float]]:
+def _tables(
+    names: Sequence[str], categories: Sequence[NDArray[Any]], weights: Array
+) -> dict[str, dict[str, float]]:
     tables: dict[str, dict[str, float]] = {}
     start = 0
-    for name, values in zip(CATEGORICAL, categories, strict=True):
+    for name, values in zip(names, categories, strict=True):
         terms = weights[start : start + len(values)].tolist()
-        tables[name] = dict(zip(values.tolist(), terms, strict=True))
+        tables[name] = dict(zip((plain(v) or "" for v in values.tolist()), terms, strict=True))
         start += len(values)
     return tables
 

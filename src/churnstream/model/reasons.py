@@ -11,6 +11,7 @@ that change is the same in every order, so the value is no estimate but the cent
 """
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -18,10 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.errors import ModelError
-from churnstream.model.additive import Additive, Array, Combinations, amounts
-from churnstream.model.phrases import reason_for
+from churnstream.model.additive import Additive, Array, Combinations
+from churnstream.model.features import numbers
+from churnstream.model.phrases import reason_writer
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
+from churnstream.schema.values import plain
 
 Explained = Literal["all", "top", "none"]
 """Which predictions get reasons: every one, those at or above the threshold, or none."""
@@ -90,6 +94,7 @@ class _Strongest:
 
     def __init__(self, terms: Additive, means: Mapping[str, float], sign: int) -> None:
         self._terms, self._means, self._sign = terms, means, sign
+        self._reason = reason_writer(terms.schema)
         self._combinations = Combinations(self._of_combination)
 
     def __call__(self, events: Sequence[Event]) -> list[list[ReasonGiven]]:
@@ -98,12 +103,12 @@ class _Strongest:
         found = list(map(self._combinations.__getitem__, combinations))
         bars = self._sign * np.array([reasons[-1].effect for reasons in found])
         for name, curve in self._terms.curves.items():
-            column = amounts(events, name)
+            column = numbers(self._terms.schema, events, name)
             effects = np.round(curve(column) - self._means[name], DECIMALS)
             rows = np.flatnonzero(self._sign * effects > bars)
             over = zip(rows.tolist(), column[rows].tolist(), effects[rows].tolist(), strict=True)
             for row, value, effect in over:
-                reason = reason_for(name, "%.12g" % value, effect)  # noqa: UP031 - half the time
+                reason = self._reason(name, "%.12g" % value, effect)  # noqa: UP031 - half the time
                 found[row] = self._ranked([*found[row], reason])
         return found
 
@@ -111,8 +116,10 @@ class _Strongest:
         named = zip(self._terms.tables.items(), combination, strict=True)
         return self._ranked(
             [
-                reason_for(
-                    name, str(category), round(table[category] - self._means[name], DECIMALS)
+                self._reason(
+                    name,
+                    plain(category) or "",
+                    round(table[category] - self._means[name], DECIMALS),
                 )
                 for (name, table), category in named
             ]
@@ -123,3 +130,11 @@ class _Strongest:
 
 
 _effect = attrgetter("effect")
+
+
+def shown_value(schema: Schema, event: Event, name: str) -> str:
+    """What stands in a field, as a reason shows it; of a date the days until the event."""
+    if name in schema.numeric:
+        (number,) = numbers(schema, [event], name).tolist()
+        return "" if isnan(number) else f"{number:.12g}"
+    return plain(schema.getter(name)(event)) or ""

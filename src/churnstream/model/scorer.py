@@ -1,9 +1,9 @@
 """A loaded model: which events it can score, their probabilities of churn, and the reasons."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,9 @@ from churnstream.model.additive import Additive
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.threads import one_blas_thread
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import Category
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +57,17 @@ class Model:
     @cached_property
     def decode(self) -> EventDecoder:
         """Turns records into events that this model can score, and refuses the others."""
-        return EventDecoder(self.manifest.schema.categories)
+        return EventDecoder(self.schema)
+
+    @property
+    def schema(self) -> Schema:
+        """Of the events that it scores."""
+        return self.manifest.schema
 
     @cached_property
     def _additive(self) -> Additive | None:
         terms = self.manifest.terms
-        return Additive(terms) if terms else None
+        return Additive(terms, self.schema) if terms else None
 
     @cached_property
     def explainer(self) -> "Explainer | TreeExplainer | None":
@@ -73,14 +80,15 @@ class Model:
             return Explainer(self._additive, means)
         from churnstream.model.tree_reasons import tree_explainer
 
-        return tree_explainer(self.pipeline)
+        return tree_explainer(self.pipeline, self.schema)
 
     def knows(self, events: Sequence[Event]) -> npt.NDArray[np.bool_]:
         """Which events this model can score, (n,): `decode` of another model may let more pass."""
-        known = self.manifest.schema.categories
         fits = np.ones(len(events), dtype=np.bool_)
-        for name, values in known.items():
-            fits &= [value in values for value in map(attrgetter(name), events)]
+        for name, field in self.schema.fields.items():
+            if isinstance(field, Category) and field.values and field.unknown == "reject":
+                known = {*field.values, *([None] if field.may_be_missing else [])}
+                fits &= [value in known for value in map(self.schema.getter(name), events)]
         return fits
 
     def score(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
@@ -98,6 +106,17 @@ class Model:
             return np.empty(0)
         return self._additive.score(events) if self._additive else self._each(events)
 
+    def count(
+        self, events: Sequence[Event], probabilities: npt.NDArray[np.float64]
+    ) -> dict[str, Counter[str]]:
+        """Sort events into the bins of the training customers, by field and for the score.
+
+        Args:
+            events: n events.
+            probabilities: What was predicted for them, (n,).
+        """
+        return self.manifest.background.count(self.schema, events, probabilities)
+
     def _each(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """The answers of the pipeline, NaN where it stumbles; one event takes no other along."""
         try:
@@ -110,7 +129,7 @@ class Model:
 
     def ask(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """What the pipeline itself answers; `score` gives the same to 1e-9."""
-        rows = features.frame(events)
+        rows = features.frame(self.schema, events)
         with one_blas_thread():
             probabilities: npt.NDArray[np.float64] = self.pipeline.predict_proba(rows)
         return probabilities[:, 1]

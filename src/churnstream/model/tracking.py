@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from churnstream.model.compare import Comparison
@@ -19,6 +20,7 @@ from churnstream.model.promotion import judge
 from churnstream.model.quality import Metrics
 from churnstream.model.registry import DIGEST_TAG, FOLDER, SCHEME, Registered, store
 from churnstream.model.train import TrainedModel
+from churnstream.schema.record_types import event_type
 
 NAME = "telco-churn"
 CHAMPION = "champion"
@@ -127,7 +129,9 @@ def _figures(manifest: Manifest) -> dict[str, float]:
 
 def _log_model(mlflow: Any, model: TrainedModel, manifest: Manifest, folder: Path) -> str:  # noqa: ANN401
     """Log MLflow's form of the pipeline, and beside it our own files; answers its address."""
-    example = frame([row.event for row in manifest.reference])
+    kind = event_type(manifest.schema)
+    events = [msgspec.convert(row.event, kind) for row in manifest.reference]
+    example = frame(manifest.schema, events)
     answer = model.pipeline.predict_proba(example)
     logged = mlflow.sklearn.log_model(
         model.pipeline,
@@ -156,4 +160,6 @@ def _deserves(client: Any, model: TrainedModel, promote: Promote) -> tuple[bool,
     if CHAMPION not in client.get_registered_model(NAME).aliases:
         return True, "there was no champion"
     source = Registered(f"{SCHEME}{NAME}@{CHAMPION}")
-    return judge(model.test.log_loss, model.held_out, lambda: source.load(source.newest()))
+    return judge(
+        model.test.log_loss, model.schema, model.held_out, lambda: source.load(source.newest())
+    )

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ from sklearn.preprocessing import (
 from churnstream.errors import ModelError
 from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference, background
-from churnstream.model.features import CATEGORICAL, NUMERIC, FeatureSchema, frame
+from churnstream.model.features import completed, frame, known_values
 from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.quality import (
     Array,
@@ -43,10 +44,10 @@ from churnstream.model.quality import (
 )
 from churnstream.model.read_out import read_out
 from churnstream.model.threads import one_blas_thread
-from FIXME import DATASET_COLUMNS
+from churnstream.schema.outcome import label_reader, worth_of
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
-_CURVED = ("tenure", "MonthlyCharges", "TotalCharges")
 _TEST_SHARE = 0.2
 _FOLDS = 5
 _FEWEST_OF_A_LABEL = 10  # leaves at least one for every fold and for the test
@@ -75,7 +76,7 @@ class TrainedModel:
     """
 
     pipeline: Pipeline
-    schema: FeatureSchema
+    schema: Schema
     threshold: float
     decision: Decision
     seed: int
@@ -92,6 +93,7 @@ class TrainedModel:
 
 
 def train(
+    schema: Schema,
     events: Sequence[Event],
     *,
     seed: int = 42,
@@ -105,7 +107,8 @@ def train(
     stratified 5-fold cross-validation of the rest.
 
     Args:
-        events: All with their label `Churn`.
+        schema: Of the events.
+        events: All with their label.
         seed: Of the split and of the folds.
         estimator: A scikit-learn classifier to put behind one-hot categories and plain numbers;
             None for the additive splines.
@@ -115,11 +118,11 @@ def train(
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
     """
-    schema = FeatureSchema.of(events)
+    schema = completed(schema, events)
     pipeline = splines(schema) if estimator is None else behind_one_hot(estimator, schema)
-    labels = labels_of(events)
+    labels = labels_of(schema, events)
     seen, _ = _split(labels, seed)
-    rows, known = frame([events[index] for index in seen]), labels[seen]
+    rows, known = frame(schema, [events[index] for index in seen]), labels[seen]
     with one_blas_thread():
         predicted = cross_val_predict(
             pipeline, rows, known, cv=_folds(seed), method="predict_proba"
@@ -135,7 +138,7 @@ def described(
     events: Sequence[Event],
     predicted: Array,
     *,
-    schema: FeatureSchema,
+    schema: Schema,
     seed: int,
     threshold: Rule,
     offer: Offer,
@@ -146,34 +149,35 @@ def described(
         predicted: For the customers that are not held out, in their order; by models that had not
             seen them.
     """
-    labels, rows = labels_of(events), frame(events)
-    charges = rows["MonthlyCharges"].to_numpy()
+    labels, rows = labels_of(schema, events), frame(schema, events)
+    found = worth_of(schema, events)
+    worth = np.zeros(len(events)) if found is None else found
     fit_on, test_on = _split(labels, seed)
     fit_labels = labels[fit_on]
     with one_blas_thread():
         tested = pipeline.predict_proba(rows.iloc[test_on])[:, 1]
     _check_probabilities(np.concatenate([predicted, tested]))
-    out_of_fold = Predictions(fit_labels, charges[fit_on], predicted)
-    test = Predictions(labels[test_on], charges[test_on], tested)
+    out_of_fold = Predictions(fit_labels, worth[fit_on], predicted)
+    test = Predictions(labels[test_on], worth[test_on], tested)
     chosen, decision = decide(threshold, offer, out_of_fold, test)
     folds = [held for _, held in _folds(seed).split(fit_on, fit_labels)]
     tested_events = tuple(events[index] for index in test_on)
-    terms = read_out(pipeline)
+    terms = read_out(pipeline, schema)
     return TrainedModel(
         pipeline=pipeline,
         schema=schema,
         threshold=chosen,
         decision=decision,
         seed=seed,
-        digest=digest_of(events),
+        digest=digest_of(schema, events),
         rows=len(events),
         test=evaluate(test.labels, tested, chosen),
         cross_validated=spread([evaluate(fit_labels[f], predicted[f], chosen) for f in folds]),
         out_of_fold=evaluate(fit_labels, predicted, chosen),
         predictions=out_of_fold,
         held_out=tested_events,
-        reference=_reference(tested_events, tested),
-        background=background(terms, [events[index] for index in fit_on], predicted),
+        reference=_reference(schema, tested_events, tested),
+        background=background(schema, terms, [events[index] for index in fit_on], predicted),
         terms=terms,
     )
 
@@ -191,22 +195,22 @@ def _folds(seed: int) -> StratifiedKFold:
     return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
 
 
-def held_out(events: Sequence[Event], seed: int) -> tuple[Event, ...]:
+def held_out(schema: Schema, events: Sequence[Event], seed: int) -> tuple[Event, ...]:
     """The events that training with this seed does not see.
 
     Raises:
         ModelError: As `train` does.
     """
-    return tuple(events[index] for index in _split(labels_of(events), seed)[1])
+    return tuple(events[index] for index in _split(labels_of(schema, events), seed)[1])
 
 
-def not_held_out(events: Sequence[Event], seed: int) -> list[Event]:
+def not_held_out(schema: Schema, events: Sequence[Event], seed: int) -> list[Event]:
     """The other events, in their order.
 
     Raises:
         ModelError: As `train` does.
     """
-    return [events[index] for index in _split(labels_of(events), seed)[0]]
+    return [events[index] for index in _split(labels_of(schema, events), seed)[0]]
 
 
 def _split(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -216,7 +220,7 @@ def _split(labels: Labels, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int
     return fit_on, test_on
 
 
-def splines(schema: FeatureSchema) -> Pipeline:
+def splines(schema: Schema) -> Pipeline:
     """The default: smooth curves and categories, summed up in log-odds.
 
     Logarithms, because a month or a dollar means more where there are few. Beyond the training
@@ -227,9 +231,8 @@ def splines(schema: FeatureSchema) -> Pipeline:
         SplineTransformer(n_knots=10, degree=3, knots="quantile", extrapolation="constant"),
     )
     columns = [
-        ("curves", curves, list(_CURVED)),
-        ("flag", "passthrough", ["SeniorCitizen"]),
-        ("categories", _one_hot(schema), list(CATEGORICAL)),
+        ("curves", curves, list(schema.numeric)),
+        ("categories", _one_hot(schema), list(schema.categorical)),
     ]
     # Scaled, so that the penalty bears on each term by its weight among the customers. Newton's
     # method reaches the optimum to many digits: the same figures on every machine.
@@ -237,32 +240,35 @@ def splines(schema: FeatureSchema) -> Pipeline:
     return make_pipeline(ColumnTransformer(columns), StandardScaler(), classifier)
 
 
-def behind_one_hot(estimator: BaseEstimator, schema: FeatureSchema) -> Pipeline:
+def behind_one_hot(estimator: BaseEstimator, schema: Schema) -> Pipeline:
     """Any classifier, with the preparation of the columns that every one can use."""
     columns = [
-        ("numbers", "passthrough", list(NUMERIC)),
-        ("categories", _one_hot(schema), list(CATEGORICAL)),
+        ("numbers", "passthrough", list(schema.numeric)),
+        ("categories", _one_hot(schema), list(schema.categorical)),
     ]
     return make_pipeline(ColumnTransformer(columns), clone(estimator))
 
 
-def _one_hot(schema: FeatureSchema) -> OneHotEncoder:
-    known = [np.array(schema.categories[name], dtype=object) for name in CATEGORICAL]
+def _one_hot(schema: Schema) -> OneHotEncoder:
+    known = [np.array(known_values(schema, name), dtype=object) for name in schema.categorical]
     return OneHotEncoder(categories=known, handle_unknown="error", sparse_output=False)
 
 
-def labels_of(events: Sequence[Event]) -> Labels:
+def labels_of(schema: Schema, events: Sequence[Event]) -> Labels:
     """The label of each event, (n,): 1 for churn.
 
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
     """
-    unlabelled = sum(event.Churn is None for event in events)
-    if unlabelled:
+    if schema.label is None:
+        raise ModelError("cannot train: the schema has no label; name it, as label: {field: …}")
+    found = list(map(label_reader(schema), events))
+    if unlabelled := found.count(None):
         raise ModelError(
-            f"cannot train: {unlabelled} of {len(events)} customers have no label in Churn"
+            f"cannot train: {unlabelled} of {len(events)} customers have no label in "
+            f"{schema.label.field}"
         )
-    labels = np.array([event.Churn == "Yes" for event in events], dtype=np.int64)
+    labels = np.array(found, dtype=np.int64)
     positives = int(labels.sum())
     if min(positives, len(labels) - positives) < _FEWEST_OF_A_LABEL:
         raise ModelError(
@@ -272,9 +278,9 @@ def labels_of(events: Sequence[Event]) -> Labels:
     return labels
 
 
-def digest_of(events: Sequence[Event]) -> str:
+def digest_of(schema: Schema, events: Sequence[Event]) -> str:
     """SHA-256 of what training reads; `event_ts` is left out: it is when a file was read."""
-    columns = attrgetter(*DATASET_COLUMNS, "Churn")
+    columns = attrgetter(*schema.attributes.values())
     encode = msgspec.json.Encoder().encode
     digest = hashlib.sha256()
     for event in events:
@@ -282,10 +288,19 @@ def digest_of(events: Sequence[Event]) -> str:
     return digest.hexdigest()
 
 
-def _reference(events: Sequence[Event], probabilities: Array) -> tuple[Reference, ...]:
+def _reference(
+    schema: Schema, events: Sequence[Event], probabilities: Array
+) -> tuple[Reference, ...]:
     """The first rows, without what would tell who they are and what they did."""
     rows = zip(events[:_REFERENCE_ROWS], probabilities.tolist(), strict=False)
+    names, label = schema.attributes, schema.label
+    no_label = {names[label.field]: None} if label else {}
+
+    def anonymous(event: Event, number: int) -> dict[str, Any]:
+        changes = {names[schema.id]: f"reference-{number}", **no_label}
+        found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(event, **changes))
+        return found
+
     return tuple(
-        Reference(msgspec.structs.replace(event, customerID=f"reference-{n}", Churn=None), score)
-        for n, (event, score) in enumerate(rows, start=1)
+        Reference(anonymous(event, n), score) for n, (event, score) in enumerate(rows, start=1)
     )

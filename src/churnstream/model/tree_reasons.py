@@ -11,41 +11,45 @@ Forests are left out: they add up in probability, and their leaves are many.
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.model.additive import Array
-from churnstream.model.features import FEATURES, NUMERIC, frame
-from churnstream.model.phrases import reason_for
-from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained
+from churnstream.model.features import frame
+from churnstream.model.phrases import reason_writer
+from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained, shown_value
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-def tree_explainer(pipeline: "Pipeline") -> "TreeExplainer | None":
+def tree_explainer(pipeline: "Pipeline", schema: Schema) -> "TreeExplainer | None":
     """What explains a pipeline; None if it is no boosted trees, or shap is not installed."""
     from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
     boosted = isinstance(pipeline[-1], GradientBoostingClassifier | HistGradientBoostingClassifier)
     if not boosted or len(pipeline) == 1 or find_spec("shap") is None:
         return None
-    features = _features_of(pipeline)
-    return None if features is None else TreeExplainer(pipeline, features)
+    features = _features_of(pipeline, schema)
+    return None if features is None else TreeExplainer(pipeline, schema, features)
 
 
-def _features_of(pipeline: "Pipeline") -> list[str] | None:
-    """The feature behind each column that the trees see; None if one cannot be told."""
+def _features_of(pipeline: "Pipeline", schema: Schema) -> list[str] | None:
+    """The feature behind each column that the trees see; None if one cannot be told.
+
+    A step names what it makes of a column after that column: of names that begin so, the longest.
+    """
     try:
         names = [name.rpartition("__")[2] for name in pipeline[:-1].get_feature_names_out()]
     except (AttributeError, ValueError):  # a step that does not name its columns
         return None
-    found = [next((f for f in FEATURES if name.startswith(f)), "") for name in names]
+    longest_first = sorted(schema.fields, key=len, reverse=True)
+    found = [next((f for f in longest_first if name.startswith(f)), "") for name in names]
     return found if all(found) else None
 
 
@@ -59,20 +63,22 @@ class TreeExplainer:
         base: The mean log-odds of the training customers.
     """
 
-    def __init__(self, pipeline: "Pipeline", features: Sequence[str]) -> None:
+    def __init__(self, pipeline: "Pipeline", schema: Schema, features: Sequence[str]) -> None:
         import shap
 
+        self._schema = schema
         self._prepare = pipeline[:-1]
         trees: Any = shap.TreeExplainer(pipeline[-1], feature_perturbation="tree_path_dependent")
         self._trees = trees
         self.base = float(np.ravel(trees.expected_value)[0])
         self._columns = {
-            name: np.flatnonzero([feature == name for feature in features]) for name in FEATURES
+            name: np.flatnonzero([feature == name for feature in features])
+            for name in schema.fields
         }
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each feature in log-odds, (n,) each."""
-        seen = self._prepare.transform(frame(events))
+        seen = self._prepare.transform(frame(self._schema, events))
         dense = seen.toarray() if hasattr(seen, "toarray") else np.asarray(seen)
         values = self._trees.shap_values(dense, check_additivity=False)
         return {name: values[:, columns].sum(axis=1) for name, columns in self._columns.items()}
@@ -87,16 +93,15 @@ class TreeExplainer:
         if not rows:
             return found
         effects = self.effects([events[row] for row in rows])
-        table = np.round(np.array([effects[name] for name in FEATURES]).T, DECIMALS)
+        names = list(self._schema.fields)
+        table = np.round(np.array([effects[name] for name in names]).T, DECIMALS)
         signs = np.where(says_yes[rows], 1, -1)
         strongest = np.argsort(-signs[:, None] * table, axis=1, kind="stable")[:, :MOST_REASONS]
         for row, columns, own in zip(rows, strongest.tolist(), table, strict=True):
             event = events[row]
-            found[row] = [_reason(event, FEATURES[c], float(own[c])) for c in columns]
+            found[row] = [self._reason(event, names[c], float(own[c])) for c in columns]
         return found
 
-
-def _reason(event: Event, name: str, effect: float) -> ReasonGiven:
-    value = attrgetter(name)(event)
-    text = f"{value or 0:.12g}" if name in NUMERIC else str(value)
-    return reason_for(name, text, effect)
+    def _reason(self, event: Event, name: str, effect: float) -> ReasonGiven:
+        text = shown_value(self._schema, event, name)
+        return reason_writer(self._schema)(name, text, effect)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.analysis.drift import Drift, drift
-from churnstream.model.background import Background
+from churnstream.model.scorer import Model
 from churnstream.schema.record_types import Event
 
 WINDOW = 2000
@@ -23,9 +23,10 @@ class DriftWatch:
     cost, and a window still spans many batches.
     """
 
-    def __init__(self, background: Background) -> None:
-        self._background = background
-        self._training = {name: bins.counts for name, bins in background.bins.items()}
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        bins = model.manifest.background.bins
+        self._training = {name: its.counts for name, its in bins.items()}
         self._start_over()
 
     def _start_over(self) -> None:
@@ -34,9 +35,7 @@ class DriftWatch:
         self._probabilities: list[NDArray[np.float64]] = []
         self._totals: dict[str, Counter[str]] = {name: Counter() for name in self._training}
 
-    def add(
-        self, events: Sequence[Event], probabilities: NDArray[np.float64]
-    ) -> Drift | None:
+    def add(self, events: Sequence[Event], probabilities: NDArray[np.float64]) -> Drift | None:
         """Add the events of a batch; the verdict if they fill the window, which then starts over.
 
         Args:
@@ -56,7 +55,7 @@ class DriftWatch:
 
     def _count(self) -> None:
         risks = np.concatenate(self._probabilities)
-        for name, counts in self._background.count(self._events, risks).items():
+        for name, counts in self._model.count(self._events, risks).items():
             self._totals[name].update(counts)
         self._counted += len(self._events)
         self._events, self._probabilities = [], []

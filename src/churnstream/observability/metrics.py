@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from churnstream.analysis.shadow import Shadow
-from churnstream.model.background import Background
+from churnstream.model.scorer import Model
+from churnstream.model.shadow import Shadow
 from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
@@ -197,12 +197,12 @@ class ConsumerMetrics:
         found = {one.challenger: getattr(one, figure) for one in self.compared()}
         return {version: value for version, value in found.items() if value is not None}
 
-    def use_model(self, version: str, background: Background) -> None:
+    def use_model(self, model: Model) -> None:
         """Take note of the model that scores from now on."""
         if self._health.model is not None:
             self._swaps.inc()
-        self._health.model = version
-        self._drift, self._drift_watch = {}, DriftWatch(background)
+        self._health.model = model.version
+        self._drift, self._drift_watch = {}, DriftWatch(model)
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.codecs.events import EventDecoder
+from churnstream.escaping import printable
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.outcomes import outcome_begins
-from churnstream.escaping import printable
-from churnstream.records.rejection import Rejection
 from churnstream.records.prediction import prediction_reader
+from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
@@ -157,9 +157,7 @@ class _Table:
         return known[rows] == offsets, probabilities, says_yes
 
 
-def _join(
-    batch: list[Message], tables: Mapping[int, _Table], decode: EventDecoder
-) -> Scored:
+def _join(batch: list[Message], tables: Mapping[int, _Table], decode: EventDecoder) -> Scored:
     partitions = np.array([r.partition() for r in batch], dtype=np.int64)
     offsets = np.array([r.offset() for r in batch], dtype=np.int64)
     found = np.zeros(len(batch), dtype=bool)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import structlog
 
+from churnstream.codecs.customer_rows import CustomerRows
 from churnstream.codecs.rows import EncodedEvents, encode_events
 from churnstream.errors import DataError
-from churnstream.files.dataset import Dataset
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.checkpoint import FileSink, Sink, Source, TransactionSink
@@ -41,7 +41,7 @@ class BatchResult(NamedTuple):
 
 
 def produce_batch(
-    dataset: Dataset,
+    rows: CustomerRows,
     sink: Sink,
     *,
     batch_size: int,
@@ -53,7 +53,7 @@ def produce_batch(
     """Send the whole file in order, a batch at a time, from where the last run stopped.
 
     Args:
-        dataset: The rows.
+        rows: Of the file.
         sink: Sends them and keeps the place.
         batch_size: Rows between two checkpoints.
         resume: False starts over.
@@ -63,29 +63,29 @@ def produce_batch(
         on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
     """
     with sink.alone():
-        start = rows = sink.start(resume=resume)
-        on_rows(rows)
-        for records in _batches(dataset, batch_size, start):
+        start = done = sink.start(resume=resume)
+        on_rows(done)
+        for records in _batches(rows, batch_size, start):
             if stop.requested():
-                return BatchResult(start, rows - start, finished=False)
-            rows += len(records)
+                return BatchResult(start, done - start, finished=False)
+            done += len(records)
             before_batch()
-            sink.publish(records, rows)
-            on_rows(rows)
-        return BatchResult(start, rows - start, finished=True)
+            sink.publish(records, done)
+            on_rows(done)
+        return BatchResult(start, done - start, finished=True)
 
 
-def _batches(dataset: Dataset, batch_size: int, start: int) -> Iterator[list[Record]]:
+def _batches(rows: CustomerRows, batch_size: int, start: int) -> Iterator[list[Record]]:
     """Batches of records; encoded many rows at a time, since each time has its price."""
-    rows = batch_size * max(1, _CHUNK // batch_size)
-    for records in _ahead(_encoded(dataset, rows, start)):
+    chunk = batch_size * max(1, _CHUNK // batch_size)
+    for records in _ahead(_encoded(rows, chunk, start)):
         for begin in range(0, len(records), batch_size):
             yield records[begin : begin + batch_size]
 
 
-def _encoded(dataset: Dataset, rows: int, start: int) -> Iterator[list[Record]]:
-    for chunk in dataset.batches(rows, start):
-        yield _records(encode_events(chunk, datetime.now(UTC)))
+def _encoded(rows: CustomerRows, size: int, start: int) -> Iterator[list[Record]]:
+    for chunk in rows.batches(size, start):
+        yield _records(encode_events(chunk, rows.schema, datetime.now(UTC)))
 
 
 def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -97,10 +97,10 @@ def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
             yield item
 
 
-def batch_sink(settings: Settings, admin: Admin, dataset: Dataset, stop: Stop) -> Sink:
+def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop) -> Sink:
     """The sink with the best guarantee that this broker can keep."""
     topic = settings.topics.input
-    source = Source(dataset.digest(), topic, admin.topic_id(topic))
+    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
     max_bytes = admin.max_record_bytes(topic)
     if admin.embedded:
         writer = Writer(settings.kafka, give_up=stop.overdue, max_bytes=max_bytes)
@@ -126,7 +126,7 @@ class _Template(NamedTuple):
 
 
 def produce_streaming(
-    dataset: Dataset,
+    rows: CustomerRows,
     writer: Writer,
     topic: str,
     *,
@@ -151,7 +151,7 @@ def produce_streaming(
         How many events the broker has confirmed.
     """
     choose = random.Random(seed)  # noqa: S311  # a sample, not a secret
-    pool = _templates(dataset, choose.getrandbits(32))
+    pool = _templates(rows, choose.getrandbits(32))
     sent = 0
     on_rows(sent)
     for due in _schedule(rate, duration, stop):
@@ -185,16 +185,16 @@ def _schedule(rate: float, duration: float | None, stop: Stop) -> Iterable[int]:
         now = time.monotonic()
 
 
-def _templates(dataset: Dataset, seed: int) -> list[_Template]:
+def _templates(rows: CustomerRows, seed: int) -> list[_Template]:
     moment = datetime(1970, 1, 1, tzinfo=UTC)
-    events = encode_events(dataset.sample(_POOL, seed), moment)
+    events = encode_events(rows.sample(_POOL, seed), rows.schema, moment)
     stamp = b'"event_ts":"1970-01-01T00:00:00.000000Z"'
     pool = []
     for key, value in zip(events.keys, events.values, strict=True):
         head, _, tail = value.rpartition(stamp)
         pool.append(_Template(key, head + b'"event_ts":"', b'"' + tail))
     if not pool:
-        raise DataError(f"{dataset.path}: has no customers to draw from")
+        raise DataError(f"{rows.file.path}: has no customers to draw from")
     return pool
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from churnstream.pipeline.checkpoint import Source
 
 
-class Stretch(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+class SentRange(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """Offsets as `--from` and `--to` take them, `PARTITION:OFFSET,…`.
 
     Events of others may lie in between; the rows of the file all do, once `end` is known.
@@ -41,17 +41,17 @@ class Sent(msgspec.Struct, rename={"start": "from", "end": "to"}, kw_only=True):
     end: str | None
 
 
-class StretchKeeper:
+class SentRangeKeeper:
     """Notes in a file where the rows of a source begin and end.
 
     Args:
-        path: Keeps the stretch of every source.
+        path: Keeps the range of every source.
     """
 
     def __init__(self, path: Path, source: Source, admin: Admin) -> None:
-        self._file, self._source, self._admin = PlaceFile(path, Stretch), source, admin
+        self._file, self._source, self._admin = PlaceFile(path, SentRange), source, admin
         self._file.get(source.key)  # should it be damaged: before the work
-        self._known: Stretch | None = None
+        self._known: SentRange | None = None
 
     def begin(self, rows: int) -> None:
         """Note the beginning, before the first row is sent; only the first call counts.
@@ -62,14 +62,14 @@ class StretchKeeper:
         """
         if self._known is None:
             find = self._admin.beginnings if rows else self._admin.ends
-            new = Stretch(_places(find(self._source.topic)))
+            new = SentRange(_places(find(self._source.topic)))
             self._keep(lambda known: known if known and rows else new)
 
     def finish(self) -> None:
         """Note the end, after the last row was sent; the first time counts."""
         if self._begun.end is None:
             end = _places(self._admin.settled_ends(self._source.topic))
-            whole = Stretch(self._begun.start, end)
+            whole = SentRange(self._begun.start, end)
             self._keep(lambda known: known if known and known.end else whole)
 
     def sent(self, rows: int, sent: int) -> Sent:
@@ -77,12 +77,12 @@ class StretchKeeper:
         return Sent(rows=rows, sent=sent, start=self._begun.start, end=self._begun.end)
 
     @property
-    def _begun(self) -> Stretch:
+    def _begun(self) -> SentRange:
         if self._known is None:
             raise ValueError("begin() comes first")
         return self._known
 
-    def _keep(self, change: Callable[[Stretch | None], Stretch]) -> None:
+    def _keep(self, change: Callable[[SentRange | None], SentRange]) -> None:
         self._known = self._file.change(self._source.key, change)
 
 

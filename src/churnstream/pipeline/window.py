@@ -1,11 +1,7 @@
 """Which part of the topic a run may read: all of it for ever, or up to fixed places."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 
-from churnstream.errors import ConfigurationError
-from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.polled import Polled
 
@@ -102,81 +98,6 @@ class Window:
 
 def _is_before(record: Message, ends: Mapping[int, int]) -> bool:
     return record.offset() < ends.get(record.partition(), 0)  # type: ignore[operator,arg-type]
-
-
-_OFFSETS = re.compile(r"[0-9]+:[0-9]{1,18}(,[0-9]+:[0-9]{1,18})*")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def resolve(admin: Admin, topic: str, place: str, flag: str) -> dict[int, int]:
-    """Offsets by partition for a window's start or end as the user wrote it.
-
-    Args:
-        admin: Asked for the offsets at a timestamp.
-        topic: The topic of the window.
-        place: RFC 3339 timestamp (UTC if it has no offset), or `PARTITION:OFFSET,…`; partitions
-            that are not named are left out.
-        flag: For the error message.
-
-    Raises:
-        ConfigurationError: It is neither, or names a partition that the topic does not have.
-    """
-    if _OFFSETS.fullmatch(place):
-        pairs = [part.split(":") for part in place.split(",")]
-        offsets = {int(p): int(offset) for p, offset in pairs}
-        if unknown := sorted(set(offsets) - set(admin.partitions(topic))):
-            raise ConfigurationError(f"{flag}: topic {topic} has no partition {unknown[0]}")
-        return offsets
-    try:
-        moment = datetime.fromisoformat(place)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{flag}: {place!r} is neither a timestamp such as 2026-11-23T08:00:00Z "
-            "nor offsets such as 0:1200,1:1180,2:1210"
-        ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if moment < _EPOCH:
-        raise ConfigurationError(f"{flag}: {place} lies before 1970, where Kafka's time begins")
-    return admin.offsets_at(topic, moment)
-
-
-def bounded(
-    admin: Admin,
-    topic: str,
-    group: str,
-    *,
-    start: str | None,
-    end: str | None,
-    most: int | None,
-) -> tuple[Window, dict[int, int]]:
-    """The window of a batch run, and where to begin in partitions the group has no place in.
-
-    The group's place always counts, unless it lies beyond the end: what it has scored is not scored
-    again, and what lies between its place and the window's start is not jumped over.
-
-    Raises:
-        ConfigurationError: The window leaves out records that the group has not scored.
-    """
-    committed = admin.committed(group, topic)  # before the ends, which others move on
-    last = admin.ends(topic)
-    void = {p: offset for p, offset in committed.items() if offset > last.get(p, 0)}
-    committed = {p: offset for p, offset in committed.items() if p not in void}
-    ends = last if end is None else last | _capped(resolve(admin, topic, end, "--to"), last)
-    begins = admin.beginnings(topic)
-    starts = resolve(admin, topic, start, "--from") if start else {}
-    for p in sorted(starts.keys() & committed.keys()):
-        if starts[p] > committed[p] and ends[p] > committed[p]:
-            raise ConfigurationError(
-                f"--from would skip offsets {committed[p]} to {starts[p] - 1} of partition {p}, "
-                f"which group {group} has not scored; use another --group for a window of its own"
-            )
-    window = Window(ends, most, void)
-    window.start_from(begins | starts | committed)
-    return window, starts
-
-
-def _capped(offsets: Mapping[int, int], last: Mapping[int, int]) -> dict[int, int]:
-    return {p: min(offset, last[p]) for p, offset in offsets.items()}
 
 
 def furthest(processed: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:

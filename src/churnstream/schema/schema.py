@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from churnstream.files.form import FileForm
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
 
 EVENT_TS = "event_ts"
@@ -57,18 +58,27 @@ class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     title: str | None = None
 
 
-class FileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The file that the schema was made from, and how it is to be read.
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The file that the schema was made from, and how it is to be read; see `files.FileForm`.
 
     Attributes:
         path: Relative to the folder of the schema file.
     """
 
     path: str | None = None
+    format: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    thousands: str | None = None
     sheet: str | None = None
+
+    @property
+    def form(self) -> FileForm:
+        """How it is to be read; what is None is detected."""
+        return FileForm(
+            self.format, self.encoding, self.delimiter, self.decimal, self.thousands, self.sheet
+        )
 
 
 class Schema(
@@ -97,7 +107,7 @@ class Schema(
     value: str | float | None = None
     left_out: dict[str, str] = {}
     segments: tuple[str | Segment, ...] = ()
-    file: FileForm | None = None
+    file: Origin | None = None
 
     def __hash__(self) -> int:
         return hash(msgspec.json.encode(self))

@@ -13,11 +13,11 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
+from churnstream.files.dataset import BUNDLED, open_dataset
 from confluent_kafka import KafkaError, Message, Producer
 
 from chaos.watch import Place
 from churnstream.codecs.rows import encode_events
-from churnstream.files.dataset import BUNDLED, open_dataset
 from churnstream.testing.broken_records import broken_records
 
 _BROKEN_CELLS = [

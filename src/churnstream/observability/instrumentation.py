@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from churnstream.cli.scoring import Models
+    from churnstream.model.champion import Models
     from churnstream.model.scorer import Model
     from churnstream.observability.metrics import ConsumerMetrics
     from churnstream.pipeline.notices import Notice
@@ -31,7 +31,7 @@ class ConsumerWatch:
     def use_model(self, model: Model) -> None:
         """Take note of the model that scores from now on."""
         if self._metrics:
-            self._metrics.use_model(model.version, model.manifest.background)
+            self._metrics.use_model(model)
 
     def follow(self, models: Models) -> None:
         """Count the models that were refused, and compare champion and challenger, too."""

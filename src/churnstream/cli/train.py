@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from churnstream.cli import figures, options
-from churnstream.cli.progress import progress
+from churnstream.cli import options, tables
+from churnstream.cli.customers import labelled_customers
+from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from churnstream.model.profit import Offer
     from churnstream.model.tracking import Promote
     from churnstream.model.train import TrainedModel
-    from churnstream.schema.record_types import Event
     from churnstream.settings import Settings
 
 _REPORT = Path("reports/model.md")
 
 
 @click.command()
+@options.schema
 @options.dataset
 @options.model_folder
 @options.decision
@@ -78,8 +78,8 @@ def train(
         if as_json:
             options.echo_json(manifest)
         else:
-            figures.show_model(manifest, Path(settings.model.path))
-    figures.warn_if_worse_than_chance(manifest)
+            tables.show_model(manifest, Path(settings.model.path))
+    tables.warn_if_worse_than_chance(manifest)
     if settings.model.mlflow:
         _register(settings, trained, manifest, promote or "better")
 
@@ -96,9 +96,11 @@ def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
 
     own, folder = settings.model, folder_of(settings)
     require_writable(folder / MANIFEST_NAME)
-    customers = customers_of(settings)
+    schema, customers = labelled_customers(settings)
     with progress("training"):
-        trained = fit(customers, seed=own.seed, threshold=own.threshold, offer=offer_of(settings))
+        trained = fit(
+            schema, customers, seed=own.seed, threshold=own.threshold, offer=offer_of(settings)
+        )
         return trained, save(trained, folder)
 
 
@@ -122,43 +124,6 @@ def _register(
     click.echo(f"{NAME} version {done.version}: {verdict}; {done.reason}", err=True)
 
 
-def customers_of(settings: Settings) -> list[Event]:
-    """All customers of the settings' data set that can be used.
-
-    Raises:
-        DataError: There are none; says why.
-    """
-    import structlog
-
-    from churnstream.codecs.rows import decode_rows
-    from churnstream.errors import DataError
-    from churnstream.files.dataset import open_dataset
-    from churnstream.records.rejection import Rejection, RejectionCount
-
-    now = datetime.now(UTC)
-    dataset = open_dataset(settings.producer.dataset)
-    events: list[Event] = []
-    rejected = RejectionCount()
-    for batch in dataset.batches(10_000):
-        begin = len(events) + rejected.total
-        for index, row in enumerate(decode_rows(batch, now), start=begin):
-            if isinstance(row, Rejection):
-                rejected.add(row, dataset.row_name(index))
-            else:
-                events.append(row)
-    if not events:
-        raise DataError(dataset.useless("used", rejected))
-    if rejected.total:
-        structlog.get_logger(__name__).warning(
-            "rows_left_out",
-            rows=rejected.total,
-            of=len(events) + rejected.total,
-            file=dataset.name,
-            reasons=rejected.in_words(),
-        )
-    return events
-
-
 def offer_of(settings: Settings) -> Offer:
     """By which the profit of a threshold counts."""
     from churnstream.model.profit import Offer
@@ -179,7 +144,7 @@ def _compare(settings: Settings, report: Path, as_json: bool) -> None:
     total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
     with progress("fits", total) as show:
         comparison, predictions = compare.compare(
-            customers_of(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
+            *labelled_customers(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
         )
     files = [compare.save(comparison, folder)]
     files += plots.draw(predictions, offer_of(settings), folder)
@@ -191,5 +156,5 @@ def _compare(settings: Settings, report: Path, as_json: bool) -> None:
     if as_json:
         options.echo_json(comparison)
     else:
-        figures.table(compare.HEADER, compare.table(comparison))
+        tables.table(compare.HEADER, compare.table(comparison))
     click.echo(f"figures are in {report}, pictures in {folder}", err=as_json)

@@ -10,19 +10,18 @@ import click
 
 from churnstream.cli import options
 from churnstream.cli.detach import FLAG, run_detached
-from churnstream.cli.progress import progress
+from churnstream.cli.progress_bar import progress
+from churnstream.cli.results import show_report, try_summary
 from churnstream.cli.streams import done_already
-from churnstream.cli.watched import watched_consumer
-from churnstream.errors import ChurnstreamError, ConfigurationError
+from churnstream.observability.instrumentation import watched_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from churnstream.analysis.summary import Summary
-    from churnstream.cli.scoring import Models
-    from churnstream.cli.window import Result
+    from churnstream.analysis.window_report import WindowReport
     from churnstream.kafka.admin import Admin
+    from churnstream.model.champion import Models
     from churnstream.pipeline.notices import Notice
     from churnstream.pipeline.scoring import Batch
     from churnstream.pipeline.stop import Stop
@@ -73,7 +72,7 @@ _COMMITTED = "the events are scored and committed all the same"
 @options.kafka
 @options.with_settings
 def consume(settings: Settings, pid_file: Path | None) -> None:
-    """Score events: predictions to one topic, refused records to another.
+    """Score events: predictions to one topic, rejected records to another.
 
     Streaming scores until stopped. Batch scores a bounded window, then prints and writes the
     summary. A model that is replaced meanwhile is taken into use between two batches.
@@ -90,8 +89,8 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
         return
     if settings.consumer.mode == "batch":
         try_summary(settings)
-    from churnstream.cli.scoring import Models
     from churnstream.kafka.admin import Admin
+    from churnstream.model.champion import Models
 
     stop = options.process_stop()
     with watched_consumer(settings) as watch:
@@ -101,10 +100,10 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
             if settings.consumer.mode == "streaming":
                 consume_streaming(settings, admin, models, stop, watch.tell)
                 return
-            result = consume_batch(settings, admin, models, stop, watch.tell)
+            schema = models.champion.current().schema
+            report = consume_batch(settings, admin, models, stop, watch.tell)
     with done_already(_COMMITTED):
-        finish_batch(result, settings)
-        letters_hint(result.summary, settings)
+        show_report(report, schema, settings)
 
 
 def consume_streaming(
@@ -113,7 +112,7 @@ def consume_streaming(
     """Score until a stop is asked for."""
     import structlog
 
-    from churnstream.analysis.shadow import in_words
+    from churnstream.model.shadow import in_words
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.window import Window
 
@@ -122,7 +121,7 @@ def consume_streaming(
     def count(batch: Batch) -> None:
         counts["scored"] += len(batch.events)
         counts["dead_lettered"] += len(batch.rejected)
-        models.shadow(batch)
+        models.shadow(batch.events, batch.probabilities, batch.scorer)
         show(sum(counts.values()))
 
     with progress("events scored") as show:
@@ -151,12 +150,12 @@ def consume_batch(
     models: Models,
     stop: Stop,
     tell: Callable[[Notice], None] = lambda _: None,
-) -> Result:
+) -> WindowReport:
     """Score a bounded window and sum it up."""
-    from churnstream.cli.window import WindowBuilder
+    from churnstream.analysis.window_report import WindowReportBuilder
     from churnstream.kafka.client import places_of
     from churnstream.pipeline.connect import connect
-    from churnstream.pipeline.window import bounded
+    from churnstream.pipeline.offset_ranges import bounded
 
     own = settings.consumer
     window, starts = bounded(
@@ -165,9 +164,10 @@ def consume_batch(
         own.group,
         start=own.start,
         end=own.end,
-        most=own.max_messages,
+        max_messages=own.max_messages,
     )
-    builder = WindowBuilder(models.champion.current(), top_k=settings.summary.top_k)
+    model = models.champion.current()
+    builder = WindowReportBuilder(model.schema, model, top_k=settings.summary.top_k)
     done = 0
     begin: datetime | None = None  # joining the group takes seconds that say nothing of the rate
     thresholds: dict[str, float] = {}  # by version of the model, in order of appearance
@@ -179,7 +179,7 @@ def consume_batch(
         says_yes = batch.probabilities >= threshold
         builder.add(batch.events, batch.probabilities, says_yes, batch.partitions, batch.offsets)
         builder.add_rejected(batch.rejections, *places_of(batch.rejected))
-        models.shadow(batch)
+        models.shadow(batch.events, batch.probabilities, batch.scorer)
         done += len(batch)
         show(done)
 
@@ -204,57 +204,3 @@ def consume_batch(
         duration_s=(datetime.now(UTC) - begin).total_seconds() if begin else 0.0,
         challengers=models.comparison(),
     )
-
-
-def try_summary(settings: Settings) -> None:
-    """Find out whether the summary can be written, while nothing is committed yet.
-
-    Raises:
-        ConfigurationError: JSON and page would be the same file.
-        ChurnstreamError: One of them cannot be written.
-    """
-    from churnstream.analysis.result_files import require_writable
-
-    path = settings.summary.path
-    require_writable(path)
-    page = path.with_suffix(".html")
-    if page == path:
-        raise ConfigurationError(f"--summary {path} is where the page goes; name a .json file")
-    require_writable(page)
-
-
-def finish_batch(result: Result, settings: Settings) -> None:
-    """Show the summary and keep it, as JSON and as a page; it is shown whether it is kept or not.
-
-    Raises:
-        ChurnstreamError: It cannot be kept.
-    """
-    from rich.console import Console
-
-    from churnstream.analysis.report import write_report
-    from churnstream.analysis.summary import write_summary
-    from churnstream.analysis.summary_table import render
-
-    path = settings.summary.path
-    page = path.with_suffix(".html")
-    problem: ChurnstreamError | None = None
-    try:
-        write_summary(result.summary, path)
-        write_report(result.summary, result.findings, page)
-    except ChurnstreamError as error:
-        problem = error
-    try:
-        render(result.summary, Console())
-    finally:  # also where nobody reads what is shown
-        if problem:
-            raise problem
-    click.echo(f"summary written to {path}, and as a page to {page}")
-
-
-def letters_hint(summary: Summary, settings: Settings) -> None:
-    """Say where the dead letters are and how to look at them."""
-    if summary.dead_lettered:
-        click.echo(
-            f"{summary.dead_lettered:,} dead letters are in {settings.topics.deadletter}; look "
-            f"with: {options.again('dead-letters list', settings)}"
-        )

@@ -1,4 +1,4 @@
-"""What `train` shows: how good a model is, and what its threshold is worth."""
+"""Tables for people: how good a model is, and what its threshold is worth."""
 
 from __future__ import annotations
 

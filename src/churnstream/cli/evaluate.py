@@ -1,0 +1,114 @@
+"""evaluate: how right the predictions were, once it is known who left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from churnstream.cli import options
+from churnstream.errors import ChurnstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from churnstream.analysis.evaluation import Evaluation, Evaluator, Figures
+    from churnstream.pipeline.history import Scored
+    from churnstream.settings import Settings
+
+_TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
+_COLUMNS = (
+    "scored",
+    "judged",
+    "left",
+    "ROC\nAUC",
+    "avg.\nprec.",
+    "Brier",
+    "calib.\nerror",
+    "profit",
+)
+
+
+@click.command()
+@click.option(
+    "--every",
+    type=click.Choice(["hour", "day", "week", "month"]),
+    default="day",
+    show_default=True,
+    help="Periods, by the time of the scored event, UTC.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.window
+@options.model
+@options.kafka
+@options.with_settings
+def evaluate(settings: Settings, every: str, as_json: bool) -> None:
+    """Judge predictions by the labels that came later, over time.
+
+    The window speaks of the scored events; labels count wherever they come behind those, also
+    after the window. A prediction is judged by its customer's first label: that of the scored
+    event itself, else of the next scored event that has one. Exit 1 if there is none.
+
+    \b
+    Example: churnstream evaluate --from 2026-11-01T00:00:00Z --every week
+    """
+    from functools import partial
+
+    from churnstream.analysis.evaluation import Evaluator
+    from churnstream.analysis.outcome_quality import quality_of
+    from churnstream.cli.results import say_foreign
+    from churnstream.kafka.admin import Admin
+    from churnstream.model.source import load
+    from churnstream.pipeline.history import History
+    from churnstream.pipeline.offset_ranges import offset_range
+
+    model = load(settings.model.path, settings.model.trusted_types)
+    admin = Admin(settings.kafka)
+    starts, ends = offset_range(settings, admin)
+    evaluator = Evaluator(model.schema, every)  # type: ignore[arg-type]  # click checks the choice
+    history = History(settings, model.schema, admin, starts, admin.ends(settings.topics.input))
+    for batch in history.scored():
+        _add(evaluator, batch, ends)
+    say_foreign(history, settings)
+    found = evaluator.build(partial(quality_of, model))
+    if not found.total.judged:
+        raise ChurnstreamError(
+            f"nothing to judge: none of {found.total.predictions:,} predictions has a label yet"
+        )
+    (options.echo_json if as_json else _print_evaluation)(found)
+
+
+def _add(evaluator: Evaluator, batch: Scored, ends: Mapping[int, int]) -> None:
+    places = zip(batch.partitions, batch.offsets, strict=True)
+    inside = [offset < ends.get(partition, 0) for partition, offset in places]
+    evaluator.add(batch.events, batch.probabilities, batch.says_yes, inside)
+
+
+def _print_evaluation(found: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(found.every, no_wrap=True)
+    for title in _COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    for period in found.periods:
+        table.add_row(f"{period.start:{_TITLES[found.every]}}", *_cells(period))
+    if found.others:
+        table.add_row("others", *_cells(found.others))
+    table.add_section()
+    for source, figures in found.by_source.items():
+        table.add_row(f"by {source}", *_cells(figures))
+    table.add_row("total", *_cells(found.total), style="bold")
+    Console().print(table, highlight=False)
+    if found.given_up:
+        click.echo(f"{found.given_up:,} predictions given up: newer ones of their customers wait")
+
+
+def _cells(figures: Figures) -> Iterator[str]:
+    for count in (figures.predictions, figures.judged, figures.churned):
+        yield f"{count:,}"
+    for name in ("roc_auc", "average_precision", "brier", "calibration_error"):
+        value = getattr(figures, name)
+        yield "-" if value is None else f"{value:.4f}"
+    yield "-" if figures.profit is None else f"{figures.profit:,.0f}"

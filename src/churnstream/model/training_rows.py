@@ -1,0 +1,33 @@
+"""The rows of a file that a model can be trained on, or measured with."""
+
+from datetime import UTC, datetime
+
+from churnstream.codecs.customer_rows import CustomerRows
+from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.rows import decode_rows
+from churnstream.errors import DataError
+from churnstream.records.rejection import Rejection, RejectionCount
+from churnstream.schema.record_types import Event
+
+_ROWS = 10_000
+
+
+def usable(rows: CustomerRows) -> tuple[list[Event], RejectionCount]:
+    """The customers of a file, and why others are left out.
+
+    Raises:
+        DataError: None can be used; says why.
+    """
+    now, decode = datetime.now(UTC), EventDecoder(rows.schema)
+    events: list[Event] = []
+    rejected = RejectionCount()
+    for batch in rows.batches(_ROWS):
+        begin = len(events) + rejected.total
+        for index, row in enumerate(decode_rows(batch, rows.schema, now, decode), start=begin):
+            if isinstance(row, Rejection):
+                rejected.add(row, rows.file.row_name(index))
+            else:
+                events.append(row)
+    if not events:
+        raise DataError(rows.useless("used", rejected))
+    return events, rejected
