@@ -1,7 +1,6 @@
 """How the rows of a text file are written: the delimiter, and where the header ends.
 
-Own code, since what there is guesses: the standard library's Sniffer takes letters for delimiters,
-and clevercsv takes seconds for a hundred rows.
+Own code, since the first rows are parsed anyway: by one of four delimiters they have equal lengths.
 """
 
 import csv
