@@ -79,7 +79,7 @@ class EventDecoder:
             events = self._leading(values[here])
             here = slice(begin, begin + len(events))
             if self._are_usual(events, values[here], keys[here]):
-                outcomes += events
+                outcomes += self._with_missing_values(events, values[here])
             else:
                 outcomes += map(self._looked_at, events, values[here], keys[here])  # type: ignore[arg-type]
             if len(events) < _AT_ONCE and len(outcomes) < len(values):
@@ -107,10 +107,9 @@ class EventDecoder:
         if None in keys or b"\\" in text:
             return False
         return (
-            colons_in(text) == self._colons * len(events) + self._labels(events)
+            colons_in(text)
+            == self._colons * len(events) + self._labels(events) - self._absent(events)
             and {*map(_ZONE, events)} <= {UTC}
-            and not any(None in map(get, events) for get in self._ruled)
-            and not any(msgspec.UNSET in map(attrgetter(n), events) for n in self._optional)
             # No text holds a line break, which JSON writes with a backslash.
             and "\n".join(map(self._id, events)).encode() == b"\n".join(keys)  # type: ignore[arg-type]
         )
@@ -119,22 +118,42 @@ class EventDecoder:
         """How many of the events have one."""
         return len(events) - list(map(self._label, events)).count(None) if self._label else 0
 
+    def _absent(self, events: Sequence[Event]) -> int:
+        """How many fields are left out that may be missing, of all events together."""
+        return sum(list(map(attrgetter(n), events)).count(msgspec.UNSET) for n in self._optional)
+
+    def _with_missing_values(
+        self, events: list[Event], values: Sequence[bytes | None]
+    ) -> Sequence[Event | Rejection]:
+        """The same, with a second look at those in which a value is missing."""
+        rows = {i for get in self._ruled for i, v in enumerate(map(get, events)) if v is None}
+        for name in self._optional:
+            found = list(map(attrgetter(name), events))
+            if msgspec.UNSET in found:
+                rows |= {i for i, value in enumerate(found) if value is msgspec.UNSET}
+        outcomes: list[Event | Rejection] = [*events] if rows else events
+        for i in rows:
+            outcomes[i] = self._settled(events[i], values[i])
+        return outcomes
+
+    def _settled(self, event: Event, value: bytes | None) -> Event | Rejection:
+        """An event with None for what is missing, or why that may not be missing."""
+        if any(get(event) is None for get in self._ruled):
+            return reread(value or b"", self._schema, self._type)
+        absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
+        return msgspec.structs.replace(event, **dict.fromkeys(absent)) if absent else event
+
     def _looked_at(self, event: Event, value: bytes, key: bytes | None) -> Event | Rejection:
         """A decoded event once its key and its fields were looked at, or why it is rejected.
 
         Only a record with another number of colons than its fields have gets a second parse.
         """
-        absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
-        colons = self._colons + self._labels([event]) - len(absent)
+        colons = self._colons + self._labels([event]) - self._absent([event])
         is_odd = value.count(b":") != colons or b"\\" in value
         if is_odd and (why := repetition(value, self._schema)):
             return why
-        if any(get(event) is None for get in self._ruled):
-            event = reread(value, self._schema, self._type)
-            return event if isinstance(event, Rejection) else self._with_key(event, key)
-        if absent:
-            event = msgspec.structs.replace(event, **dict.fromkeys(absent))
-        return self._with_key(event, key)
+        event = self._settled(event, value)
+        return event if isinstance(event, Rejection) else self._with_key(event, key)
 
     def _with_key(self, event: Event, key: bytes | None) -> Event | Rejection:
         own = self._id(event)
