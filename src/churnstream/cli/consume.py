@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from churnstream.pipeline.notices import Notice
     from churnstream.pipeline.scoring import Batch
     from churnstream.pipeline.stop import Stop
+
+    Listener = Callable[[Notice], None]
     from churnstream.settings import Settings
 
 _COMMITTED = "the events are scored and committed all the same"
@@ -107,7 +108,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
 
 
 def consume_streaming(
-    settings: Settings, admin: Admin, models: Models, stop: Stop, tell: Callable[[Notice], None]
+    settings: Settings, admin: Admin, models: Models, stop: Stop, listener: Listener
 ) -> None:
     """Score until a stop is asked for."""
     import structlog
@@ -128,12 +129,11 @@ def consume_streaming(
         consumer = connect(
             settings,
             admin,
-            models.champion.current,
+            models.champion,
             window=Window(),
             starts={},
             stop=stop,
-            on_batch=count,
-            tell=tell,
+            listener=_with_batches(listener, count),
         )
         log = structlog.get_logger("churnstream.consumer")
         log.info("consumer_started", topic=settings.topics.input)
@@ -149,7 +149,7 @@ def consume_batch(
     admin: Admin,
     models: Models,
     stop: Stop,
-    tell: Callable[[Notice], None] = lambda _: None,
+    listener: Listener = lambda _: None,
 ) -> WindowReport:
     """Score a bounded window and sum it up."""
     from churnstream.analysis.window_report import WindowReportBuilder
@@ -157,7 +157,7 @@ def consume_batch(
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.offset_ranges import bounded
 
-    own = settings.consumer
+    own, model = settings.consumer, models.champion.current()
     window, starts = bounded(
         admin,
         settings.topics.input,
@@ -166,20 +166,17 @@ def consume_batch(
         end=own.end,
         max_messages=own.max_messages,
     )
-    model = models.champion.current()
     builder = WindowReportBuilder(model.schema, model, top_k=settings.summary.top_k)
     done = 0
-    begin: datetime | None = None  # joining the group takes seconds that say nothing of the rate
-    thresholds: dict[str, float] = {}  # by version of the model, in order of appearance
 
     def add(batch: Batch) -> None:
-        nonlocal done, begin
-        begin = begin or batch.scored_at
-        threshold = thresholds[batch.scorer.version] = batch.scorer.threshold
-        says_yes = batch.probabilities >= threshold
-        builder.add(batch.events, batch.probabilities, says_yes, batch.partitions, batch.offsets)
+        nonlocal done
+        scorer, risks = batch.scorer, batch.probabilities
+        builder.note_model(scorer.version, scorer.threshold, batch.scored_at)
+        says_yes = risks >= scorer.threshold
+        builder.add(batch.events, risks, says_yes, batch.partitions, batch.offsets)
         builder.add_rejected(batch.rejections, *places_of(batch.rejected))
-        models.shadow(batch.events, batch.probabilities, batch.scorer)
+        models.shadow(batch.events, risks, scorer)
         done += len(batch)
         show(done)
 
@@ -187,20 +184,23 @@ def consume_batch(
         consumer = connect(
             settings,
             admin,
-            models.champion.current,
+            models.champion,
             window=window,
             starts=starts,
             stop=stop,
-            on_batch=add,
-            tell=tell,
+            listener=_with_batches(listener, add),
         )
         consumer.run(stop)
-    if not thresholds:
-        model = models.champion.current()
-        thresholds[model.version] = model.threshold
-    return builder.build(
-        model_versions=list(thresholds),
-        threshold=next(iter(thresholds.values())) if len(thresholds) == 1 else None,
-        duration_s=(datetime.now(UTC) - begin).total_seconds() if begin else 0.0,
-        challengers=models.comparison(),
-    )
+    return builder.build_of_run(models.comparison())
+
+
+def _with_batches(listener: Listener, on_batch: Callable[[Batch], None]) -> Listener:
+    """A listener that hands on every batch that is committed and not empty, too."""
+    from churnstream.pipeline.notices import Committed
+
+    def listen(notice: Notice) -> None:
+        listener(notice)
+        if isinstance(notice, Committed) and len(notice.batch):
+            on_batch(notice.batch)
+
+    return listen

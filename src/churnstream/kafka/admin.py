@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 from confluent_kafka.cimpl import NewTopic
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, BrokerUnreachableError, TopicMissingError
 from churnstream.kafka.client import (
     KafkaError,
@@ -40,6 +41,7 @@ _TIMEOUT = 10.0
 _ONE_ANSWER = 3.0  # seconds that one question may keep a stop waiting; it is asked again
 _ELECTION = 60.0  # seconds that a busy cluster may take to agree on a controller
 _LONGEST_TRANSACTION = 30.0  # seconds: ours time out after 20
+_SHORTEST = 0.01  # seconds: 0 would not wait at all
 _SLICE = 2.0  # seconds that connecting may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 # A cluster that has just started, or lost a broker, moves things about for a second.
@@ -114,21 +116,19 @@ class Admin:
 
     def _first_answer(self) -> ClusterMetadata:
         """Wait for a broker, as long as the settings allow; the client backs off by itself."""
-        left = self._settings.startup_timeout
-        deadline = time.monotonic() + left
+        deadline = Deadline(self._settings.startup_timeout)
         said = False
         while True:
             try:
-                return self._client.list_topics(timeout=min(_SLICE, left))
+                return self._client.list_topics(timeout=max(_SHORTEST, min(_SLICE, deadline.left)))
             except KafkaException as error:
                 self._client.poll(0)  # hear what went wrong: a password, a certificate
-                left = deadline - time.monotonic()
                 if self._give_up():
                     raise _given_up("looking for a broker") from error
-                if left <= 0 or self._refusals:
+                if deadline.passed or self._refusals:
                     raise self._unreachable() from error
                 if not said:
-                    log.warning("broker_unreachable", waits_s=round(left), retrying=True)
+                    log.warning("broker_unreachable", waits_s=round(deadline.left), retrying=True)
                 said = True
 
     def _unreachable(self) -> BrokerUnreachableError:
@@ -244,13 +244,13 @@ class Admin:
         written = self.written_ends(topic)
         if self.embedded:
             return written
-        deadline = time.monotonic() + _LONGEST_TRANSACTION
+        deadline = Deadline(_LONGEST_TRANSACTION)
         while True:
             ends = self.ends(topic)
             open_ = sorted(p for p, end in written.items() if ends.get(p, 0) < end)
             if not open_:
                 return written
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 if whole:
                     raise BrokerError(
                         f"a transaction in {topic} does not end; its process hangs, or was killed "
@@ -361,13 +361,13 @@ def _patiently(
     ask: Callable[[], T], seconds: float = _TIMEOUT, give_up: Callable[[], bool] = lambda: False
 ) -> T:
     """Ask again while the cluster is moving what the question is about."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         try:
             return ask()
         except KafkaException as error:
             fault = error.args[0]
-            if fault.code() not in _MOVES or time.monotonic() > deadline:
+            if fault.code() not in _MOVES or deadline.passed:
                 raise
             if give_up():
                 raise _given_up("asking the broker") from error

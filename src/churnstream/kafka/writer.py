@@ -1,6 +1,5 @@
 """An idempotent producer, transactional if it has an identity."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypedDict
@@ -8,6 +7,7 @@ from typing import TypedDict
 import structlog
 from confluent_kafka import Producer
 
+from churnstream.deadline import Deadline
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -70,6 +70,9 @@ class Writer:
             rejects a batch that is larger, however small the records in it.
         give_up: Asked twice a second while waiting for the broker; True ends the wait.
         connection: Shared by the clients of a process, so that an outage is told once.
+
+    Attributes:
+        is_transactional: Whether it has an identity.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Writer:
         give_up: Callable[[], bool] = lambda: False,
         connection: Connection | None = None,
     ) -> None:
+        self.is_transactional = transactional_id is not None
         self._failure: KafkaError | None = None
         self._needs = [f"write transactional id {transactional_id}"]
         self._give_up = give_up
@@ -116,7 +120,7 @@ class Writer:
             # The client wants it at least 100 ms shorter than a transaction may last.
             longest = round(self._transaction_timeout * 1000) - 100
             self._config["socket.timeout.ms"] = min(self._config["socket.timeout.ms"], longest)
-        self._began_at = 0.0
+        self._transaction = Deadline(0)  # by which the broker ends it
         self._is_open = False  # whether there is a transaction to commit or to abort
         self._unusable = False
         self._producer = self._start()
@@ -234,7 +238,7 @@ class Writer:
         with translated("beginning a transaction"):
             self._producer.begin_transaction()
         self._is_open = True
-        self._began_at = time.monotonic()
+        self._transaction = Deadline(self._transaction_timeout)
 
     def commit(
         self, places: list[TopicPartition] | None = None, group_metadata: object = None
@@ -300,12 +304,12 @@ class Writer:
         A client that saw its coordinator go away and come back may never get an answer again, from
         whichever call: it is replaced, and the broker fences it.
         """
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds)
 
         def check() -> None:
             self._producer.poll(0)  # hear that the brokers are gone, and say so
             self._raise_if_given_up(doing)
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 self._unusable = True
                 raise _NoAnswerError(f"{doing} failed: no answer in {seconds:g} s")
 
@@ -324,7 +328,7 @@ class Writer:
             self._unusable = True  # its next transaction would fail: "skipped sequence numbers"
             raise
         except (FencedError, TransactionEndedError) as error:
-            if time.monotonic() - self._began_at < self._transaction_timeout:
+            if not self._transaction.passed:
                 raise
             self._unusable = True
             raise AbortableError(f"{doing} failed: the transaction timed out") from error
