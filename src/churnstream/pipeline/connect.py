@@ -9,9 +9,10 @@ from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Connection
 from churnstream.kafka.group_offsets import GroupOffsets
+from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.reader import Reader
 from churnstream.kafka.starting_points import StartingPoints
-from churnstream.kafka.writer import MOST_BYTES, Writer
+from churnstream.kafka.writer import Writer
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.dead_letters import SMALLEST_LIMIT
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
@@ -102,8 +103,8 @@ def connect(
     scorer = BatchScorer(
         models,
         group=own.group,
-        max_dead_letter_bytes=min(limits[names.deadletter], MOST_BYTES),
-        max_prediction_bytes=min(limits[names.output], MOST_BYTES),
+        max_dead_letter_bytes=min(limits[names.deadletter], MAX_BYTES),
+        max_prediction_bytes=min(limits[names.output], MAX_BYTES),
         explained=own.reasons,
     )
     publisher = Publisher(delivery, topics)

@@ -15,7 +15,8 @@ from churnstream.codecs.events import EventDecoder
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
 from churnstream.kafka.polled import Polled
-from churnstream.kafka.writer import MOST_BYTES, FullRecord, Record
+from churnstream.kafka.producer_client import MAX_BYTES
+from churnstream.kafka.writer import FullRecord, Record
 from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
 from churnstream.records.prediction import ReasonGiven, prediction_type
 from churnstream.records.rejection import Rejection, not_scorable, too_large
@@ -122,7 +123,7 @@ class BatchScorer:
         *,
         group: str,
         max_dead_letter_bytes: int,
-        max_prediction_bytes: int = MOST_BYTES,
+        max_prediction_bytes: int = MAX_BYTES,
         explained: Explained = "top",
     ) -> None:
         self._models, self._group, self._explained = models, group, explained
