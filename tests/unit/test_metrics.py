@@ -158,7 +158,7 @@ def test_refused_models_are_counted() -> None:
     watched.metrics.refused = lambda: 2
     watched.run(3)
 
-    assert watched.value("churnstream_model_swaps_refused_total") == 2
+    assert watched.value("churnstream_model_swaps_rejected_total") == 2
 
 
 def test_a_challenger_is_compared_by_its_version() -> None:

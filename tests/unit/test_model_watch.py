@@ -159,7 +159,7 @@ def test_a_broken_model_is_refused(
     for _ in range(3):
         watch.look()
         assert watch.current() is model
-    assert (watch.refused, watch.swaps, events_of(log)) == (1, 0, ["model_refused"])
+    assert (watch.refused, watch.swaps, events_of(log)) == (1, 0, ["model_rejected"])
 
     now = save(several[2], folder).version
     watch.look()
