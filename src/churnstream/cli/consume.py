@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
+from churnstream.cli.customers import schema_of
 from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.results import show_report, try_summary
 from churnstream.cli.streams import done_already
+from churnstream.errors import ConfigurationError
 from churnstream.observability.instrumentation import watched_consumer
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from churnstream.pipeline.stop import Stop
 
     Listener = Callable[[Notice], None]
+    from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
 _COMMITTED = "the events are scored and committed all the same"
@@ -98,6 +101,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, watch.use_model) as models:
             watch.follow(models)
+            _check_names(settings, models.champion.current().schema)
             if settings.consumer.mode == "streaming":
                 consume_streaming(settings, admin, models, stop, watch.tell)
                 return
@@ -105,6 +109,21 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
             report = consume_batch(settings, admin, models, stop, watch.tell)
     with done_already(_COMMITTED):
         show_report(report, schema, settings)
+
+
+def _check_names(settings: Settings, model: Schema) -> None:
+    """Make sure that a model does not read the topic of other customers only by default.
+
+    Raises:
+        ConfigurationError: It would.
+    """
+    own, topic = schema_of(settings).name, settings.topics.input
+    if model.name != own and topic == f"{own}.raw.customers":
+        raise ConfigurationError(
+            f"the model in {settings.model.path} is of the customers {model.name!r}, and {topic} "
+            f"is the topic of {own!r}; name their schema with --schema, or the topics with "
+            "--input-topic, --output-topic and --deadletter-topic"
+        )
 
 
 def consume_streaming(

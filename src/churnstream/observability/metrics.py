@@ -237,9 +237,9 @@ class ConsumerMetrics:
         self._last_poll.set_to_current_time()
         self._rebalances.inc(step.rebalances - self._rebalances_seen)
         self._rebalances_seen = step.rebalances
-        refused = self.rejected_models()
+        rejected = self.rejected_models()
         self._swaps_rejected.inc(rejected - self._rejected_seen)
-        self._rejected_seen = refused
+        self._rejected_seen = rejected
         if step.polled.records:
             self._consumed.labels(self._topics.input).inc(len(step.polled.records))
             self._stages.labels("poll").observe(step.poll_s)
