@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import msgspec
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from churnstream.model.evaluate import Share, calibration_error
 from churnstream.model.feature_table import Array, FeatureTable, Labels
@@ -21,15 +22,13 @@ from churnstream.model.fit_sum import fit_sum
 from churnstream.model.splits import Folds, Groups, folds, sample
 from churnstream.model.term_scorer import TermScorer, probabilities
 from churnstream.model.terms import Terms
-from churnstream.model.threads import one_blas_thread
 
 Kind = Literal["sum", "pairs"]
 """From simple to less so: a sum of one term per field, the same with pairs of fields."""
 
 TOLERANCE = 0.002  # of ROC AUC; less than folds differ
 FOLDS = 5
-_SIZES = (100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400)
-_PATIENCE = 2  # sizes without a better log loss
+_SIZES = (100, 200, 400, 800, 1600, 2400)
 _CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
 _OF_EACH_LABEL = 500
 _MOST_TO_CHOOSE_ON = 50_000
@@ -124,11 +123,13 @@ def choose(
     rows = sample(labels, groups, _enough(labels), seed=seed)
     known = labels[rows]
     split = folds(known, None if groups is None else groups[rows], FOLDS, seed=seed)
-    with one_blas_thread():
+    with threadpool_limits(1):  # the parts are too small to share out: threads wait, and wait long
         trial = _Trial.of(table.rows(rows), known, split, seed)
         tried = [trial.of_kind(kind) for kind in kinds]
         best = max(each.candidate.roc_auc for each in tried)
         chosen = next(t for t in tried if t.candidate.roc_auc >= best - TOLERANCE)
+    few = len(table) <= _MOST_TO_CHOOSE_ON
+    with threadpool_limits(1 if few else None):
         terms = fitted(chosen.candidate, table, labels, seed=seed)
     choice = Choice(chosen.candidate.kind, len(rows), tuple(each.candidate for each in tried))
     held_out = tuple(held for _, held in split)
@@ -218,12 +219,12 @@ class _Trial:
 
 
 def _last_better(growing: Iterator[_Tried]) -> _Tried:
-    """The best by log loss; looks no further once some in a row were worse."""
-    best, worse = next(growing), 0
+    """The best by log loss, which falls while trees learn and rises when they learn by heart."""
+    best = next(growing)
     for tried in growing:
-        best, worse = (tried, 0) if _loss(tried) < _loss(best) else (best, worse + 1)
-        if worse == _PATIENCE:
+        if _loss(tried) >= _loss(best):
             break
+        best = tried
     return best
 
 

@@ -49,3 +49,10 @@ class FeatureTable:
             {name: column[index] for name, column in self.numeric.items()},
             {name: column[index] for name, column in self.categorical.items()},
         )
+
+
+def missing(column: Column) -> NDArray[np.bool_]:
+    """Where a column has no value, (n,)."""
+    if column.dtype == np.object_:
+        return np.array([value is None for value in column.tolist()], dtype=np.bool_)
+    return np.isnan(np.asarray(column, dtype=np.float64))

@@ -8,6 +8,7 @@ a sum of its own fields it can say that more calls to the hotline are bad for th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb, isqrt
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from churnstream.model.binning import common_texts, cuts
 from churnstream.model.centring import centred
-from churnstream.model.feature_table import Array, FeatureTable, Labels
+from churnstream.model.feature_table import Array, FeatureTable, Labels, missing
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Steps, Table, Terms
@@ -24,7 +25,8 @@ Names = tuple[str, str]
 Detail = Literal["smooth", "fine"]
 """How closely each tree looks: "fine" finds small groups of customers where there are some."""
 
-_STEPS = 64
+_MOST_STEPS = 64
+_CELLS_OF_PAIRS = 150_000  # of numbers; each is asked of all trees when the terms are read out
 _PAIRED_FIELDS = 20  # 190 pairs
 _SETTINGS = {
     "smooth": {"learning_rate": 0.05, "max_leaf_nodes": 8, "min_samples_leaf": 20},
@@ -38,26 +40,33 @@ class Cells:
 
     Attributes:
         fields: Steps and tables whose terms are all 0, numbers first.
+        empty: Fields that no customer has: trees cannot take a column of NaN.
     """
 
     fields: dict[str, Steps | Table]
+    empty: frozenset[str]
 
     @classmethod
     def of(cls, table: FeatureTable) -> "Cells":
-        """Cells that divide these customers."""
-        numbers = {name: _steps(cuts(c, _STEPS)) for name, c in table.numeric.items()}
+        """Cells that divide these customers, coarser where there are many numbers to pair."""
+        pairs = comb(min(len(table.numeric), _PAIRED_FIELDS), 2)
+        most = min(_MOST_STEPS, isqrt(_CELLS_OF_PAIRS // max(pairs, 1)))
+        numbers = {name: _steps(cuts(c, most)) for name, c in table.numeric.items()}
         texts = {
             name: Table(dict.fromkeys(common_texts(c), 0.0), 0.0, 0.0)
             for name, c in table.categorical.items()
         }
-        return cls({**numbers, **texts})
+        gone = {name for name, column in table.columns.items() if np.all(missing(column))}
+        return cls({**numbers, **texts}, frozenset(gone))
 
     def codes(self, table: FeatureTable) -> Array:
         """The cell of each value, (n, fields), NaN where it is missing."""
         cells = TermScorer(Terms(0.0, dict(self.fields))).cells(table.columns)
         codes = np.column_stack([cells[name] for name in self.fields]).astype(np.float64)
-        last = np.array([field.cells - 1 for field in self.fields.values()])
-        return np.where(codes == last, np.nan, codes)
+        for column, (name, field) in enumerate(self.fields.items()):
+            if name not in self.empty:
+                codes[codes[:, column] == field.cells - 1, column] = np.nan
+        return codes
 
 
 class PairTrees:

@@ -61,7 +61,8 @@ class _Words:
     def design(self, column: Texts) -> Array:
         """0 and 1, (n, known + 2)."""
         place = {text: n for n, text in enumerate(self.known)}
-        places: dict[str | None, int] = {**place, None: len(place) + 1}
+        places: dict[str | None, int] = dict.fromkeys([None], len(place) + 1)
+        places.update(place)
         cells = [places.get(text, len(place)) for text in column.tolist()]
         return np.eye(len(place) + 2)[cells]
 
