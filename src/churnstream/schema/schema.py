@@ -63,9 +63,11 @@ class FileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """
 
     path: str | None = None
+    format: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    thousands: str | None = None
     sheet: str | None = None
 
 

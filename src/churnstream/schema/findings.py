@@ -1,0 +1,81 @@
+"""What was concluded of each column, for those who read it."""
+
+from typing import Literal
+
+import msgspec
+
+from churnstream.schema.columns import Column
+from churnstream.schema.fields import AnyField, Boolean, Category, Numeric
+from churnstream.schema.identify import Id
+from churnstream.schema.outcome import Outcome
+from churnstream.schema.sorting import Sorting
+
+_EXAMPLES = 3
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was concluded of one column.
+
+    Attributes:
+        role: What the column is for.
+        kind: The type of a field, with its bound; empty for others.
+        why: In words.
+        examples: A few of its values.
+        missing: The share of the rows without a value.
+        distinct: How many values it has.
+        auc: How well it alone ranks those who left (ROC AUC, out of fold); None if not measured.
+    """
+
+    column: str
+    role: Literal["id", "label", "time", "field", "left out"]
+    kind: str
+    why: str
+    examples: tuple[str, ...]
+    missing: float
+    distinct: int
+    auc: float | None = None
+
+
+def finding(column: Column, the_id: Id | None, label: Outcome | None, found: Sorting) -> Finding:
+    """What was concluded of a column."""
+    role, kind, why = _conclusion(column, the_id, label, found)
+    verdict = found.verdicts.get(column.name)
+    return Finding(
+        column=column.name,
+        role=role,
+        kind=kind,
+        why=why,
+        examples=column.texts[:_EXAMPLES],
+        missing=1 - column.filled / column.rows,
+        distinct=column.distinct,
+        auc=verdict.auc if verdict and verdict.is_measured else None,
+    )
+
+
+def _conclusion(
+    column: Column, the_id: Id | None, label: Outcome | None, found: Sorting
+) -> tuple[Literal["id", "label", "time", "field", "left out"], str, str]:
+    if the_id and column is the_id.column:
+        return "id", "", the_id.why
+    if label and column is label.column:
+        return "label", "", label.why
+    if column.name == found.event_time:
+        return "time", "", "says when a row was observed"
+    if reason := found.left_out.get(column.name):
+        return "left out", "", reason
+    field = next(f for f in found.fields if f.column is column)
+    verdict = found.verdicts.get(column.name)
+    note = verdict.note if verdict else ""
+    return "field", kind_of(field.field), "; ".join(part for part in (field.why, note) if part)
+
+
+def kind_of(field: AnyField) -> str:
+    """The type of a field in one or two words."""
+    name = str(field.__struct_config__.tag)
+    if isinstance(field, Numeric) and field.min == 0:
+        return f"{name} ≥ 0"
+    if isinstance(field, Category) and field.unknown == "other":
+        return "long tail"
+    if isinstance(field, Boolean):
+        return "yes or no"
+    return name
