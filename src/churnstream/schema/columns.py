@@ -31,7 +31,7 @@ _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Column:
-    """The values of one column, without blanks around them.
+    """The values of one column, without blanks around them, and `1.0` as `1`.
 
     Attributes:
         codes: By row, which of `texts` stands there; -1 where a value is missing.
@@ -117,7 +117,9 @@ def column(name: str, values: pa.Array | pa.ChunkedArray) -> Column:
     """Look at a column of texts."""
     array: Any = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     trimmed = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    encoded = trimmed.dictionary_encode()
+    # As `churnstream.schema.values` reads it.
+    whole = pc.replace_substring_regex(trimmed, r"^([+-]?\d+)\.0+$", r"\1")
+    encoded = whole.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     kept = [code for code, text in enumerate(texts) if text.lower() not in MISSING]

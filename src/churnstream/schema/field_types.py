@@ -35,12 +35,14 @@ class Typed(NamedTuple):
     Attributes:
         order: By distinct value, the number or day that it is; None if it has no such meaning.
         why: In words.
+        remark: What else is to be said of it, in words.
     """
 
     column: Column
     field: AnyField
     order: Numbers | None
     why: str
+    remark: str = ""
 
 
 def typed(column: Column, default_order: Order | None) -> Typed | str:
@@ -110,13 +112,15 @@ def _date(column: Column, default: Order | None) -> Typed | None:
     if not orders:
         return None
     order = default if default in orders and default else orders[0]
-    why = f"dates, {order.replace('-', ' ')}"
+    remarks: list[str] = []
     if len(orders) > 1:
         other = "as in the file's other dates" if default else f"not certain: {order} is assumed"
-        why += f" (no value tells the day from the month; {other})"
+        remarks = [f"no value tells the day from the month, {other}"]
     days = column.days(order)
-    why += _broken(column, np.isfinite(days))
-    return Typed(column, Date(order=order, missing=_missing(column)), days, why)
+    remarks += _broken(column, np.isfinite(days))
+    why = f"dates, {order.replace('-', ' ')}"
+    field = Date(order=order, missing=_missing(column))
+    return Typed(column, field, days, why, "; ".join(remarks))
 
 
 def _numeric(column: Column) -> Typed | str:
@@ -129,7 +133,7 @@ def _numeric(column: Column) -> Typed | str:
         column.filled >= _SURE_OF_SIGN and not may_be_negative(column.name)
     )
     missing = _missing(column)
-    why = f"from {_shown(lowest)} to {_shown(highest)}{_broken(column, fits)}"
+    why = f"from {_shown(lowest)} to {_shown(highest)}"
     field: AnyField
     if column.is_whole:
         kind = f"whole numbers {why}"
@@ -137,7 +141,7 @@ def _numeric(column: Column) -> Typed | str:
     else:
         kind = f"numbers {why}"
         field = Number(min=0.0, missing=missing) if is_positive else Number(missing=missing)
-    return Typed(column, field, numbers, kind)
+    return Typed(column, field, numbers, kind, "; ".join(_broken(column, fits)))
 
 
 def _shown(number: float) -> str:
@@ -156,8 +160,9 @@ def _category(column: Column, word: str) -> Typed | str:
         return f"{_many(column, word)}, too few rows each to learn from"
     if max(map(len, column.texts)) > _LONG:
         return f"{_many(column, word)}, up to {max(map(len, column.texts)):,} characters long"
-    why = f"{column.distinct:,} {word}s, a long tail; rare and new ones count as other"
-    return Typed(column, Category(unknown="other", missing=missing), None, why)
+    remark = "a long tail, in which rare and new ones count as other"
+    why = f"{column.distinct:,} {word}s"
+    return Typed(column, Category(unknown="other", missing=missing), None, why, remark)
 
 
 def _many(column: Column, word: str) -> str:
@@ -169,9 +174,9 @@ def _missing(column: Column) -> Literal["reject", "allow"]:
     return "allow" if column.filled < column.rows else "reject"
 
 
-def _broken(column: Column, fits: Flags) -> str:
+def _broken(column: Column, fits: Flags) -> list[str]:
     if fits.all():
-        return ""
+        return []
     count, example = column.strangers(fits)
     rows = "1 row holds" if count == 1 else f"{count:,} rows hold"
-    return f"; {rows} something else, as {quote(example)}: rejected"
+    return [f"{rows} something else, as {quote(example)}, and will be rejected"]

@@ -33,7 +33,8 @@ def identify(columns: Sequence[Column], given: str | None) -> Id | Question:
         if not column.filled:
             raise ConfigurationError(f"--id: {column.name} is empty in every row; name another one")
         return Id(column, f"as you say; {_described(column)}")
-    ranked = sorted(((_rank(c), c) for c in columns if _may_be(c)), key=lambda r: r[0])[::-1]
+    ranked = [(_rank(c), c) for c in columns if _may_be(c)]
+    ranked.sort(key=lambda r: r[0], reverse=True)
     best = [c for rank, c in ranked if rank == ranked[0][0]]
     if not best:
         return Question("id", "no column names the customers; add one with a number for each", ())

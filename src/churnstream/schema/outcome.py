@@ -14,11 +14,13 @@ from churnstream.schema.values import quote, read
 from churnstream.schema.vocabulary import (
     flag,
     label_rank,
+    says_churned,
     says_left,
     says_stayed,
 )
 
 _MAX_VALUES = 8  # of a status of which one value says that a customer has left
+_NONE = "none"
 _BINARY = 2
 _SURE = 2  # see `label_rank`
 _MAX_SHOWN = 20
@@ -61,11 +63,13 @@ def outcome(columns: Sequence[Column], given: str | None) -> Outcome | Question 
     """The label of a table; a question where it is not certain; None if there is none.
 
     Args:
-        given: What the user says: a column, or COLUMN=VALUE.
+        given: What the user says: a column, COLUMN=VALUE, or none.
 
     Raises:
         ConfigurationError: The user names what is not there.
     """
+    if given == _NONE and all(c.name != _NONE for c in columns):
+        return None
     if given is not None:
         return _given(columns, given)
     candidates = sorted((f for c in columns if (f := _found(c))), key=lambda f: -f.rank)
@@ -75,7 +79,7 @@ def outcome(columns: Sequence[Column], given: str | None) -> Outcome | Question 
     first = _same(best)
     if first is not None and first.churned is not None and first.rank >= _SURE:
         return _outcome(first.column, first.churned)
-    return _question("which column says who has left?", best)
+    return _question("which column says who has left, if any?", best)
 
 
 def signature(column: Column) -> bytes:
@@ -121,19 +125,12 @@ def _found(column: Column, *, any_name: bool = False) -> _Found | None:
     rank = max(label_rank(column.name), int(any_name))
     churned: str | None = None
     if len(saying) == 1:
-        churned, rank = saying[0], min(rank + _SURE, 3)
+        churned = saying[0]
+        rank = 3 if rank else 1 + says_churned(churned)
     elif pair := flag(column.texts):
-        no, yes = (_spelled(column, text) for text in pair)
-        churned = no if says_stayed(column.name) else yes
+        wanted = pair[0] if says_stayed(column.name) else pair[1]
+        churned = next(text for text in column.texts if text.lower() == wanted.lower())
     return _Found(rank, column, churned) if rank else None
-
-
-def _spelled(column: Column, text: str) -> str:
-    """A value as it stands in the file: `1.0` for 1, `True` for true."""
-    if text in column.texts:
-        return text
-    found = read(Category(values=column.texts), text)
-    return found if isinstance(found, str) else text
 
 
 def _same(found: Sequence[_Found]) -> _Found | None:

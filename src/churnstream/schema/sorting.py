@@ -86,4 +86,7 @@ def _with_missing(fields: Sequence[Typed]) -> list[Typed]:
     """The same fields, with a word on those that are missing where another one has some value."""
     columns = [f.column for f in fields]
     where = [missing_where(c, columns) for c in columns]
-    return [f._replace(why=f"{f.why}; {w}") if w else f for f, w in zip(fields, where, strict=True)]
+    return [
+        f._replace(remark="; ".join([f.remark, w] if f.remark else [w])) if w else f
+        for f, w in zip(fields, where, strict=True)
+    ]

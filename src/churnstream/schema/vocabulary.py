@@ -10,7 +10,6 @@ from itertools import pairwise
 
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WHOLE_NUMBER = re.compile(r"[+-]?\d+(\.0+)?", re.ASCII)
 
 
 def _set(text: str) -> frozenset[str]:
@@ -29,8 +28,8 @@ _FILLING = _set(
     "is has was the did account customer client user member subscriber flag status label value "
     "indicator target yes y 1 binary class state kunde kunden"
 )
-_WEAK = _set("target label class outcome y response status state result")
-_STAYED = _set("retained retention stayed renewed renewal active loyal")
+_WEAK = _set("target label class outcome y response status result")
+_STAYED = _set("retained retention stayed renewed")
 _MODEL = _set(
     "score scored predict predicted prediction probability prob proba propensity likelihood risk "
     "bayes classifier model cltv clv satisfaction"
@@ -85,6 +84,11 @@ def says_left(value: str) -> bool:
     return bool(found & _LEFT) and not found & _NOT
 
 
+def says_churned(value: str) -> bool:
+    """Whether a value speaks of churn itself, and not of a left hand."""
+    return says_left(value) and bool(set(words(value)) & _CHURN)
+
+
 def label_rank(name: str) -> int:
     """How much a name speaks for the label: 3 nothing else, 2 of churn, 1 perhaps, 0 not."""
     found = words(name)
@@ -95,7 +99,8 @@ def label_rank(name: str) -> int:
         return 3
     if about_left & _CHURN:
         return 2
-    return int(bool(found) and all(word in _WEAK | _STAYED | _FILLING for word in found))
+    may_be = bool(set(found) & (_WEAK | _STAYED))
+    return int(may_be and all(word in _WEAK | _STAYED | _FILLING for word in found))
 
 
 def says_stayed(name: str) -> bool:
@@ -174,18 +179,13 @@ def counts_months(name: str) -> bool:
 def flag(texts: Sequence[str]) -> tuple[str, str] | None:
     """Which of some texts mean no and yes, in their own spelling; None: they are no flag.
 
-    Texts that differ only by case, or by `.0`, are the same.
+    Texts that differ only by case, or by a full stop at the end, are the same.
     """
     by_meaning: dict[str, str] = {}
     for text in texts:
-        by_meaning.setdefault(_meaning(text), text)
+        by_meaning.setdefault(text.lower().removesuffix("."), text)
     for no, yes in FLAGS:
         if by_meaning.keys() == {no, yes}:
-            is_literal = (no, yes) in (("false", "true"), ("0", "1"))
-            return (no, yes) if is_literal else (by_meaning[no], by_meaning[yes])
+            own = by_meaning[no], by_meaning[yes]
+            return (no, yes) if own in (("False", "True"), ("FALSE", "TRUE")) else own
     return None
-
-
-def _meaning(text: str) -> str:
-    small = text.strip().lower()
-    return small.partition(".")[0] if _WHOLE_NUMBER.fullmatch(small) else small
