@@ -1,5 +1,6 @@
 """Files as people have them, made here, and what is concluded of them."""
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from churnstream.errors import ConfigurationError, DataError
-from churnstream.schema import schema_file
+from churnstream.schema import schema_file, schema_writer
 from churnstream.schema.checks import faults
 from churnstream.schema.fields import Boolean, Category, Date, Integer, Number
 from churnstream.schema.infer import Inferred, infer_schema, name_for
 from churnstream.schema.schema import Label, Schema, Segment
+from made_schemas import TEXTS
 
 Columns = dict[str, list[Any]]
 ROWS = 600
@@ -471,6 +475,52 @@ def test_a_sample_is_said() -> None:
     """What is concluded from a sample says so."""
     found = inferred(customers(), rows_in_all=5_000_000)
     assert "600 out of 5,000,000" in found.notes[0]
+
+
+CELLS = (
+    st.none() | TEXTS | st.sampled_from(["0", "1", "Yes", "No", "3.5", "2024-01-02", "3.4.2024"])
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Columns:
+    """Tables of any names and cells."""
+    rows = draw(st.integers(1, 30))
+    names = draw(st.lists(TEXTS | st.sampled_from(["id", "churn", "event_ts"]), unique=True))
+    kinds = [CELLS, st.integers(0, 1), st.integers(), st.sampled_from(["a", "b"])]
+    columns = {
+        name: draw(st.lists(draw(st.sampled_from(kinds)), min_size=rows, max_size=rows))
+        for name in names
+    }
+    return {"customer_id": list(range(5, 5 + rows)), **columns}
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@given(tables())
+def test_any_table(columns: Columns) -> None:
+    """Of any table comes a schema without a fault, a question, or an error that says why not.
+
+    Every column has a finding; the schema survives being written; the answers that a question
+    proposes are accepted.
+    """
+    try:
+        found = inferred(columns)
+        answers = {q.about: q.candidates[0].answer for q in found.questions if q.candidates}
+        if answers:
+            found = inferred(columns, **answers)
+    except (DataError, ConfigurationError):
+        return
+    assert [f.column for f in found.findings] == list(columns)
+    assert not {q.about for q in found.questions} & set(answers)
+    if found.schema is not None:
+        assert list(faults(found.schema)) == []
+        roles = {f.column: f.role for f in found.findings}
+        assert {n for n, r in roles.items() if r == "field"} == set(found.schema.fields)
+        assert {n for n, r in roles.items() if r == "left out"} == set(found.schema.left_out)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "customers.yaml"
+            path.write_text(schema_writer.write(found.schema), encoding="utf-8")
+            assert schema_file.read(path) == found.schema
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from churnstream.errors import ConfigurationError, DataError
+from churnstream.schema.checks import faults
 from churnstream.schema.columns import Column, column
 from churnstream.schema.field_types import Typed
 from churnstream.schema.fields import Numeric
@@ -150,6 +151,8 @@ def _schema(
         left_out=left_out,
         segments=segments(fields, strength),
     )
+    for where, problem in faults(schema):
+        raise DataError(f"column {where[-1]}: {problem}")
     return schema, notes
 
 

@@ -52,8 +52,9 @@ def write(
         lines += [f"segments:  # {_TITLES['segments']}"]
         lines += [f"  - {_segment(segment)}" for segment in schema.segments]
     if schema.file:
-        lines += [f"file:  # {_TITLES['file']}"]
-        lines += [f"  {k}: {_flow(v)}" for k, v in _plain_of(schema.file).items()]
+        parts = _plain_of(schema.file)
+        lines += [f"file:{'' if parts else ' {}'}  # {_TITLES['file']}"]
+        lines += [f"  {key}: {_flow(value)}" for key, value in parts.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -68,7 +69,8 @@ def scalar(text: str) -> str:
 
 def _sentence(text: str) -> str:
     """A text on a line of its own, where a comma needs no quotes."""
-    return text if _SENTENCE.fullmatch(text) and text.isprintable() else scalar(text)
+    is_plain = _SENTENCE.fullmatch(text) and text.isprintable() and text not in _NULLS
+    return text if is_plain else scalar(text)
 
 
 def _escaped(character: str) -> str:

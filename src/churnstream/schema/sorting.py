@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from churnstream.schema.checks import fault_of_name
 from churnstream.schema.columns import Column
 from churnstream.schema.copies import copies, missing_where
 from churnstream.schema.field_types import Typed, date_order, typed
 from churnstream.schema.identify import Id
 from churnstream.schema.leaks import Verdict, filled_only, leaks
 from churnstream.schema.outcome import Outcome
-from churnstream.schema.schema import EVENT_TS, RESERVED
+from churnstream.schema.schema import EVENT_TS
 
 
 class Sorting(NamedTuple):
@@ -60,8 +61,8 @@ def _unusable(columns: Sequence[Column], by_user: set[str]) -> dict[str, str]:
         twin = seen.setdefault(c.name.lower(), c.name)
         if c.name in by_user:
             found[c.name] = "left out by whoever ran init"
-        elif c.name in RESERVED:
-            found[c.name] = "events and predictions use this name; rename the column to keep it"
+        elif c.name and (fault := fault_of_name(c.name)):
+            found[c.name] = fault
         elif twin != c.name:
             found[c.name] = f"differs from {twin} by case alone; rename it to keep it"
     return found
