@@ -231,6 +231,7 @@ def test_wrong_answers() -> None:
         ({"id": "Customer"}, "--id: the file has no column Customer"),
         ({"leave_out": ["x"]}, "--leave-out"),
         ({"value": "Plan"}, "--value: Plan holds no numbers"),
+        ({"value": "-5"}, "--value: -5 is below 0"),
         ({"name": "Über"}, "no name for topics"),
     ):
         with pytest.raises(ConfigurationError, match=words):
@@ -415,6 +416,17 @@ def test_german_names() -> None:
     assert schema.label == Label("Gekündigt", "Ja", "Nein")
     assert schema.fields["Seit"] == Date(order="day-first")
     assert schema.fields["Rabatt"] == Boolean(values=("Nein", "Ja"))
+
+
+def test_a_monthly_value_that_is_not_clear() -> None:
+    """Two columns that may be it, or one that goes below 0, are named and not taken."""
+    columns = customers(monthly_fee=[5 + i % 40 for i in range(ROWS)])
+    assert schema_of(columns).value == "monthly_fee"
+    columns["arpu"] = [3 + i % 45 for i in range(ROWS)]
+    assert any("may be monthly_fee or arpu" in note for note in inferred(columns).notes)
+    del columns["arpu"]
+    columns["monthly_fee"][3] = -1
+    assert any("monthly_fee goes below 0" in note for note in inferred(columns).notes)
 
 
 def test_names_in_snake_case() -> None:

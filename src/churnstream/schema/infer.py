@@ -13,16 +13,13 @@ import pyarrow as pa
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.schema.checks import faults
 from churnstream.schema.columns import Column, column
-from churnstream.schema.field_types import Typed
-from churnstream.schema.fields import Numeric
 from churnstream.schema.findings import Finding, finding
 from churnstream.schema.identify import Id, identify
 from churnstream.schema.outcome import Outcome, outcome
 from churnstream.schema.questions import Question, column_named
 from churnstream.schema.schema import Label, Schema
 from churnstream.schema.sorting import Sorting, sort_columns
-from churnstream.schema.summaries import monthly_values, segments
-from churnstream.schema.values import as_number
+from churnstream.schema.summaries import monthly_value, segments
 
 _NAME = re.compile("[a-z0-9][a-z0-9._-]{0,99}")
 _NAME_LENGTH = 60
@@ -135,7 +132,7 @@ def _schema(
             f"nothing in the file can be a feature beside {the_id.column.name}; left out: "
             + "; ".join(f"{name} {reason}" for name, reason in left_out.items())
         )
-    worth, note = _value(fields, value)
+    worth, note = monthly_value(fields, value)
     notes = [note]
 
     def strength(field: str) -> float:
@@ -154,26 +151,3 @@ def _schema(
     for where, problem in faults(schema):
         raise DataError(f"column {where[-1]}: {problem}")
     return schema, notes
-
-
-def _value(fields: Sequence[Typed], given: str | float | None) -> tuple[str | float | None, str]:
-    """What a customer is worth a month, and why."""
-    if isinstance(given, str) and (number := as_number(given)) is not None:
-        named = any(f.column.name == given for f in fields)
-        given = given if named else float(number)
-    if isinstance(given, int | float):
-        return float(given), f"every customer is worth {given:g} a month, as you say"
-    if given is not None:
-        name = column_named([f.column for f in fields], given, "--value").name
-        field = next(f.field for f in fields if f.column.name == name)
-        if not isinstance(field, Numeric):
-            raise ConfigurationError(f"--value: {name} holds no numbers; name a column that does")
-        return name, f"{name} is what a customer is worth a month, as you say"
-    candidates = monthly_values(fields)
-    if len(candidates) == 1:
-        return candidates[0], f"{candidates[0]} is taken for what a customer is worth a month"
-    which = f"one of {', '.join(candidates)} may be it" if candidates else "no column says it"
-    return None, (
-        f"what a customer is worth a month is not known ({which}): customers are counted, not "
-        "money; --value NAME or NUMBER says it"
-    )

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from churnstream.errors import ConfigurationError
 from churnstream.schema.columns import Column, Numbers
 from churnstream.schema.field_types import Typed
 from churnstream.schema.fields import Boolean, Category, Numeric
+from churnstream.schema.questions import column_named
 from churnstream.schema.schema import Segment
+from churnstream.schema.values import as_number
 from churnstream.schema.vocabulary import counts_months, is_monthly_value
 
 _SEGMENT_VALUES = range(2, 9)
@@ -24,16 +27,47 @@ Strength = Callable[[str], float]
 """Of a field, how well it tells who left; higher is better, 0 if nobody knows."""
 
 
-def monthly_values(fields: Sequence[Typed]) -> list[str]:
-    """The fields that may hold what a customer is worth a month."""
-    return [
-        f.column.name
-        for f in fields
-        if isinstance(f.field, Numeric)
-        and f.order is not None
-        and is_monthly_value(f.column.name)
-        and np.nanmin(f.order) >= 0
-    ]
+def monthly_value(
+    fields: Sequence[Typed], given: str | float | None
+) -> tuple[str | float | None, str]:
+    """What a customer is worth a month, as a schema has it, and why in words.
+
+    Args:
+        given: What the user says: a field, or a number for each customer.
+
+    Raises:
+        ConfigurationError: The user names no numeric field, or a number below 0.
+    """
+    if given is not None:
+        return _given_value(fields, given)
+    named = [f for f in fields if isinstance(f.field, Numeric) and is_monthly_value(f.column.name)]
+    names = " or ".join(f.column.name for f in named)
+    reason = "no column says it" if not named else f"it may be {names}"
+    if len(named) == 1:
+        if not _goes_below_zero(named[0]):
+            return names, f"{names} is taken for what a customer is worth a month"
+        reason = f"{names} goes below 0"
+    return None, (
+        f"what a customer is worth a month is not known, {reason}; so customers are counted, not "
+        "money, unless --value names a column or a number"
+    )
+
+
+def _given_value(fields: Sequence[Typed], given: str | float) -> tuple[str | float, str]:
+    names = [f.column.name for f in fields]
+    number = None if given in names else as_number(given)
+    if number is not None and number < 0:
+        raise ConfigurationError(f"--value: {number:g} is below 0; what is a customer worth?")
+    if number is not None:
+        return float(number), f"every customer is worth {number:g} a month, as you say"
+    name = column_named([f.column for f in fields], str(given), "--value").name
+    if not isinstance(fields[names.index(name)].field, Numeric):
+        raise ConfigurationError(f"--value: {name} holds no numbers; name a column that does")
+    return name, f"{name} is what a customer is worth a month, as you say"
+
+
+def _goes_below_zero(field: Typed) -> bool:
+    return field.order is not None and bool(np.nanmin(field.order) < 0)
 
 
 def segments(fields: Sequence[Typed], strength: Strength) -> tuple[str | Segment, ...]:

@@ -1,7 +1,6 @@
 """What the names of columns and the values in them say, in English and in German.
 
-A name is taken apart into words first: `MonthlyCharges`, `monthly_charges` and `Monthly Charges`
-are the same two.
+A name is taken apart into words first: `AnnualFee`, `annual_fee` and `Annual Fee` are the same two.
 """
 
 import re
