@@ -132,6 +132,27 @@ def test_without_a_label() -> None:
     assert "no column says who has left" in shown
 
 
+def test_a_german_file() -> None:
+    """Semicolons, decimal commas, umlauts in another encoding: read, and said in the schema."""
+    lines = ["Kundennr;Gekündigt;Beitrag monatlich;Seit"]
+    lines += [
+        f"{1000 + i};{'ja' if i % 4 else 'nein'};1.{100 + i},50;{1 + i % 28}.{1 + i % 12}.2023"
+        for i in range(ROWS)
+    ]
+    Path("kunden.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    run("kunden.csv")
+    schema = schema_file.read(Path("customers.yaml"))
+
+    assert (schema.id, schema.value) == ("Kundennr", "Beitrag monatlich")
+    assert schema.label == Label("Gekündigt", "ja", "nein")
+    assert schema.file is not None
+    assert (schema.file.delimiter, schema.file.decimal, schema.file.encoding) == (
+        ";",
+        ",",
+        "cp1252",
+    )
+
+
 def test_a_file_of_no_rows() -> None:
     """A header alone is an error in one line."""
     Path("bank.csv").write_text("id,churn\n", encoding="utf-8")

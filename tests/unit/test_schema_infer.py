@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -379,6 +380,22 @@ def test_types() -> None:
     assert fields["Mess"] == Integer(min=0, missing="allow")
     assert fields["Promo"] == Category(values=("spring",), missing="allow")
     assert '1 row holds something else, as "x"' in why(found, "Mess")
+
+
+def test_numbers_as_the_file_writes_them() -> None:
+    """Numbers are made plain in a column of numbers, and texts that look like some stay."""
+
+    def plain(texts: pa.Array) -> pa.Array:
+        return pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+
+    columns = customers(
+        Fee=[f"1.{i % 900 + 100},50" for i in range(ROWS)],
+        Code=["a,b" if i % 3 else "c.d" for i in range(ROWS)],
+    )
+    schema = schema_of(columns, plain=plain)
+
+    assert schema.fields["Fee"] == Number(min=0.0)
+    assert schema.fields["Code"] == Category(values=("a,b", "c.d"))
 
 
 def test_dates() -> None:

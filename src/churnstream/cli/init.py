@@ -76,7 +76,7 @@ def init(
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
     """
-    from churnstream.files import open_file
+    from churnstream.files import open_file, plain_numbers
     from churnstream.schema.infer import infer_schema, name_for
 
     _require_free(output, force=force)
@@ -92,6 +92,7 @@ def init(
         value=value,
         leave_out=leave_out,
         rows_in_all=in_all,
+        plain=partial(plain_numbers, form=source.form),
     )
     given: dict[str, str | None] = {"id": id_column, "label": label}
     inferred = infer(id=id_column, label=label)

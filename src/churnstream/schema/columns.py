@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -113,10 +113,9 @@ class Column:
         return self.filled > 0 and int(self.counts[fits].sum()) >= _MOSTLY * self.filled
 
 
-def column(name: str, values: pa.Array | pa.ChunkedArray) -> Column:
+def column(name: str, values: pa.Array) -> Column:
     """Look at a column of texts."""
-    array: Any = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    trimmed = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+    trimmed = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
     # As `churnstream.schema.values` reads it.
     whole = pc.replace_substring_regex(trimmed, r"^([+-]?\d+)\.0+$", r"\1")
     encoded = whole.dictionary_encode()

@@ -4,7 +4,7 @@ Nothing is guessed silently: what a file does not tell for certain becomes a que
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,9 @@ _NAME = re.compile("[a-z0-9][a-z0-9._-]{0,99}")
 _NAME_LENGTH = 60
 _NO_NAME = "customers"
 _FEW = 50
+
+PlainNumbers = Callable[[pa.Array], pa.Array]
+"""From a column of texts to one in which numbers stand as JSON has them."""
 
 
 class Inferred(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ def infer_schema(
     value: str | float | None = None,
     leave_out: Sequence[str] = (),
     rows_in_all: int | None = None,
+    plain: PlainNumbers | None = None,
 ) -> Inferred:
     """Infer what a customer is from a table of customers.
 
@@ -63,12 +67,13 @@ def infer_schema(
         value: The column of what a customer is worth a month, or that number for each.
         leave_out: Columns that are to be no features.
         rows_in_all: How many rows the file has, where the table is a sample of it.
+        plain: Makes plain the numbers in a column as the file writes them, as 1.234,50.
 
     Raises:
         DataError: The table has no row, or nothing in it can be a feature.
         ConfigurationError: The user names a column or value that is not there.
     """
-    columns = _columns(table)
+    columns = _columns(table, plain)
     by_user = {column_named(columns, n, "--leave-out").name for n in leave_out}
     offered = [c for c in columns if c.name not in by_user]
     label_found = outcome(offered, label)
@@ -113,13 +118,22 @@ def _notes(rows: int, rows_in_all: int | None, label: Outcome | Question | None)
         )
 
 
-def _columns(table: pa.Table | pa.RecordBatch) -> list[Column]:
+def _columns(table: pa.Table | pa.RecordBatch, plain: PlainNumbers | None) -> list[Column]:
     names = table.schema.names
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"the file has two columns {twice[0]}; rename one of them")
     if not table.num_rows:
         raise DataError("the file has a header and no row; there is nothing to infer from")
-    return [column(name, table.column(i)) for i, name in enumerate(names)]
+    return [_column(name, table.column(i), plain) for i, name in enumerate(names)]
+
+
+def _column(name: str, values: pa.Array | pa.ChunkedArray, plain: PlainNumbers | None) -> Column:
+    """A column, its numbers made plain if numbers are what it holds."""
+    texts = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    numbers = plain(texts) if plain else texts
+    if numbers is not texts and (found := column(name, numbers)).is_numeric:
+        return found
+    return column(name, texts)
 
 
 def _schema(
