@@ -82,7 +82,11 @@ def test_a_value_is_a_number_or_a_field(tmp_path: Path) -> None:
     assert read(GOOD.replace("value: null", "value: 20"), tmp_path).value == 20.0
     assert read(GOOD.replace("value: null", "value: Age"), tmp_path).value == "Age"
     fields = "value: 20\nfields:\n  20: {type: number}"
-    assert read(GOOD.replace("value: null\nfields:", fields), tmp_path).value == "20"
+    named = read(GOOD.replace("value: null\nfields:", fields), tmp_path)
+    assert named.value == "20"
+    for value in ("20", 20.0):
+        schema = msgspec.structs.replace(named, value=value)
+        assert read(schema_writer.write(schema), tmp_path) == schema
 
 
 @pytest.mark.parametrize(

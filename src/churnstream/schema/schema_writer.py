@@ -41,7 +41,7 @@ def write(
         "id": scalar(schema.id),
         "label": _flow(_plain_of(schema.label)),
         "event_time": _or_null(schema.event_time),
-        "value": _or_null(schema.value),
+        "value": _worth(schema),
     }
     lines += list(_aligned(((f"{key}: {text}", _TITLES[key]) for key, text in top.items())))
     lines += [f"fields:  # {_TITLES['fields']}", *_fields(schema.fields, comments or {})]
@@ -92,6 +92,15 @@ def _plain_of(value: object) -> Any:  # noqa: ANN401  # what YAML is made of
 
 def _or_null(value: str | float | None) -> str:
     return "null" if value is None else _flow(value)
+
+
+def _worth(schema: Schema) -> str:
+    """The monthly value; a number is written so that no field is called like it."""
+    value = schema.value
+    if not isinstance(value, float):
+        return _or_null(value)
+    spellings = (_flow(value), repr(value), f"{value:.16e}")
+    return next((text for text in spellings if text not in schema.fields), spellings[0])
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401  # see `_plain_of`
