@@ -8,71 +8,27 @@ the same customers give the same model on a slow machine.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
-import msgspec
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from churnstream.model.evaluate import Share, calibration_error
+from churnstream.model.choice import FOLDS, TOLERANCE, Candidate, Choice, Detail, Kind
 from churnstream.model.feature_table import Array, FeatureTable, Labels
-from churnstream.model.fit_pairs import Detail, PairTrees, pairs_of
+from churnstream.model.fit_pairs import PairTrees, pairs_of
 from churnstream.model.fit_sum import fit_sum
+from churnstream.model.quality import calibration_error
 from churnstream.model.splits import Folds, Groups, folds, sample
 from churnstream.model.term_scorer import TermScorer, probabilities
 from churnstream.model.terms import Terms
 
-Kind = Literal["sum", "pairs"]
-"""From simple to less so: a sum of one term per field, the same with pairs of fields."""
-
-TOLERANCE = 0.002  # of ROC AUC; less than folds differ
-FOLDS = 5
 _SIZES = (100, 200, 400, 800, 1600, 2400)
 _CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
 _OF_EACH_LABEL = 500
 _MOST_TO_CHOOSE_ON = 50_000
 _NUMBERS_TO_SUM_UP = 30_000_000  # of the sum's design: 240 MB
 _COLUMNS_A_FIELD = 15
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """How good a kind of model is on customers that it has not seen.
-
-    Attributes:
-        roc_auc: Mean over the folds.
-        log_loss: Of all folds together, in nats.
-        calibration_error: Of all folds together.
-        detail: How closely its trees look; None for a sum.
-        trees: How many they are; 0 for a sum.
-    """
-
-    kind: Kind
-    roc_auc: Share
-    log_loss: float
-    calibration_error: Share
-    detail: Detail | None = None
-    trees: int = 0
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """Why a model is of its kind.
-
-    Attributes:
-        rows: Customers that were compared on; a sample where the file is large.
-        candidates: From simple to less so.
-    """
-
-    kind: Kind
-    rows: int
-    candidates: tuple[Candidate, ...]
-
-    def __str__(self) -> str:
-        figures = ", ".join(f"{c.kind} {c.roc_auc:.4f}" for c in self.candidates)
-        return (
-            f"{self.kind}: the simplest that is within {TOLERANCE} of the best "
-            f"(ROC AUC over {FOLDS} folds of {self.rows} customers: {figures})"
-        )
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb, isqrt
-from typing import Literal
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from churnstream.model.binning import common_texts, cuts
 from churnstream.model.centring import centred
+from churnstream.model.choice import Detail
 from churnstream.model.feature_table import Array, FeatureTable, Labels, missing
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Steps, Table, Terms
 
 Names = tuple[str, str]
-Detail = Literal["smooth", "fine"]
-"""How closely each tree looks: "fine" finds small groups of customers where there are some."""
 
 _MOST_STEPS = 64
 _CELLS_OF_PAIRS = 150_000  # of numbers; each is asked of all trees when the terms are read out

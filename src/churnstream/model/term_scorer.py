@@ -4,7 +4,7 @@ A value is looked up once: which cell of its field it lies in. Everything else i
 whole columns. Needs numpy alone; the import of scikit-learn takes seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from churnstream.model.feature_table import Array, Column
 from churnstream.model.terms import Curve, Steps, Table, Terms
 
 Cells = NDArray[np.intp]
+NamedGrid = tuple[str, str, Array]
 
 
 class TermScorer:
@@ -20,13 +21,16 @@ class TermScorer:
 
     Args:
         terms: Sound ones.
+
+    Attributes:
+        pairs: Of each the two fields, and its grid by the cells of both.
     """
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._curves = {n: _Curve(f) for n, f in terms.fields.items() if isinstance(f, Curve)}
         self._stepped = {n: _Cells(f) for n, f in terms.fields.items() if not isinstance(f, Curve)}
-        self._pairs = [
+        self.pairs: list[NamedGrid] = [
             (*pair.fields, np.array(pair.terms)[np.ix_(pair.rows, pair.columns)])
             for pair in terms.pairs
         ]
@@ -37,8 +41,7 @@ class TermScorer:
         Args:
             columns: By field of the terms, (n,): float with NaN, or str with None, for missing.
         """
-        cells = self.cells(columns)
-        log_odds = self.score_cells(cells)
+        log_odds = self.score_cells(self.cells(columns))
         for name, curve in self._curves.items():
             log_odds = log_odds + curve(columns[name])
         return log_odds
@@ -47,13 +50,35 @@ class TermScorer:
         """The cell of each value, (n,), of each field with a table or steps."""
         return {name: of(columns[name]) for name, of in self._stepped.items()}
 
+    def stepped(self, names: Iterable[str]) -> list[str]:
+        """Those of some fields that have cells."""
+        return [name for name in names if name in self._stepped]
+
+    def cell(self, name: str, column: Column) -> Cells:
+        """The cell of each value of a field that has some, (n,)."""
+        return self._stepped[name](column)
+
+    def term(self, name: str, column: Column, cells: Mapping[str, Cells]) -> Array:
+        """What a field adds by itself, (n,)."""
+        curve = self._curves.get(name)
+        if curve is not None:
+            return curve(column)
+        found: Array = self._stepped[name].terms.take(cells[name])
+        return found
+
+    def pair(self, pair: NamedGrid, cells: Mapping[str, Cells]) -> Array:
+        """What two fields add together, (n,)."""
+        first, second, grid = pair
+        found: Array = grid.take(cells[first] * grid.shape[1] + cells[second])
+        return found
+
     def score_cells(self, cells: Mapping[str, Cells]) -> Array:
         """The log-odds without the curves, (n,), or () if all is curves."""
         log_odds = np.asarray(self.terms.base)
         for name, of in self._stepped.items():
             log_odds = log_odds + of.terms.take(cells[name])
-        for first, second, grid in self._pairs:
-            log_odds += grid.take(cells[first] * grid.shape[1] + cells[second])
+        for pair in self.pairs:
+            log_odds = log_odds + self.pair(pair, cells)
         return log_odds
 
     def contributions(self, columns: Mapping[str, Column]) -> dict[str, Array]:
@@ -61,13 +86,16 @@ class TermScorer:
 
         The term of a pair is shared half and half, see `churnstream.model.centring`.
         """
-        cells = self.cells(columns)
+        return self.shares(self.cells(columns), columns)
+
+    def shares(self, cells: Mapping[str, Cells], columns: Mapping[str, Column]) -> dict[str, Array]:
+        """The same, where the cells are known; only fields with a curve need their column."""
         shares = {name: of.terms.take(cells[name]) for name, of in self._stepped.items()}
         shares |= {name: curve(columns[name]) for name, curve in self._curves.items()}
-        for first, second, grid in self._pairs:
-            half = grid.take(cells[first] * grid.shape[1] + cells[second]) / 2
-            shares[first] += half
-            shares[second] += half
+        for pair in self.pairs:
+            half = self.pair(pair, cells) / 2
+            shares[pair[0]] += half
+            shares[pair[1]] += half
         return {name: shares[name] for name in self.terms.fields}
 
 
@@ -80,8 +108,8 @@ def probabilities(log_odds: Array) -> Array:
 
 def signed_log(values: Array) -> Array:
     """sign(x) log(1 + |x|): a month or a dollar means more where there are few."""
-    logs: Array = np.copysign(np.log1p(np.abs(values)), values)
-    return logs
+    logs: Array = np.log1p(np.abs(values))
+    return np.copysign(logs, values) if np.any(values < 0) else logs
 
 
 class _Cells:
@@ -119,12 +147,15 @@ class _Curve:
     def __call__(self, column: Column) -> Array:
         logs = signed_log(np.asarray(column, dtype=np.float64))
         missing = np.isnan(logs)
-        inside = np.clip(np.where(missing, 0, logs), self._knots[0], self._knots[-1])
+        if any_missing := bool(missing.any()):
+            logs[missing] = 0
+        inside = np.clip(logs, self._knots[0], self._knots[-1])
         piece = np.searchsorted(self._knots[1:-1], inside, side="right")
         distance = inside - self._knots[piece]
         first, *rest = self._coefficients
         terms: Array = first[piece]
         for coefficients in rest:
             terms = terms * distance + coefficients[piece]
-        terms[missing] = self._missing
+        if any_missing:
+            terms[missing] = self._missing
         return terms
