@@ -1,9 +1,10 @@
 """From the bytes of a record to an event, or to the reason why it is none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -126,11 +127,13 @@ class EventDecoder:
         self, events: list[Event], values: Sequence[bytes | None]
     ) -> Sequence[Event | Rejection]:
         """The same, with a second look at those in which a value is missing."""
-        rows = {i for get in self._ruled for i, v in enumerate(map(get, events)) if v is None}
-        for name in self._optional:
-            found = list(map(attrgetter(name), events))
-            if msgspec.UNSET in found:
-                rows |= {i for i, value in enumerate(found) if value is msgspec.UNSET}
+        rows: set[int] = set()
+        sought: list[tuple[Callable[[Event], Any], Any]] = [(get, None) for get in self._ruled]
+        sought += [(attrgetter(name), msgspec.UNSET) for name in self._optional]
+        for get, nothing in sought:
+            found = list(map(get, events))
+            if nothing in found:
+                rows |= {i for i, value in enumerate(found) if value is nothing}
         outcomes: list[Event | Rejection] = [*events] if rows else events
         for i in rows:
             outcomes[i] = self._settled(events[i], values[i])

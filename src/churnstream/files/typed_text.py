@@ -1,7 +1,13 @@
 """Columns of any type as the texts that people would write."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from churnstream.files.customer_file import CustomerFile, Table
+from churnstream.files.form import FileForm
 
 _WHOLE = 2**53  # a double is exact below
 
@@ -11,6 +17,18 @@ def as_texts(table: pa.Table) -> pa.RecordBatch:
     names = [field.name for field in table.schema if has_text(field.type)]
     columns = [_as_text(table[name].combine_chunks()) for name in names]
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def in_memory(table: pa.Table) -> CustomerFile:
+    """A table as if it were read from a file."""
+    batch = as_texts(table)
+
+    def rows(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield batch.select(list(columns))
+
+    columns = tuple(batch.schema.names)
+    found = Table(columns, FileForm(), [], rows, lambda index: f"row {index}")
+    return CustomerFile(Path("the frame"), found)
 
 
 def _as_text(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -106,30 +106,58 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> Manifest:
-    """Put a model into a folder, in place of the one that is there.
+class Packed(NamedTuple):
+    """A model as it will stand on disk.
+
+    Attributes:
+        content: Of the file that scores.
+    """
+
+    manifest: Manifest
+    content: bytes
+    model: Model
+
+
+def packed(trained: "TrainedModel", trusted: Collection[str] = ()) -> Packed:
+    """A trained model in the form in which it is saved, checked as `load` would.
 
     Args:
-        trusted: Types that may be in it beyond `TRUSTED_TYPES`.
+        trusted: Types that may be in a pipeline beyond `TRUSTED_TYPES`.
 
     Raises:
-        ModelError: `load` would refuse it, or the folder cannot be written.
+        ModelError: `load` would refuse it.
     """
-    content = _packed(model, trusted)
-    manifest = _describe(model, hashlib.sha256(content).hexdigest())
+    content = _content(trained, trusted)
+    manifest = _describe(trained, hashlib.sha256(content).hexdigest())
     try:
         found = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
     except msgspec.ValidationError as error:  # a figure that is no number, for example
         raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
-    check_sound(found, folder)
-    path = folder / found.file_name
-    terms = _terms(path, content, found) if model.terms else None
-    check_reference(Model(found, terms, lambda: _pipeline_of(model)), path)
-    _replace(folder, manifest, content)
-    return manifest
+    path = Path(found.file_name)
+    check_sound(found, path.parent)
+    terms = _terms(path, content, found) if trained.terms else None
+    model = Model(found, terms, lambda: _pipeline_of(trained))
+    check_reference(model, path)
+    return Packed(manifest, content, model)
 
 
-def _packed(model: "TrainedModel", trusted: Collection[str]) -> bytes:
+def write(found: Packed, folder: Path) -> None:
+    """Put a model into a folder, in place of the one that is there.
+
+    Raises:
+        ModelError: The folder cannot be written.
+    """
+    _replace(folder, found.manifest, found.content)
+
+
+def save(trained: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> Manifest:
+    """`packed`, then `write`."""
+    found = packed(trained, trusted)
+    write(found, folder)
+    return found.manifest
+
+
+def _content(model: "TrainedModel", trusted: Collection[str]) -> bytes:
     """The content of the file that scores."""
     return msgspec.json.encode(model.terms) if model.terms else pack(_pipeline_of(model), trusted)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import AnyField, Boolean
 from churnstream.schema.schema import Schema
 from churnstream.schema.segments import words_of
 
@@ -18,7 +19,7 @@ def reason_writer(schema: Schema) -> ReasonWriter:
 
     The words are those of the schema, or made from the field's name.
     """
-    phrases = {name: _phrases(name, field.words) for name, field in schema.fields.items()}
+    phrases = {name: _phrases(name, field) for name, field in schema.fields.items()}
 
     def write(name: str, value: str, effect: float) -> ReasonGiven:
         own = phrases[name]
@@ -29,9 +30,13 @@ def reason_writer(schema: Schema) -> ReasonWriter:
     return write
 
 
-def _phrases(name: str, words: str | dict[str, str] | None) -> dict[str, str]:
-    named = words_of(name)
-    default = {_OTHERS: f"{named[:1].upper()}{named[1:]} {{value}}", "": f"No {named} known,"}
+def _phrases(name: str, field: AnyField) -> dict[str, str]:
+    """By value, a missing one being "", what a reason says before its direction."""
+    words, named = field.words, words_of(name)
+    title = named[:1].upper() + named[1:]
+    default = {_OTHERS: f"{title} {{value}}", "": f"{title} not known"}
+    if isinstance(field, Boolean):
+        default |= dict(zip(field.values, (f"{title}: no", f"{title}: yes"), strict=True))
     if isinstance(words, str):
         return default | {_OTHERS: words}
     return default | (words or {})
