@@ -34,5 +34,5 @@ def cuts(column: Array, most_steps: int) -> Array:
 
 def _middles(values: Array) -> Array:
     """Between each two; a value so close to the next that there is nothing between keeps it."""
-    middles = values[:-1] + (values[1:] - values[:-1]) / 2
+    middles = values[:-1] / 2 + values[1:] / 2
     return np.unique(np.where(middles > values[:-1], middles, values[1:]))

@@ -23,7 +23,7 @@ from churnstream.model.splits import Folds, Groups, folds, sample
 from churnstream.model.term_scorer import TermScorer, probabilities
 from churnstream.model.terms import Terms
 
-_SIZES = (100, 200, 400, 800, 1600, 2400)
+_SIZES = (100, 200, 400, 800, 1200, 1600, 2400)
 _CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
 _OF_EACH_LABEL = 500
 _MOST_TO_CHOOSE_ON = 50_000

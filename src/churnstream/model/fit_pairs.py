@@ -120,8 +120,8 @@ def pairs_of(terms: Terms, table: FeatureTable) -> list[Names]:
     """Those of the fields that matter most to a sum, by the variance of their terms.
 
     All pairs of them, not some of all: where fields nearly repeat each other, what two of them say
-    together is spread over many pairs, and a choice of a few lost most of it. Twenty fields bound
-    the time that a prediction takes, whatever the customers' file holds.
+    together is spread over many pairs, and a choice of a few lost a third of it and more. Twenty
+    fields bound the time that a prediction takes, whatever the customers' file holds.
     """
     shares = TermScorer(terms).contributions(table.columns)
     strongest = sorted(shares, key=lambda name: -float(np.var(shares[name])))[:_PAIRED_FIELDS]
