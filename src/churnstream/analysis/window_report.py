@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest
     from churnstream.model.scorer import Model
     from churnstream.model.shadow import Shadow
+    from churnstream.records.prediction import ReasonGiven
     from churnstream.records.rejection import Rejection
     from churnstream.schema.record_types import Event
     from churnstream.schema.schema import Schema
@@ -130,7 +131,7 @@ class WindowReportBuilder:
         )
         return WindowReport(summary, findings)
 
-    def _reasons(self, summary: Summary) -> dict[str, list[str]]:
+    def _reasons(self, summary: Summary) -> dict[str, list[ReasonGiven]]:
         """Why the top customers are at risk: exact, and the same as with their predictions."""
         import numpy as np
 
@@ -140,7 +141,7 @@ class WindowReportBuilder:
         risks = np.array([customer.churn_probability for customer in summary.top_customers])
         found = self._model.reasons(events, risks, "all")
         return {
-            self._schema.id_of(event): [reason.text for reason in reasons or []]
+            self._schema.id_of(event): reasons or []
             for event, reasons in zip(events, found, strict=True)
         }
 
