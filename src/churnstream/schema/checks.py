@@ -21,13 +21,24 @@ def faults(schema: Schema) -> Iterator[Fault]:
         yield from _faults_of_field(schema, name, field)
 
 
+def fault_of_name(name: str) -> str | None:
+    """Why a column cannot be one of an event under its name."""
+    if not name or name in RESERVED:
+        return "events and predictions use this name; rename the column"
+    if any(c in '"\\' or c < " " for c in name):
+        return (
+            'a name with ", \\ or a control character does not go into an event; rename the column'
+        )
+    return None
+
+
 def _faults_of_names(schema: Schema) -> Iterator[Fault]:
-    known = {schema.id, *schema.fields}
+    known = [schema.id, *schema.fields]
     if schema.id in schema.fields:
         yield ("id",), f"{schema.id} stands among the fields, too; remove it there"
-    for name in known:
-        if not name or name in RESERVED:
-            yield ("fields", name), "events and predictions use this name; rename the column"
+    for name in [*known, *([schema.label.field] if schema.label else [])]:
+        if problem := fault_of_name(name):
+            yield ("fields", name), problem
     for name in schema.left_out:
         if name in known:
             yield ("left_out", name), "is a field, too; keep it in one place"

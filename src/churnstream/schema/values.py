@@ -34,6 +34,7 @@ _ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]\d{2}:\d{2}.*)?
 _NUMERIC_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]\d{1,2}:\d{2}.*)?", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _MAX_DIGITS = 400  # of a whole number that is converted exactly
+_MAX_BITS = 1300  # of a whole number that is written in decimal digits, some 400 of them
 _EXACT = 2.0**53  # up to here a float holds every whole number
 _QUOTED_LENGTH = 40
 _MAX_LISTED = 20  # values of a category in an error message
@@ -68,9 +69,14 @@ def _is_missing(field: AnyField, raw: object) -> bool:
         return raw != raw  # noqa: PLR0124  # how frames say that there is none
     if not isinstance(raw, str):
         return raw is None
-    if isinstance(field, Category) and raw in (field.values or ()):
+    if isinstance(field, Category | Boolean) and raw in (field.values or ()):
         return False
-    return raw.strip().lower() in MISSING
+    return is_missing_text(raw)
+
+
+def is_missing_text(text: str) -> bool:
+    """Whether a text says that there is no value."""
+    return text.strip().lower() in MISSING
 
 
 def _expected(field: AnyField, raw: object) -> str:
@@ -148,8 +154,11 @@ def _boolean(field: Boolean, raw: object) -> Value | Problem:
     if not spellings:
         return Problem("wrong_type", _expected(field, raw))
     no, yes = written(field)
-    for meaning, own, words in ((no, field.values[0], _NO), (yes, field.values[1], _YES)):
-        if own in spellings or spellings[-1].lower() in words:
+    for text in spellings:
+        if text in field.values:
+            return (no, yes)[field.values.index(text)]
+    for meaning, words in ((no, _NO), (yes, _YES)):
+        if spellings[-1].lower() in words:
             return meaning
     return Problem("unknown_category", f"{shown(raw)} is none of {shown(no)}, {shown(yes)}")
 
@@ -210,8 +219,10 @@ def plain(raw: object) -> str | None:
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < _EXACT:
         return str(int(raw))
-    if isinstance(raw, int | float):
-        return format(raw, ".17g") if isinstance(raw, float) else str(raw)[:_MAX_DIGITS]
+    if isinstance(raw, float):
+        return format(raw, ".17g")
+    if isinstance(raw, int):
+        return str(raw) if raw.bit_length() < _MAX_BITS else hex(raw)[:_MAX_DIGITS]
     return raw.isoformat() if isinstance(raw, date) else None
 
 
