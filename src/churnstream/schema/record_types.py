@@ -82,7 +82,6 @@ def _present(field: AnyField, *, closed: bool) -> Any:  # noqa: ANN401  # a type
             return Literal[field.values] if is_closed else str
         case Boolean():
             no, yes = written(field)
-            either = bool if isinstance(no, bool) else Literal[no, yes]
-            return bool | either if isinstance(no, int) else either
+            return bool if isinstance(no, bool) else Literal[no, yes]
         case Date():
             return date
