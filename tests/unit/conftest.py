@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +14,5 @@ def trained(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFac
     from churnstream.model.train import train
 
     folder: Path = tmp_path_factory.mktemp("trained")
-    save(train(customers), folder)
+    save(train(TELCO, customers), folder)
     return folder

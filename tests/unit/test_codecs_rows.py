@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import DATASET_COLUMNS, CustomerEvent, customer, decode_event
+from builders import DATASET_COLUMNS, TELCO, CustomerEvent, customer, decode_event
 from churnstream.codecs.rows import EncodedEvents, decode_rows, encode_events
 from churnstream.records.rejection import Rejection
 
@@ -32,7 +32,7 @@ def batch(*rows: Row, columns: tuple[str, ...] = COLUMNS) -> pa.RecordBatch:
 
 def encode(**changes: str | None) -> dict[str, Any]:
     """The event that stands for a valid row with `changes` made to it."""
-    (value,) = encode_events(batch(row(**changes)), NOW).values
+    (value,) = encode_events(batch(row(**changes)), TELCO, NOW).values
     event: dict[str, Any] = json.loads(value)
     return event
 
@@ -80,7 +80,7 @@ def meaning(name: str, text: str | None) -> str | int | float | None:
 @given(st.lists(ANY_ROW, min_size=1, max_size=5))
 def test_any_text_survives(rows: list[Row]) -> None:
     """Whatever text stands in whatever column, the event is JSON that holds just that."""
-    encoded = encode_events(batch(*rows), NOW)
+    encoded = encode_events(batch(*rows), TELCO, NOW)
 
     assert encoded.keys == [
         None if (key := r["customerID"]) is None else key.encode() for r in rows
@@ -96,7 +96,7 @@ def test_any_text_survives(rows: list[Row]) -> None:
 @given(st.lists(VALID_ROW, min_size=1, max_size=5))
 def test_valid_rows_decode_to_what_they_say(rows: list[Row]) -> None:
     """A valid row comes out of `decode_event` as the customer that stands in the file."""
-    for cells, event in zip(rows, decode_rows(batch(*rows), NOW), strict=True):
+    for cells, event in zip(rows, decode_rows(batch(*rows), TELCO, NOW, decode_event), strict=True):
         expected: dict[str, Any] = {**cells, "event_ts": NOW}
         for name in NUMERIC:
             expected[name] = (float if "Charges" in name else int)(expected[name])
@@ -109,10 +109,10 @@ def test_boundaries_of_batches_are_irrelevant(rows: list[Row], data: st.DataObje
     """Rows encode the same together, in parts and one by one."""
     whole = batch(*rows)
     cut = data.draw(st.integers(0, len(rows)))
-    parts = [encode_events(whole.slice(0, cut), NOW), encode_events(whole.slice(cut), NOW)]
-    singles = [encode_events(batch(cells), NOW) for cells in rows]
+    parts = [encode_events(whole.slice(0, cut), NOW), encode_events(whole.slice(cut), TELCO, NOW)]
+    singles = [encode_events(batch(cells), TELCO, NOW) for cells in rows]
 
-    assert joined(parts) == joined(singles) == encode_events(whole, NOW)
+    assert joined(parts) == joined(singles) == encode_events(whole, TELCO, NOW)
 
 
 def joined(parts: list[EncodedEvents]) -> EncodedEvents:
@@ -132,20 +132,20 @@ def test_a_batch_without_labels_gives_events_without_labels() -> None:
     """Where the file has no Churn column, the events have no Churn field."""
     cells = row()
     del cells["Churn"]
-    (value,) = encode_events(batch(cells, columns=DATASET_COLUMNS), NOW).values
+    (value,) = encode_events(batch(cells, columns=DATASET_COLUMNS), TELCO, NOW).values
 
     assert tuple(json.loads(value)) == (*DATASET_COLUMNS, "event_ts")
 
 
 def test_no_rows_give_no_events() -> None:
     """An empty batch encodes to nothing."""
-    assert encode_events(batch(), NOW) == EncodedEvents(keys=[], values=[])
+    assert encode_events(batch(), TELCO, NOW) == EncodedEvents(keys=[], values=[])
 
 
 @pytest.mark.parametrize("text", ["0", "-0", "12", "70.10", "1e3", "1.5E-7", "-3", "1e999"])
 def test_numbers_are_written_as_they_stand(text: str) -> None:
     """What JSON takes for a number goes out raw, digit for digit, good or bad."""
-    (value,) = encode_events(batch(row(MonthlyCharges=f" {text}\t")), NOW).values
+    (value,) = encode_events(batch(row(MonthlyCharges=f" {text}\t")), TELCO, NOW).values
 
     assert f',"MonthlyCharges":{text},'.encode() in value
 
@@ -175,7 +175,7 @@ def test_the_literal_null_is_text() -> None:
 def test_event_ts_is_utc_whatever_the_zone() -> None:
     """A moment in another zone is written as UTC with Z and microseconds."""
     noon_in_india = datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    (value,) = encode_events(batch(row()), noon_in_india).values
+    (value,) = encode_events(batch(row()), TELCO, noon_in_india).values
 
     assert json.loads(value)["event_ts"] == "2026-01-02T06:30:00.000000Z"
 
@@ -184,8 +184,8 @@ def test_a_row_without_an_id_is_refused_downstream() -> None:
     """A null customerID has no key and null in the event, and decoding names the field."""
     cells = row(customerID=None)
 
-    assert encode_events(batch(cells), NOW).keys == [None]
-    (rejection,) = decode_rows(batch(cells), NOW)
+    assert encode_events(batch(cells), TELCO, NOW).keys == [None]
+    (rejection,) = decode_rows(batch(cells), TELCO, NOW, decode_event)
     assert isinstance(rejection, Rejection)
     assert rejection.field == "customerID"
 
@@ -193,8 +193,8 @@ def test_a_row_without_an_id_is_refused_downstream() -> None:
 def test_rows_decode_as_their_events_do() -> None:
     """`decode_rows` says of each row, good or bad, what a consumer would say of its event."""
     rows = batch(row(), row(tenure="-1"), row(MonthlyCharges="a lot"), row(TotalCharges=" "))
-    keys, values = encode_events(rows, NOW)
-    decoded = decode_rows(rows, NOW)
+    keys, values = encode_events(rows, TELCO, NOW)
+    decoded = decode_rows(rows, TELCO, NOW, decode_event)
 
     assert decoded == [decode_event(value, key) for key, value in zip(keys, values, strict=True)]
     assert [type(item) for item in decoded] == [CustomerEvent, Rejection, Rejection, Rejection]

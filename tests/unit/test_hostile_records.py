@@ -11,17 +11,17 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from churnstream.cli.letters import letter_row
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from builders import customer, event_message, message
+from builders import TELCO, customer, event_message, message
 from churnstream.analysis.evaluation import Evaluator, Quality
 from churnstream.analysis.report import render_report
 from churnstream.analysis.summary_table import render
-from churnstream.analysis.window_report import WindowBuilder
+from churnstream.analysis.window_report import WindowReportBuilder
+from churnstream.cli.dead_letters import letter_row
 from churnstream.cli.options import json_text
 from churnstream.dashboard.feed import Feed
 from churnstream.dashboard.records import Records
@@ -287,7 +287,7 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
     Page(records).all()
     with topics_of(records) as broker:
         admin: Any = broker
-        past = history.History(SETTINGS, admin, {0: 0}, admin.ends(TOPICS.input))
+        past = history.History(SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input))
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
         audit.audit(SETTINGS, admin)
@@ -298,7 +298,7 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
 
 def sum_up(past: history.History) -> int:
     """What report and evaluate make of outcomes; how many there are."""
-    builder, evaluator = WindowBuilder(None, top_k=10), Evaluator("hour")
+    builder, evaluator = WindowReportBuilder(TELCO, None, top_k=10), Evaluator(TELCO, "hour")
     for batch in past.scored():
         builder.add(*batch)
         evaluator.add(batch.events, batch.probabilities, batch.says_yes, [True] * len(batch.events))
@@ -309,7 +309,7 @@ def sum_up(past: history.History) -> int:
     render(found.summary, Console(file=out))
     assert not OBEYED.search(out.getvalue())
     assert len(render_report(found.summary, found.findings)) < MEGABYTE
-    evaluator.build(lambda judged: Quality(profit=float(judged.charges.sum())))
+    evaluator.build(lambda judged: Quality(profit=float(judged.worth.sum())))
     return found.summary.messages_read
 
 
@@ -342,7 +342,7 @@ def test_what_was_rejected_counts_nowhere(changes: dict[str, Any]) -> None:
     page = Page([event_message(0, 0, **changes), good, event_message(0, 2, **changes), made])
     customers = page.state.customers
     row = customers.get(customers.row("7590-VHVEG"))
-    assert (row.charges, row.contract, row.tenure) == (100.0, "Month-to-month", 1)
+    assert (row.worth, row.contract, row.tenure) == (100.0, "Month-to-month", 1)
     assert customers.whole()[0].monthly_revenue_at_risk == pytest.approx(50.0)
     assert customers.values("contract") == ["Month-to-month"]
     assert "Weekly" not in "".join(page.pieces().values())
@@ -353,7 +353,7 @@ def test_a_prediction_is_joined_with_its_own_event_only() -> None:
     other = json.dumps(prediction(customerID="other")).encode()
     page = Page([event_message(), message(other, topic=TOPICS.output)])
     row = page.state.customers.get(page.state.customers.row("other"))
-    assert (row.charges, row.contract) == (None, "")
+    assert (row.worth, row.contract) == (None, "")
 
 
 # ---- timestamps ----

@@ -29,10 +29,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model import archive
-from churnstream.model.features import NUMERIC, frame
+from churnstream.model.features import frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
 
@@ -40,7 +40,7 @@ from churnstream.model.train import TrainedModel, train
 @pytest.fixture(scope="module")
 def quick(customers: list[CustomerEvent]) -> TrainedModel:
     """A model that is trained in no time."""
-    return train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    return train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_loaded_model_scores_as_the_saved_one(
     manifest = save(quick, tmp_path / "new" / "model")
     model = load(tmp_path / "new" / "model")
 
-    expected = quick.pipeline.predict_proba(frame(customers))[:, 1]
+    expected = quick.pipeline.predict_proba(frame(TELCO, customers))[:, 1]
     np.testing.assert_allclose(model.score(customers), expected, rtol=0, atol=1e-12)
     assert model.manifest == manifest
 
@@ -141,7 +141,7 @@ def test_a_model_that_could_not_be_loaded_is_not_saved(
     customers: list[CustomerEvent], tmp_path: Path
 ) -> None:
     """An estimator of types that are not trusted is refused before anything is written."""
-    model = train(customers[:200], estimator=RandomForestClassifier(2, random_state=0))
+    model = train(TELCO, customers[:200], estimator=RandomForestClassifier(2, random_state=0))
 
     with pytest.raises(ModelError, match=r"not saved: .*sklearn\.tree\._tree\.Tree"):
         save(model, tmp_path / "model")
@@ -411,7 +411,7 @@ def test_coefficients_that_are_no_numbers_are_not_saved(
     customers: list[CustomerEvent], tmp_path: Path, value: float
 ) -> None:
     """A model that has gone wrong does not take the place of one that works."""
-    model = train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    model = train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
     model.pipeline[-1].coef_[0, -1] = value
 
     with pytest.raises(ModelError, match=r"cannot score customers|no probability from"):
@@ -431,8 +431,8 @@ def test_a_category_that_leads_to_no_probability_is_refused(
     pipeline = load(folder).pipeline
     encoder = pipeline[0].named_transformers_["categories"]
     known = [category for each in encoder.categories_ for category in each]
-    column = len(NUMERIC) + known.index("Two year")
-    gap = StandardScaler().fit(pipeline[0].transform(frame(quick.held_out)))
+    column = len(TELCO.numeric) + known.index("Two year")
+    gap = StandardScaler().fit(pipeline[0].transform(frame(TELCO, quick.held_out)))
     gap.mean_, gap.scale_ = np.zeros_like(gap.mean_), np.ones_like(gap.scale_)
     gap.scale_[column] = 5e-324  # 1 / 5e-324 is infinite, 0 / 5e-324 is not
     pipeline.steps.insert(1, ("gap", gap))
@@ -528,7 +528,7 @@ def test_a_compressed_pipeline_is_read(
     pipeline = skops.io.dumps(quick.pipeline, compression=method)
     replace_pipeline(folder, pipeline)
 
-    expected = quick.pipeline.predict_proba(frame(customers[:20]))[:, 1]
+    expected = quick.pipeline.predict_proba(frame(TELCO, customers[:20]))[:, 1]
     np.testing.assert_allclose(load(folder).score(customers[:20]), expected, rtol=0, atol=1e-12)
 
 
