@@ -233,18 +233,19 @@ def test_another_patch_of_scikit_learn_is_fine(folder: Path) -> None:
     assert load(folder).threshold > 0
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"categories": {"Contract": ["One year"]}, "numeric": ["tenure"]},
-        {"categories": {}, "numeric": []},
-    ],
-)
-def test_other_features_are_refused(schema: dict[str, Any], folder: Path) -> None:
-    """A model that reads other columns than an event has is of no use."""
-    edit(folder, schema=schema)
+def test_terms_of_other_fields_are_refused(folder: Path) -> None:
+    """A model whose terms are not those of its schema's fields is of no use."""
+    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    fields = content["schema"]["fields"]
+    for odd in ({"tenure": fields["tenure"]}, fields | {"Colour": {"type": "category"}}):
+        edit(folder, schema=content["schema"] | {"fields": odd, "value": None, "segments": []})
+        assert "is not sound: terms, background cannot be; train again" in refusal(folder)
 
-    assert "reads other features than this churnstream has; train again" in refusal(folder)
+
+def test_a_model_of_any_schema_needs_no_file_of_it(folder: Path) -> None:
+    """What a customer is stands in the manifest: whoever scores needs nothing but the model."""
+    assert load(folder).schema.fields == TELCO.fields
+    assert load(folder).schema.label == TELCO.label
 
 
 class Exploit:
@@ -312,10 +313,13 @@ def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
 def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
     """A consumer starts without the seconds that scikit-learn's import takes."""
     code = (
-        "import sys; from pathlib import Path; import churnstream.model.champion\n"
+        "import sys; from pathlib import Path; import msgspec, churnstream.model.champion\n"
         "from churnstream.model.manifest import load\n"
         "model = load(Path(sys.argv[1]))\n"
-        "model.score([row.event for row in model.manifest.reference]); model.explainer\n"
+        "from churnstream.schema.record_types import event_type\n"
+        "kind = event_type(model.schema)\n"
+        "events = [msgspec.convert(row.event, kind) for row in model.manifest.reference]\n"
+        "model.score(events); model.explainer\n"
         "print([name for name in ('sklearn', 'scipy', 'pandas', 'skops') if name in sys.modules])"
     )
     ran = subprocess.run(
@@ -359,7 +363,8 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
         ("background/bins/Contract/counts", {"One year": 0}),
         ("background/mean_terms/Contract", 1e308),
         ("terms/base", 1e308),
-        ("terms/flag", -1e300),
+        ("terms/tables/SeniorCitizen/1", -1e300),
+        ("terms/tables/SeniorCitizen", {"1": 0}),
         ("terms/tables/Contract/One year", 1e308),
         ("terms/curves/tenure/coefficients/0/0", 1e308),
         ("terms/curves/tenure/coefficients/0", []),
@@ -370,7 +375,14 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
         ("terms/curves", {}),
         ("terms/tables/Contract", {"One year": 0}),
         ("terms/tables/Colour", {"red": 0}),
-        ("schema/categories/Contract", []),
+        ("schema/fields/Contract/values", []),
+        ("schema/fields/Contract/values", ["One year"]),
+        ("schema/fields/tenure/type", "category"),
+        ("schema/fields/tenure/min", 1e300),
+        ("schema/fields/Colour", {"type": "number"}),
+        ("schema/id", "tenure"),
+        ("schema/value", "Contract"),
+        ("schema/segments", ["Colour"]),
     ],
 )
 def test_a_figure_that_cannot_be_is_refused(folder: Path, path: str, value: Any) -> None:

@@ -84,7 +84,7 @@ def change_threshold(folder: Path) -> None:
 def change_schema(folder: Path) -> None:
     """Announce a model of other features."""
     content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    content["schema"]["numeric"].append("Age")
+    content["schema"]["fields"]["Age"] = {"type": "integer"}
     (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
 
 

@@ -212,8 +212,6 @@ def test_top_customer_carries_what_explains_it() -> None:
         "Contract": "Month-to-month",
         "tenure": 1,
         "InternetService": "DSL",
-        "OnlineSecurity": "No",
-        "TechSupport": "No",
         "PaymentMethod": "Electronic check",
         "MonthlyCharges": 40.0,
         "source_partition": 1,
@@ -342,7 +340,8 @@ def test_written_summary_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "reports" / "today" / "summary.json"
     write_summary(summary, path)
 
-    assert msgspec.json.decode(path.read_bytes(), type=Summary) == summary
+    found = msgspec.json.decode(path.read_bytes(), type=Summary)
+    assert msgspec.to_builtins(found) == msgspec.to_builtins(summary)
     assert path.read_text().startswith('{\n  "scored": 1,\n')
     assert [file.name for file in path.parent.iterdir()] == ["summary.json"]
 
