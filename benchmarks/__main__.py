@@ -102,7 +102,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _train(folder: Path) -> Path:
-    from churnstream.cli.training import train_and_save
+    from churnstream.cli.train import train_and_save
 
     train_and_save(Settings(model=ModelSettings(path=str(folder))))
     return folder

@@ -12,10 +12,12 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.brokers import Broker
+from churnstream.codecs.customer_rows import open_rows
 from churnstream.codecs.rows import EncodedEvents, encode_events
-from churnstream.files.dataset import open_dataset
-from builders import DATASET_COLUMNS
+from churnstream.schema import schema_file
+from churnstream.schema.schema import EVENT_TS
 
+SCHEMA = schema_file.read(schema_file.TELCO_FILE)
 SIZE = 540  # bytes of an event where nothing else is said
 
 _BUNDLED = 7_043
@@ -33,8 +35,8 @@ class Topics(msgspec.Struct, frozen=True):
 
 def bundled() -> EncodedEvents:
     """The events of all bundled customers."""
-    rows = next(open_dataset(None).batches(_BUNDLED))
-    return encode_events(rows, datetime.now(UTC))
+    rows = next(open_rows(None, SCHEMA).batches(_BUNDLED))
+    return encode_events(rows, SCHEMA, datetime.now(UTC))
 
 
 def of_size(size: int) -> EncodedEvents:
@@ -72,7 +74,7 @@ def _smallest(events: EncodedEvents) -> EncodedEvents:
     rows = sorted(
         (msgspec.json.decode(value) for value in events.values), key=lambda r: len(str(r))
     )
-    names = (*DATASET_COLUMNS, "event_ts")
+    names = (*SCHEMA.columns, EVENT_TS)
     small = []
     for number, row in enumerate(rows[:100]):
         row |= {"customerID": str(number), "event_ts": "2026-01-01T00:00:00Z"}

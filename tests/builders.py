@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows
@@ -17,6 +18,7 @@ CustomerEvent: Any = event_type(TELCO, closed=False)
 Prediction: Any = prediction_type(TELCO)
 DATASET_COLUMNS = TELCO.columns
 read_prediction = prediction_reader(TELCO)
+decode_prediction = msgspec.json.Decoder(Prediction).decode
 decode_event = EventDecoder(TELCO, closed=False)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.codecs.events import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.polled import Polled
@@ -27,14 +27,15 @@ Journal = list[tuple[Any, ...]]
 
 
 class FakeScorer:
-    """Churn is as probable as the customer's months in percent; knows three contracts."""
+    """Churn is as probable as the customer's months in percent; knows the values of Telco."""
 
     version = "v1"
     threshold = 0.5
+    schema = TELCO
 
     def __init__(self) -> None:
         self.calls: list[int] = []
-        self._decode = EventDecoder({"Contract": ("Month-to-month", "One year", "Two year")})
+        self._decode = EventDecoder(TELCO)
 
     @property
     def decode(self) -> EventDecoder:

@@ -22,12 +22,11 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
+from builders import TELCO, decode_prediction, telco_rows
 from churnstream.codecs.rows import encode_events
-from churnstream.files.dataset import open_dataset
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Writer
-from builders import decode_prediction
 from churnstream.settings import KafkaSettings, TopicSettings
 from churnstream.testing.broken_records import broken_records
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
@@ -94,9 +93,9 @@ class Stage:
 
     def send_broken(self) -> None:
         """Send one record of each broken kind."""
-        first = encode_events(next(open_dataset(None).batches(1)), datetime.now(UTC)).values[0]
+        first = encode_events(next(telco_rows().batches(1)), TELCO, datetime.now(UTC)).values[0]
         writer = Writer(KafkaSettings(brokers=self.address))
-        records = broken_records(json.loads(first))
+        records = broken_records(TELCO, json.loads(first))
         writer.send(TOPICS.input, [{"key": one.key, "value": one.value} for one in records])
         writer.flush()
 

@@ -8,9 +8,10 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import yaml
+from write_schemas import ABOUT, TELCO
 
+from churnstream.codecs.json_schema import schema_components
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import (
     HEADER_NAMES,
@@ -18,8 +19,6 @@ from churnstream.pipeline.dead_letters import (
     KEY_OMITTED,
     VALUE_OMITTED,
 )
-from builders import CustomerEvent, Prediction
-from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import ConsumerSettings, KafkaSettings, Settings
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
@@ -108,7 +107,7 @@ def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
 
 
 def _messages() -> dict[str, Any]:
-    key = {"type": "string", "minLength": 1, "description": "the event's customerID"}
+    key = {"type": "string", "minLength": 1, "description": f"the event's {TELCO.id}"}
     binding = {"kafka": {"key": key} | _BINDING}
     records = {
         name: {"payload": {"$ref": f"#/components/schemas/{name}"}, "bindings": binding}
@@ -128,9 +127,7 @@ def _messages() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components(
-        (CustomerEvent, Prediction, DeadLetter), ref_template="#/components/schemas/{name}"
-    )
+    found = schema_components(TELCO, "#/components/schemas/{name}", ABOUT)
     for schema in found.values():
         schema["description"] = cleandoc(schema["description"])
     return found | {"DeadLetterHeaders": _headers(found.pop("DeadLetter"))}

@@ -9,10 +9,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from benchmarks.bench import Bench
-from benchmarks.events import create_topic, delete_topics
+from benchmarks.events import SCHEMA, create_topic, delete_topics
 from benchmarks.processes import Report, Task, measure
 from benchmarks.rounds import Line, Run, rounds
-from churnstream.files.dataset import open_dataset
+from churnstream.codecs.customer_rows import open_rows
 
 _OURS = "benchmarks.workers.producer"
 _BYTES = "benchmarks.workers.ready_made"
@@ -37,7 +37,7 @@ def run(bench: Bench) -> list[Line]:
 
 def customers(path: Path, count: int) -> Path:
     """A file with the bundled customers over and over."""
-    rows = pa.Table.from_batches(open_dataset(None).batches(10_000))
+    rows = pa.Table.from_batches(open_rows(None, SCHEMA).batches(10_000))
     times = count // rows.num_rows + 1
     parquet.write_table(pa.concat_tables([rows] * times).slice(0, count), path)
     return path

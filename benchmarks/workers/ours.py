@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.observability.instrumentation import watched_consumer
 from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import load
+from churnstream.observability.instrumentation import watched_consumer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.connect import connect
 from churnstream.pipeline.scoring import Batch

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks.events import SCHEMA
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.files.dataset import open_dataset
+from churnstream.codecs.customer_rows import open_rows
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Writer
 from churnstream.observability.logs import configure
@@ -17,30 +18,30 @@ def batch(own: Settings, meter: Meter) -> None:
     """Send a file."""
     stop, sent = Stop(), 0
 
-    def count(rows: int) -> None:
+    def count(done: int) -> None:
         nonlocal sent
-        if meter.add(rows - sent):
+        if meter.add(done - sent):
             stop.request()
-        sent = rows
+        sent = done
 
-    dataset = open_dataset(own.producer.dataset)
-    sink = batch_sink(own, Admin(own.kafka), dataset, stop)
+    rows = open_rows(own.producer.dataset, SCHEMA)
+    sink = batch_sink(own, Admin(own.kafka), rows, stop)
     size = own.producer.batch_size
-    produce_batch(dataset, sink, batch_size=size, resume=False, stop=stop, on_rows=count)
+    produce_batch(rows, sink, batch_size=size, resume=False, stop=stop, on_rows=count)
 
 
 def streaming(own: Settings, meter: Meter) -> None:
     """Send random customers at a rate."""
     stop, sent = Stop(), 0
 
-    def count(rows: int) -> None:
+    def count(done: int) -> None:
         nonlocal sent
-        if meter.add(rows - sent):
+        if meter.add(done - sent):
             stop.request()
-        sent = rows
+        sent = done
 
     produce_streaming(
-        open_dataset(own.producer.dataset),
+        open_rows(own.producer.dataset, SCHEMA),
         Writer(own.kafka),
         own.topics.input,
         rate=own.producer.events_per_sec,

@@ -25,11 +25,10 @@ import pyarrow as pa
 import pytest
 import structlog
 import yaml
-from churnstream.files.dataset import open_dataset
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from pyarrow import csv
 
-from builders import Prediction, decode_prediction
+from builders import Prediction, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
 from churnstream.cli import main
 from churnstream.kafka.admin import Admin
@@ -372,7 +371,7 @@ def source_of(letter: Message) -> Place:
 
 def write_customers(path: Path, count: int) -> None:
     """Write a CSV of `count` customers: the bundled ones over and over, each with a new ID."""
-    rows = next(open_dataset(None).batches(10_000))
+    rows = next(telco_rows().batches(10_000))
     with csv.CSVWriter(path, rows.schema) as writer:
         for batch in renamed(rows, count):
             writer.write_batch(batch)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from msgspec.json import encode
 
-from builders import Prediction, customer, event_json
+from builders import TELCO, Prediction, customer, event_json
 from churnstream.testing.broken_records import broken_records
 from integration.flow import (
     Flow,
@@ -136,7 +136,7 @@ def test_an_outcome_from_the_future_says_that_a_clock_is_wrong(flow: Flow) -> No
 def refused(new_flow: NewFlow) -> Flow:
     """A flow with a dead letter of each broken kind."""
     flow: Flow = new_flow("refused")
-    flow.send([Sent(record.value, record.key) for record in broken_records(customer())])
+    flow.send([Sent(record.value, record.key) for record in broken_records(TELCO, customer())])
     flow.consume()
     return flow
 
@@ -151,7 +151,7 @@ def listed(flow: Flow, *flags: object) -> list[dict[str, Any]]:
 def test_dead_letters_list(refused: Flow) -> None:
     """The list shows every dead letter with what is wrong, where it was, and its value."""
     rows = listed(refused)
-    expected = {(r.expected, r.value) for r in broken_records(customer())}
+    expected = {(r.expected, r.value) for r in broken_records(TELCO, customer())}
     assert len(rows) == len(expected)
     for row, letter in zip(rows, refused.letters(), strict=True):
         place = source_of(letter)
@@ -340,7 +340,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_customers(tmp_path / "some.csv", 700)
     ran = churnstream("demo", "--dataset", "some.csv")
     assert ran.code == 0, ran.err
-    broken = len(broken_records(customer()))
+    broken = len(broken_records(TELCO, customer()))
     summary = json.loads((tmp_path / "reports/summary.json").read_bytes())
     assert (summary["scored"], summary["dead_lettered"]) == (700, broken)
     assert summary["messages_read"] == 700 + broken

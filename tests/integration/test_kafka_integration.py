@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from churnstream.files.dataset import open_dataset
 
-from builders import CustomerEvent, decode_prediction
-from churnstream.analysis.summary import SEGMENTATIONS, Summary
+from builders import TELCO, CustomerEvent, decode_event, decode_prediction, telco_rows
+from churnstream.analysis.summary import Summary
 from churnstream.codecs.rows import decode_rows
 from churnstream.model import features
 from churnstream.model.manifest import load
@@ -32,7 +31,7 @@ def flow(new_flow: NewFlow) -> Flow:
 @pytest.fixture(scope="module")
 def broken(flow: Flow) -> list[BrokenRecord]:
     """The input topic holds one record of each broken kind, too."""
-    records = broken_records(json.loads(value_of(flow.events()[0])))
+    records = broken_records(TELCO, json.loads(value_of(flow.events()[0])))
     flow.send([Sent(record.value, record.key) for record in records])
     return records
 
@@ -49,11 +48,11 @@ def expected(model_folder: Path) -> dict[str, float]:
     """By customer, what the saved pipeline says when it is asked directly."""
     rows = [
         row
-        for batch in open_dataset(None).batches(10_000)
-        for row in decode_rows(batch, datetime.now(UTC))
+        for batch in telco_rows().batches(10_000)
+        for row in decode_rows(batch, TELCO, datetime.now(UTC), decode_event)
     ]
     events = [row for row in rows if isinstance(row, CustomerEvent)]
-    probabilities = load(model_folder).pipeline.predict_proba(features.frame(events))[:, 1]
+    probabilities = load(model_folder).pipeline.predict_proba(features.frame(TELCO, events))[:, 1]
     return {e.customerID: p for e, p in zip(events, probabilities.tolist(), strict=True)}
 
 
@@ -103,7 +102,7 @@ def test_prediction_is_traceable(flow: Flow, model_folder: Path) -> None:
 @pytest.mark.usefixtures("summary")
 def test_new_customers_are_scored(flow: Flow) -> None:
     """The 11 customers whose TotalCharges is blank are scored: they are new."""
-    rows = next(open_dataset(None).batches(10_000)).to_pylist()
+    rows = next(telco_rows().batches(10_000)).to_pylist()
     new = {row["customerID"] for row in rows if not row["TotalCharges"].strip()}
     assert len(new) == 11
     assert new <= {prediction.customerID for prediction in flow.predictions()}
@@ -114,7 +113,7 @@ def test_summary_adds_up(flow: Flow, summary: Summary, broken: list[BrokenRecord
     assert summary.messages_read == len(flow.events()) == CUSTOMERS + len(broken)
     assert (summary.scored, summary.dead_lettered) == (CUSTOMERS, len(broken))
     assert sum(summary.dead_letters_by_reason.values()) == len(broken)
-    for name in SEGMENTATIONS:
+    for name in (segment.field for segment in TELCO.breakdowns):
         segments = summary.segments[name].values()
         assert sum(figures.scored for figures in segments) == CUSTOMERS
         churners = sum(figures.predicted_churners for figures in segments)

@@ -2,16 +2,18 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
-from churnstream.cli.flow import consume_batch
+from numpy.typing import NDArray
 
-from builders import Prediction
+from builders import CustomerEvent, Prediction
+from churnstream.cli.consume import consume_batch
 from churnstream.kafka.admin import Admin
-from churnstream.model.champion import Models
+from churnstream.model.champion import Models, Scoring
 from churnstream.model.manifest import MANIFEST_NAME
-from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop import Stop
 from integration.flow import Flow, churnstream, place_of, until
 
@@ -86,9 +88,14 @@ class Promoting(Models):
 
     folder: Path
 
-    def shadow(self, batch: Batch) -> None:
-        """Tell of the batch as usual, and promote."""
-        super().shadow(batch)
+    def shadow(
+        self,
+        events: Sequence[CustomerEvent],
+        probabilities: NDArray[np.float64],
+        champion: Scoring,
+    ) -> None:
+        """Compare as usual, and promote."""
+        super().shadow(events, probabilities, champion)
         if not self.champion.swaps:
             replace(self.folder, seed=1)
             self.champion.look()

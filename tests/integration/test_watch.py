@@ -6,22 +6,22 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from churnstream.files.dataset import open_dataset
 
+from builders import TELCO, telco_rows
 from churnstream.codecs.rows import encode_events
 from integration.flow import Flow, Sent, place_of
 
 
 def bundled(flow: Flow, day: int, rows: pa.RecordBatch) -> None:
     """Send customers as observed on a day of March."""
-    keys, values = encode_events(rows, datetime(2026, 3, day, 12, tzinfo=UTC))
+    keys, values = encode_events(rows, TELCO, datetime(2026, 3, day, 12, tzinfo=UTC))
     flow.send([Sent(value, key) for value, key in zip(values, keys, strict=True)])
 
 
 @pytest.fixture(scope="module")
 def rows() -> pa.RecordBatch:
     """The bundled customers, with their labels."""
-    return next(open_dataset(None).batches(10_000))
+    return next(telco_rows().batches(10_000))
 
 
 def test_drift(flow: Flow, rows: pa.RecordBatch) -> None:

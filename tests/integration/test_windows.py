@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from builders import customer, event_json
 from churnstream.errors import AbortableError
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline.window import resolve
+from churnstream.pipeline.offset_ranges import resolve
 from churnstream.settings import KafkaSettings
 from integration.flow import PARTITIONS, Flow, Sent, place_of
 

@@ -21,7 +21,7 @@ import yaml
 from cluster import Cluster
 from pyarrow import compute, csv
 
-from churnstream.files.dataset import open_dataset
+from builders import telco_rows
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
@@ -215,7 +215,7 @@ def test_a_broker_that_freezes_again_and_again(model_folder: Path, tmp_path: Pat
 
 def test_customers_unlike_those_of_the_training(flow: Flow) -> None:
     """ChurnstreamDrift."""
-    rows = next(open_dataset(None).batches(10_000))
+    rows = next(telco_rows().batches(10_000))
     loyal = rows.filter(compute.equal(rows["Contract"], "Two year"))
     with csv.CSVWriter(flow.folder / "loyal.csv", rows.schema) as writer:
         writer.write_batch(loyal)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
 from churnstream.model import candidates
 from churnstream.model.features import frame
@@ -71,10 +71,12 @@ def test_a_training_is_a_run_and_a_version(
     pictures = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "plots")}
     assert pictures == {"ranking.svg", "calibration.svg", "gain.svg", "profit.svg"}
     theirs = mlflow.pyfunc.load_model(AT_CHAMPION)
-    assert theirs.metadata.signature.inputs.input_names() == list(frame(customers[:1]).columns)
+    assert theirs.metadata.signature.inputs.input_names() == list(
+        frame(TELCO, customers[:1]).columns
+    )
     assert theirs.input_example is not None
     np.testing.assert_allclose(
-        np.asarray(theirs.predict(frame(customers[:50])))[:, 1],
+        np.asarray(theirs.predict(frame(TELCO, customers[:50])))[:, 1],
         load(Path("model")).score(customers[:50]),
         atol=1e-9,
     )
@@ -153,7 +155,7 @@ def test_a_model_of_somebody_else_is_named_as_such(
     client: mlflow.MlflowClient, customers: list[CustomerEvent]
 ) -> None:
     """A version that churnstream did not log gets a line of its own, not the library's error."""
-    rows = frame(customers[:100])
+    rows = frame(TELCO, customers[:100])
     numbers = DummyClassifier().fit(rows, [0, 1] * 50)
     with mlflow.start_run():
         mlflow.sklearn.log_model(

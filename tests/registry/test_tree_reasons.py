@@ -11,8 +11,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
-from builders import CustomerEvent
-from churnstream.model.features import FEATURES
+from builders import TELCO, CustomerEvent
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
 from churnstream.model.train import train
@@ -26,7 +25,7 @@ TRUSTED = (
 
 def model_of(estimator: BaseEstimator, customers: list[CustomerEvent], folder: Path) -> Model:
     """A trained, saved and loaded model."""
-    save(train(customers[:2000], estimator=estimator), folder, TRUSTED)
+    save(train(TELCO, customers[:2000], estimator=estimator), folder, TRUSTED)
     return load(folder, TRUSTED)
 
 
@@ -47,7 +46,7 @@ def test_effects_add_up_to_the_log_odds(
 
     probabilities = model.score(customers)
     log_odds = np.log(probabilities) - np.log1p(-probabilities)
-    assert set(effects) == set(FEATURES)
+    assert set(effects) == set(TELCO.fields)
     total = model.explainer.base + np.sum(list(effects.values()), axis=0)
     np.testing.assert_allclose(total, log_odds, rtol=0, atol=1e-9)
 

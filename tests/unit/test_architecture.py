@@ -4,7 +4,7 @@ from pathlib import Path
 import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-EVERYBODYS = {"__main__", "errors", "settings", "config_file", "safe_files", "sections"}
+EVERYBODYS = {"__main__", "errors", "settings", "config_file", "safe_files", "sections", "escaping"}
 
 
 def drawn() -> set[tuple[str, str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from churnstream.files.dataset import BUNDLED, open_dataset
 
-from builders import DATASET_COLUMNS, CustomerEvent
+from builders import DATASET_COLUMNS, TELCO, CustomerEvent, decode_event, telco_rows
+from churnstream.codecs.customer_rows import BUNDLED
 from churnstream.codecs.rows import decode_rows
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
@@ -18,7 +18,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
 @cache
 def rows() -> pa.RecordBatch:
     """All bundled customers."""
-    (batch,) = open_dataset(None).batches(10_000)
+    (batch,) = telco_rows().batches(10_000)
     return batch
 
 
@@ -26,7 +26,7 @@ def test_the_digest_is_the_one_in_the_readme_beside_the_file() -> None:
     """Nobody changes the bundled customers unnoticed."""
     readme = BUNDLED.with_name("README.md").read_text()
 
-    assert re.findall(r"\b[0-9a-f]{64}\b", readme) == [open_dataset(None).digest()]
+    assert re.findall(r"\b[0-9a-f]{64}\b", readme) == [telco_rows().file.digest()]
 
 
 def test_the_file_can_be_rebuilt_from_its_source() -> None:
@@ -73,7 +73,7 @@ def test_known_totals_of_the_data_set() -> None:
     """Sums that anyone can look up in a copy of the data set are the same here."""
     events = [
         event
-        for event in decode_rows(rows(), datetime(2026, 1, 1, tzinfo=UTC))
+        for event in decode_rows(rows(), TELCO, datetime(2026, 1, 1, tzinfo=UTC), decode_event)
         if isinstance(event, CustomerEvent)
     ]
 

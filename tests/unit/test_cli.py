@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from builders import CustomerEvent, customer, decode_event, event_json, write_csv
+from builders import TELCO, CustomerEvent, customer, decode_event, event_json, write_csv
 from churnstream import settings as settings_module
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
@@ -852,7 +852,7 @@ def test_adopt_warns_of_what_ranks_the_wrong_way_round(
     rows = customers[:2000]
     swapped = make_pipeline(
         make_column_transformer((OneHotEncoder(), ["Contract"])), LogisticRegression()
-    ).fit(frame(rows), ["No" if event.Churn == "Yes" else "Yes" for event in rows])
+    ).fit(frame(TELCO, rows), ["No" if event.Churn == "Yes" else "Yes" for event in rows])
     joblib.dump(swapped, tmp_path / "swapped.joblib")
 
     answer = run("adopt", "swapped.joblib", "--model", "own", "--json")

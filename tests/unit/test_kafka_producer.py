@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from churnstream.files.dataset import Dataset, open_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from builders import CustomerEvent, decode_event, write_csv
+from builders import CustomerEvent, decode_event, telco_rows, write_csv
+from churnstream.codecs.customer_rows import CustomerRows
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -37,9 +37,9 @@ ROWS: list[Record] = [{"key": b"C0", "value": b"{}"}, {"key": b"C1", "value": b"
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
+def dataset(tmp_path: Path) -> CustomerRows:
     """Ten customers, C0 to C9."""
-    return open_dataset(write_csv(tmp_path / "customers.csv", 10))
+    return telco_rows(write_csv(tmp_path / "customers.csv", 10))
 
 
 def keys(numbers: range) -> list[bytes | None]:
@@ -47,7 +47,7 @@ def keys(numbers: range) -> list[bytes | None]:
     return [f"C{number}".encode() for number in numbers]
 
 
-def run(dataset: Dataset, sink: FakeSink | FileSink, **changes: Any) -> BatchResult:
+def run(dataset: CustomerRows, sink: FakeSink | FileSink, **changes: Any) -> BatchResult:
     """Produce the file in batches of four, from where the last run stopped."""
     options: dict[str, Any] = {"batch_size": 4, "resume": True, "stop": FakeStop()} | changes
     return produce_batch(dataset, sink, **options)
@@ -56,7 +56,7 @@ def run(dataset: Dataset, sink: FakeSink | FileSink, **changes: Any) -> BatchRes
 # ---- produce_batch: the whole file in order ----
 
 
-def test_the_whole_file_is_sent_in_order(dataset: Dataset) -> None:
+def test_the_whole_file_is_sent_in_order(dataset: CustomerRows) -> None:
     """Each row is sent once, and each batch ends with its place."""
     sink = FakeSink()
 
@@ -65,7 +65,7 @@ def test_the_whole_file_is_sent_in_order(dataset: Dataset) -> None:
     assert sink.places == [4, 8, 10]
 
 
-def test_rows_become_events_of_now(dataset: Dataset) -> None:
+def test_rows_become_events_of_now(dataset: CustomerRows) -> None:
     """What is sent decodes, under its key, with the time of sending."""
     sent: list[Record] = []
     sink = FakeSink()
@@ -81,7 +81,7 @@ def test_rows_become_events_of_now(dataset: Dataset) -> None:
     )
 
 
-def test_a_run_goes_on_where_the_last_one_stopped(dataset: Dataset) -> None:
+def test_a_run_goes_on_where_the_last_one_stopped(dataset: CustomerRows) -> None:
     """Rows that were sent before are passed over, whatever the batch size was then."""
     sink = FakeSink(place=7)
 
@@ -91,7 +91,7 @@ def test_a_run_goes_on_where_the_last_one_stopped(dataset: Dataset) -> None:
     assert sink.places == [10]
 
 
-def test_a_finished_run_sends_nothing_again(dataset: Dataset) -> None:
+def test_a_finished_run_sends_nothing_again(dataset: CustomerRows) -> None:
     """A run that is started once more finds nothing left."""
     sink = FakeSink(place=10)
 
@@ -99,7 +99,7 @@ def test_a_finished_run_sends_nothing_again(dataset: Dataset) -> None:
     assert sink.places == []
 
 
-def test_starting_over_sends_everything(dataset: Dataset) -> None:
+def test_starting_over_sends_everything(dataset: CustomerRows) -> None:
     """Without resuming the place of earlier runs does not count."""
     sink = FakeSink(place=7)
 
@@ -107,7 +107,7 @@ def test_starting_over_sends_everything(dataset: Dataset) -> None:
     assert sink.keys == keys(range(10))
 
 
-def test_a_stop_ends_between_two_batches(dataset: Dataset) -> None:
+def test_a_stop_ends_between_two_batches(dataset: CustomerRows) -> None:
     """A run that is stopped has sent whole batches, and says that there is more."""
     sink = FakeSink()
 
@@ -115,7 +115,7 @@ def test_a_stop_ends_between_two_batches(dataset: Dataset) -> None:
     assert sink.places == [4, 8]
 
 
-def test_progress_counts_rows_of_earlier_runs(dataset: Dataset) -> None:
+def test_progress_counts_rows_of_earlier_runs(dataset: CustomerRows) -> None:
     """Whoever watches sees how far the file is, not this run."""
     told: list[int] = []
 
@@ -126,7 +126,7 @@ def test_progress_counts_rows_of_earlier_runs(dataset: Dataset) -> None:
 
 def test_a_file_without_rows_is_sent_at_once(tmp_path: Path) -> None:
     """A header alone is a file of no customers."""
-    empty = open_dataset(write_csv(tmp_path / "empty.csv", 0))
+    empty = telco_rows(write_csv(tmp_path / "empty.csv", 0))
 
     assert run(empty, FakeSink()) == BatchResult(0, 0, finished=True)
 
@@ -141,7 +141,7 @@ def test_stopped_runs_in_a_row_send_every_row_once(
 ) -> None:
     """Wherever runs are stopped and whatever their batch sizes, nothing is lost or repeated."""
     folder = tmp_path_factory.mktemp("resume")
-    dataset = open_dataset(write_csv(folder / "customers.csv", 10))
+    dataset = telco_rows(write_csv(folder / "customers.csv", 10))
     writer = FakeWriter()
 
     for size, batches in [*stops, (last, 20)]:
@@ -294,7 +294,7 @@ def test_a_full_disk_leaves_the_old_place(place: Path, full_disk: Callable[[], N
 
 
 def test_a_full_disk_ends_the_run(
-    dataset: Dataset, place: Path, full_disk: Callable[[], None]
+    dataset: CustomerRows, place: Path, full_disk: Callable[[], None]
 ) -> None:
     """No further batch is sent once the place cannot be kept."""
     sink, writer = sink_at(place), FakeWriter()
@@ -345,14 +345,14 @@ def test_the_file_is_replaced_in_one_step(place: Path, monkeypatch: pytest.Monke
 
 def test_a_source_is_its_content_and_its_topic(tmp_path: Path) -> None:
     """The same rows under another name are the same source; one changed byte makes another."""
-    first = open_dataset(write_csv(tmp_path / "a.csv", 3))
-    copy = open_dataset(write_csv(tmp_path / "b.csv", 3))
-    changed = open_dataset(write_csv(tmp_path / "c.csv", 3, gender="Male"))
+    first = telco_rows(write_csv(tmp_path / "a.csv", 3))
+    copy = telco_rows(write_csv(tmp_path / "b.csv", 3))
+    changed = telco_rows(write_csv(tmp_path / "c.csv", 3, gender="Male"))
 
-    assert Source(first.digest(), TOPIC) == Source(copy.digest(), TOPIC)
-    assert Source(first.digest(), TOPIC).key.startswith(f"{first.digest()}:{TOPIC}")
-    assert first.digest() == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
-    assert len({Source(d.digest(), t).key for d in (first, changed) for t in ("t", "u")}) == 4
+    assert Source(first.file.digest(), TOPIC) == Source(copy.file.digest(), TOPIC)
+    assert Source(first.file.digest(), TOPIC).key.startswith(f"{first.file.digest()}:{TOPIC}")
+    assert first.file.digest() == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
+    assert len({Source(d.file.digest(), t).key for d in (first, changed) for t in ("t", "u")}) == 4
 
 
 # ---- TransactionSink: the place in a topic ----
@@ -609,7 +609,7 @@ def test_a_stop_ends_the_schedule(clock: FakeTime) -> None:
 # ---- streaming: the events ----
 
 
-def stream(dataset: Dataset, writer: FakeWriter, **changes: Any) -> int:
+def stream(dataset: CustomerRows, writer: FakeWriter, **changes: Any) -> int:
     """Send random customers without end, but for what `changes` says."""
     options: dict[str, Any] = {
         "rate": 100.0,
@@ -621,7 +621,9 @@ def stream(dataset: Dataset, writer: FakeWriter, **changes: Any) -> int:
     return produce_streaming(dataset, writer, TOPIC, **options | changes)
 
 
-def test_no_more_events_are_sent_than_were_asked_for(dataset: Dataset, clock: FakeTime) -> None:
+def test_no_more_events_are_sent_than_were_asked_for(
+    dataset: CustomerRows, clock: FakeTime
+) -> None:
     """The number is met exactly, also in the midst of a burst."""
     writer = FakeWriter()
 
@@ -630,7 +632,7 @@ def test_no_more_events_are_sent_than_were_asked_for(dataset: Dataset, clock: Fa
     assert writer.journal[-1] == ("flush",)
 
 
-def test_progress_is_told_at_every_burst(dataset: Dataset, clock: FakeTime) -> None:
+def test_progress_is_told_at_every_burst(dataset: CustomerRows, clock: FakeTime) -> None:
     """Whoever watches sees the number of events sent so far."""
     told: list[int] = []
 
@@ -639,7 +641,7 @@ def test_progress_is_told_at_every_burst(dataset: Dataset, clock: FakeTime) -> N
     assert told == [0, 1, 2, 3, 3]  # the last time once all are confirmed
 
 
-def test_events_are_random_customers_of_now(dataset: Dataset, clock: FakeTime) -> None:
+def test_events_are_random_customers_of_now(dataset: CustomerRows, clock: FakeTime) -> None:
     """Each event decodes under its key, and has the time of its sending."""
     writer, before = FakeWriter(), datetime.now(UTC)
 
@@ -652,7 +654,7 @@ def test_events_are_random_customers_of_now(dataset: Dataset, clock: FakeTime) -
     assert before <= stamps[0] <= stamps[-1] <= datetime.now(UTC)
 
 
-def test_customers_are_drawn_with_replacement(dataset: Dataset, clock: FakeTime) -> None:
+def test_customers_are_drawn_with_replacement(dataset: CustomerRows, clock: FakeTime) -> None:
     """More events than customers can be sent, and every customer has its turn."""
     writer = FakeWriter()
 
@@ -664,7 +666,7 @@ def test_customers_are_drawn_with_replacement(dataset: Dataset, clock: FakeTime)
 
 
 def test_a_seed_makes_the_choice_repeatable(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    dataset: CustomerRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same seed draws the same customers in the same order; another one others."""
 
@@ -684,7 +686,7 @@ def test_a_seed_makes_the_choice_repeatable(
 
 def test_a_file_without_rows_has_no_customers_to_draw(tmp_path: Path, clock: FakeTime) -> None:
     """A header alone cannot be streamed, and the fault names the file."""
-    empty = open_dataset(write_csv(tmp_path / "empty.csv", 0))
+    empty = telco_rows(write_csv(tmp_path / "empty.csv", 0))
 
     with pytest.raises(DataError, match=r"empty\.csv"):
         stream(empty, FakeWriter(), max_events=1)
@@ -692,7 +694,7 @@ def test_a_file_without_rows_has_no_customers_to_draw(tmp_path: Path, clock: Fak
 
 def test_labels_travel_along(tmp_path: Path, clock: FakeTime) -> None:
     """The time stands before the label in an event, and both arrive."""
-    labelled = open_dataset(write_csv(tmp_path / "labelled.csv", 3, Churn="Yes"))
+    labelled = telco_rows(write_csv(tmp_path / "labelled.csv", 3, Churn="Yes"))
     writer = FakeWriter()
 
     stream(labelled, writer, max_events=5)

@@ -1,8 +1,10 @@
 """What the metrics and the health of a process say of what it did, without a broker."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from confluent_kafka import Message
@@ -143,11 +145,12 @@ def test_partitions_that_are_taken_away_have_no_lag_here() -> None:
 def test_the_model_in_use_is_the_last_one(trained: Path) -> None:
     """One version at a time has the value 1."""
     watched = Watched({})
-    background = load(trained).manifest.background
-    watched.metrics.use_model("v1", background)
-    watched.metrics.use_model("v2", background)
+    model = load(trained)
+    later = replace(model, manifest=msgspec.structs.replace(model.manifest, version="v2"))
+    watched.metrics.use_model(model)
+    watched.metrics.use_model(later)
 
-    assert watched.value("churnstream_model_info", {"version": "v1"}) is None
+    assert watched.value("churnstream_model_info", {"version": model.version}) is None
     assert watched.value("churnstream_model_info", {"version": "v2"}) == 1
     assert watched.value("churnstream_model_swaps_total") == 1
 
@@ -204,7 +207,7 @@ def test_drift_is_told_once_the_window_is_full(
 ) -> None:
     """Customers like those of the training do not drift, customers of one contract do."""
     model = load(trained)
-    watch = DriftWatch(model.manifest.background)
+    watch = DriftWatch(model)
     alike = customers[: WINDOW - 1]
     for event in alike:
         assert watch.add([event], model.score([event])) is None

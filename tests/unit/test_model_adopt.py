@@ -19,10 +19,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model.adopt import adopt, read_pipeline
-from churnstream.model.features import CATEGORICAL, frame
+from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
 
 TREE = "sklearn.tree._tree.Tree"
@@ -37,10 +37,12 @@ def labels(events: Sequence[CustomerEvent]) -> list[str]:
 def theirs(customers: list[CustomerEvent]) -> Pipeline:
     """What somebody fitted on half of the customers, without a thought of churnstream."""
     encode = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), list(CATEGORICAL)), remainder="passthrough"
+        (OneHotEncoder(handle_unknown="ignore"), list(TELCO.categorical)), remainder="passthrough"
     )
     trees = GradientBoostingClassifier(n_estimators=20, random_state=0)
-    return make_pipeline(encode, trees).fit(frame(customers[:3500]), labels(customers[:3500]))
+    return make_pipeline(encode, trees).fit(
+        frame(TELCO, customers[:3500]), labels(customers[:3500])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +58,10 @@ def test_a_pipeline_scores_as_where_it_was_fitted(
     """From any kind of file, through a saved model and back, the probabilities stay."""
     path = tmp_path / name
     skops.io.dump(theirs, path) if name.endswith("skops") else joblib.dump(theirs, path)
-    manifest = save(adopt(read_pipeline(path, [TREE]), unseen), tmp_path / "model", [TREE])
+    manifest = save(adopt(read_pipeline(path, [TREE]), TELCO, unseen), tmp_path / "model", [TREE])
     model = load(tmp_path / "model", [TREE])
 
-    expected = theirs.predict_proba(frame(unseen))[:, 1]
+    expected = theirs.predict_proba(frame(TELCO, unseen))[:, 1]
     np.testing.assert_allclose(model.score(unseen), expected, rtol=0, atol=1e-9)
     assert manifest.rows == len(unseen) == manifest.test.rows + manifest.out_of_fold.rows
     assert 0.8 < manifest.test.roc_auc < 0.9
@@ -68,7 +70,7 @@ def test_a_pipeline_scores_as_where_it_was_fitted(
 def test_it_is_not_fitted_again(theirs: Pipeline, unseen: list[CustomerEvent]) -> None:
     """What it was fitted on is not what it is measured on."""
     before = joblib.hash(theirs)
-    adopt(theirs, unseen)
+    adopt(theirs, TELCO, unseen)
 
     assert joblib.hash(theirs) == before
 
@@ -77,7 +79,7 @@ def test_types_are_trusted_by_name(
     theirs: Pipeline, unseen: list[CustomerEvent], tmp_path: Path
 ) -> None:
     """Who saves and who loads must both say that they trust compiled trees."""
-    model = adopt(theirs, unseen)
+    model = adopt(theirs, TELCO, unseen)
     with pytest.raises(ModelError, match=f"not trust {TREE}; .*--trust TYPE"):
         save(model, tmp_path)
     save(model, tmp_path, [TREE])
@@ -88,7 +90,7 @@ def test_types_are_trusted_by_name(
 
 def test_a_classifier_need_not_be_a_pipeline(unseen: list[CustomerEvent], tmp_path: Path) -> None:
     """A bare classifier that takes the raw columns becomes a pipeline of one step."""
-    bare = DummyClassifier().fit(frame(unseen), [label == "Yes" for label in labels(unseen)])
+    bare = DummyClassifier().fit(frame(TELCO, unseen), [label == "Yes" for label in labels(unseen)])
     joblib.dump(bare, tmp_path / "bare.joblib")
 
     assert len(read_pipeline(tmp_path / "bare.joblib")) == 1
@@ -96,12 +98,12 @@ def test_a_classifier_need_not_be_a_pipeline(unseen: list[CustomerEvent], tmp_pa
 
 def test_other_columns(unseen: list[CustomerEvent]) -> None:
     """A pipeline that wants what events do not have is told which columns there are."""
-    rows = frame(unseen).assign(Region="north")
+    rows = frame(TELCO, unseen).assign(Region="north")
     encode = make_column_transformer((OneHotEncoder(), ["Region"]), remainder="drop")
     pipeline = make_pipeline(encode, DummyClassifier()).fit(rows, labels(unseen))
 
     with pytest.raises(ModelError, match=r"cannot score customers .*; it gets a frame with gender"):
-        adopt(pipeline, unseen)
+        adopt(pipeline, TELCO, unseen)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_a_model_that_gives_no_probabilities(
 ) -> None:
     """Whose coefficients are no numbers is not taken, and the line says what is wrong."""
     columns = make_column_transformer((OneHotEncoder(), ["Contract"]), sparse_threshold=0)
-    broken = make_pipeline(columns, LogisticRegression()).fit(frame(unseen), labels(unseen))
+    broken = make_pipeline(columns, LogisticRegression()).fit(frame(TELCO, unseen), labels(unseen))
     broken[-1].coef_[0, 0] = value
     path = tmp_path / "broken.joblib"
     joblib.dump(broken, path)
@@ -136,7 +138,7 @@ def test_a_model_that_gives_no_probabilities(
         np.errstate(all="ignore"),
         pytest.raises(ModelError, match=r"gives \d+ of \d+ customers no probability from 0 to 1"),
     ):
-        adopt(read_pipeline(path), unseen)
+        adopt(read_pipeline(path), TELCO, unseen)
 
 
 def test_a_skops_file_that_grows_is_not_unpacked(theirs: Pipeline, tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_a_model_whose_class_is_gone(
 ) -> None:
     """To train again would not help; to install the package does."""
     trusted = [TREE, "their_own.Scaler"]
-    save(adopt(own, unseen), tmp_path / "model", trusted)
+    save(adopt(own, TELCO, unseen), tmp_path / "model", trusted)
     assert load(tmp_path / "model", trusted).version
 
     del sys.modules["their_own"]
@@ -222,7 +224,7 @@ def test_what_is_not_fitted_is_named_so(
 
     half = Pipeline([("columns", clone(theirs[0])), ("trees", theirs[-1])])
     with pytest.raises(ModelError, match="the pipeline is not fitted: "):
-        adopt(half, unseen)
+        adopt(half, TELCO, unseen)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

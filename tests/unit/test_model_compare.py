@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError, ModelError
 from churnstream.model import candidates, compare, plots
@@ -33,7 +33,7 @@ def kept() -> Comparison:
 @pytest.fixture(scope="module")
 def quick(customers: list[CustomerEvent]) -> tuple[Comparison, dict[str, Predictions]]:
     """Two kinds on few customers."""
-    return compare.compare(customers[:400], TWO)
+    return compare.compare(TELCO, customers[:400], TWO)
 
 
 def mean(comparison: Comparison, name: str, figure: str) -> float:
@@ -52,7 +52,7 @@ def test_every_customer_is_held_out_once_in_a_repeat(
     assert {len(values) for r in comparison.results for values in r.folds.values()} == {15}
     for found in predictions.values():
         charges = [customer.MonthlyCharges for customer in customers[:400]]
-        assert sorted(found.charges.tolist()) == sorted(charges)
+        assert sorted(found.worth.tolist()) == sorted(charges)
         assert found.labels.sum() == comparison.positives
 
 
@@ -62,7 +62,9 @@ def test_the_same_seed_gives_the_same_figures(
     """All but the times can be had again; another seed makes other folds."""
     folds = quick[0].results[0].folds
     same, other = (
-        compare.compare(customers[:400], {DEFAULT: TWO[DEFAULT]}, seed=seed)[0].results[0].folds
+        compare.compare(TELCO, customers[:400], {DEFAULT: TWO[DEFAULT]}, seed=seed)[0]
+        .results[0]
+        .folds
         for seed in (42, 43)
     )
 
@@ -73,7 +75,7 @@ def test_the_same_seed_gives_the_same_figures(
 def test_each_fit_is_told_of(customers: list[CustomerEvent]) -> None:
     """Whoever shows progress hears of every fit, of all kinds together."""
     told: list[int] = []
-    compare.compare(customers[:200], TWO, first_folds=2, on_fold=told.append)
+    compare.compare(TELCO, customers[:200], TWO, first_folds=2, on_fold=told.append)
     assert told == [1, 2, 3, 4]
 
 
@@ -81,7 +83,7 @@ def test_kept_figures_are_those_of_a_fresh_run(
     kept: Comparison, customers: list[CustomerEvent]
 ) -> None:
     """The first fold of every kind gives again what docs/model.md rests on."""
-    fresh, _ = compare.compare(customers, CANDIDATES, seed=kept.seed, first_folds=1)
+    fresh, _ = compare.compare(TELCO, customers, CANDIDATES, seed=kept.seed, first_folds=1)
 
     assert (fresh.rows, fresh.positives) == (kept.rows, kept.positives)
     for again, before in zip(fresh.results, kept.results, strict=True):
@@ -92,7 +94,7 @@ def test_kept_figures_are_those_of_a_fresh_run(
 
 def test_the_default_reaches_its_goals(kept: Comparison, customers: list[CustomerEvent]) -> None:
     """Cross-validated three times, the default ranks and is calibrated as promised."""
-    fresh, _ = compare.compare(customers, {DEFAULT: TWO[DEFAULT]}, seed=kept.seed)
+    fresh, _ = compare.compare(TELCO, customers, {DEFAULT: TWO[DEFAULT]}, seed=kept.seed)
 
     assert mean(fresh, DEFAULT, "roc_auc") >= 0.850
     assert mean(fresh, DEFAULT, "average_precision") >= 0.672

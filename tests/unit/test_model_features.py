@@ -2,42 +2,64 @@
 
 import sys
 
+import msgspec
 import numpy as np
 import pandas as pd
-import pytest
 from msgspec.structs import replace
 
-from builders import CustomerEvent
-from churnstream.model.features import CATEGORICAL, FEATURES, NUMERIC, FeatureSchema, frame
+from builders import TELCO, CustomerEvent
+from churnstream.model.features import completed, frame, known_values
+from churnstream.schema.fields import AnyField, Boolean, Category
+from churnstream.schema.schema import Schema
 
 
-@pytest.fixture(scope="module")
-def schema(customers: list[CustomerEvent]) -> FeatureSchema:
-    """What the bundled customers teach."""
-    return FeatureSchema.of(customers)
+def test_categories_that_list_no_values_get_those_that_occur(
+    customers: list[CustomerEvent],
+) -> None:
+    """Sorted, where another one is to be rejected; where it counts as another, none are listed."""
+    listed = TELCO.fields["Contract"]
+    assert isinstance(listed, Category)
+    blank = msgspec.structs.replace(listed, values=None)
+    fields = {"Contract": blank, "other": msgspec.structs.replace(blank, unknown="other")}
+    schema = msgspec.structs.replace(TELCO, fields=TELCO.fields | fields)
+
+    known = completed(schema, customers).fields
+
+    assert known["Contract"] == listed
+    assert known["other"] == fields["other"]
+    assert completed(TELCO, customers).fields == TELCO.fields
 
 
-def test_schema_knows_every_category_that_occurs(schema: FeatureSchema) -> None:
-    """A schema holds the sorted values of each text column and names the numeric ones."""
-    assert tuple(schema.categories) == CATEGORICAL
-    assert schema.numeric == ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
-    assert schema.categories["Contract"] == ("Month-to-month", "One year", "Two year")
+def test_what_may_stand_in_a_categorical_field() -> None:
+    """The values of a category or flag as events hold them, None among them where it may miss."""
+    fields: dict[str, AnyField] = {
+        "plan": Category(values=("a", "b"), missing="allow"),
+        "flag": Boolean(),
+        "said": Boolean(values=("No", "Yes"), missing="allow"),
+    }
+    schema = Schema(name="x", id="id", fields=fields)
+
+    assert [known_values(schema, name) for name in fields] == [
+        ("a", "b", None),
+        (0, 1),
+        ("No", "Yes", None),
+    ]
 
 
 def test_frame_has_the_raw_features(customers: list[CustomerEvent]) -> None:
     """The frame has all columns of the data set but the ID and the label, row by row."""
-    rows = frame(customers[:100])
+    rows = frame(TELCO, customers[:100])
 
-    assert tuple(rows.columns) == FEATURES
-    assert len(FEATURES) == 19
+    assert list(rows.columns) == list(TELCO.fields)
+    assert len(TELCO.fields) == 19
     assert rows["Contract"].tolist() == [event.Contract for event in customers[:100]]
     assert rows["tenure"].tolist() == [event.tenure for event in customers[:100]]
-    assert all(rows[name].dtype == np.float64 for name in NUMERIC)
+    assert all(rows[name].dtype == np.float64 for name in TELCO.numeric)
 
 
 def test_frame_of_no_events_has_the_same_columns(customers: list[CustomerEvent]) -> None:
     """An empty batch makes an empty frame of the same shape."""
-    pd.testing.assert_frame_equal(frame([]), frame(customers[:1]).iloc[:0])
+    pd.testing.assert_frame_equal(frame(TELCO, []), frame(TELCO, customers[:1]).iloc[:0])
 
 
 def test_a_new_customer_has_paid_nothing(customers: list[CustomerEvent]) -> None:
@@ -45,7 +67,7 @@ def test_a_new_customer_has_paid_nothing(customers: list[CustomerEvent]) -> None
     new = [event for event in customers if event.TotalCharges is None]
 
     assert len(new) == 11
-    assert frame(new)["TotalCharges"].tolist() == [0.0] * 11
+    assert frame(TELCO, new)["TotalCharges"].tolist() == [0.0] * 11
 
 
 def test_absurd_numbers_stay_finite_in_single_precision(customers: list[CustomerEvent]) -> None:
@@ -53,4 +75,4 @@ def test_absurd_numbers_stay_finite_in_single_precision(customers: list[Customer
     largest = sys.float_info.max
     event = replace(customers[0], tenure=2**63 - 1, MonthlyCharges=largest, TotalCharges=largest)
 
-    assert np.isfinite(frame([event])[list(NUMERIC)].to_numpy(np.float32)).all()
+    assert np.isfinite(frame(TELCO, [event])[list(TELCO.numeric)].to_numpy(np.float32)).all()

@@ -29,10 +29,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model import archive
-from churnstream.model.features import NUMERIC, frame
+from churnstream.model.features import frame
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.train import TrainedModel, train
 
@@ -40,7 +40,7 @@ from churnstream.model.train import TrainedModel, train
 @pytest.fixture(scope="module")
 def quick(customers: list[CustomerEvent]) -> TrainedModel:
     """A model that is trained in no time."""
-    return train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    return train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_loaded_model_scores_as_the_saved_one(
     manifest = save(quick, tmp_path / "new" / "model")
     model = load(tmp_path / "new" / "model")
 
-    expected = quick.pipeline.predict_proba(frame(customers))[:, 1]
+    expected = quick.pipeline.predict_proba(frame(TELCO, customers))[:, 1]
     np.testing.assert_allclose(model.score(customers), expected, rtol=0, atol=1e-12)
     assert model.manifest == manifest
 
@@ -141,7 +141,7 @@ def test_a_model_that_could_not_be_loaded_is_not_saved(
     customers: list[CustomerEvent], tmp_path: Path
 ) -> None:
     """An estimator of types that are not trusted is refused before anything is written."""
-    model = train(customers[:200], estimator=RandomForestClassifier(2, random_state=0))
+    model = train(TELCO, customers[:200], estimator=RandomForestClassifier(2, random_state=0))
 
     with pytest.raises(ModelError, match=r"not saved: .*sklearn\.tree\._tree\.Tree"):
         save(model, tmp_path / "model")
@@ -233,18 +233,19 @@ def test_another_patch_of_scikit_learn_is_fine(folder: Path) -> None:
     assert load(folder).threshold > 0
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"categories": {"Contract": ["One year"]}, "numeric": ["tenure"]},
-        {"categories": {}, "numeric": []},
-    ],
-)
-def test_other_features_are_refused(schema: dict[str, Any], folder: Path) -> None:
-    """A model that reads other columns than an event has is of no use."""
-    edit(folder, schema=schema)
+def test_terms_of_other_fields_are_refused(folder: Path) -> None:
+    """A model whose terms are not those of its schema's fields is of no use."""
+    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    fields = content["schema"]["fields"]
+    for odd in ({"tenure": fields["tenure"]}, fields | {"Colour": {"type": "category"}}):
+        edit(folder, schema=content["schema"] | {"fields": odd, "value": None, "segments": []})
+        assert "is not sound: terms, background cannot be; train again" in refusal(folder)
 
-    assert "reads other features than this churnstream has; train again" in refusal(folder)
+
+def test_a_model_of_any_schema_needs_no_file_of_it(folder: Path) -> None:
+    """What a customer is stands in the manifest: whoever scores needs nothing but the model."""
+    assert load(folder).schema.fields == TELCO.fields
+    assert load(folder).schema.label == TELCO.label
 
 
 class Exploit:
@@ -312,10 +313,13 @@ def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
 def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
     """A consumer starts without the seconds that scikit-learn's import takes."""
     code = (
-        "import sys; from pathlib import Path; import churnstream.model.champion\n"
+        "import sys; from pathlib import Path; import msgspec, churnstream.model.champion\n"
         "from churnstream.model.manifest import load\n"
         "model = load(Path(sys.argv[1]))\n"
-        "model.score([row.event for row in model.manifest.reference]); model.explainer\n"
+        "from churnstream.schema.record_types import event_type\n"
+        "kind = event_type(model.schema)\n"
+        "events = [msgspec.convert(row.event, kind) for row in model.manifest.reference]\n"
+        "model.score(events); model.explainer\n"
         "print([name for name in ('sklearn', 'scipy', 'pandas', 'skops') if name in sys.modules])"
     )
     ran = subprocess.run(
@@ -359,7 +363,8 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
         ("background/bins/Contract/counts", {"One year": 0}),
         ("background/mean_terms/Contract", 1e308),
         ("terms/base", 1e308),
-        ("terms/flag", -1e300),
+        ("terms/tables/SeniorCitizen/1", -1e300),
+        ("terms/tables/SeniorCitizen", {"1": 0}),
         ("terms/tables/Contract/One year", 1e308),
         ("terms/curves/tenure/coefficients/0/0", 1e308),
         ("terms/curves/tenure/coefficients/0", []),
@@ -370,7 +375,14 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
         ("terms/curves", {}),
         ("terms/tables/Contract", {"One year": 0}),
         ("terms/tables/Colour", {"red": 0}),
-        ("schema/categories/Contract", []),
+        ("schema/fields/Contract/values", []),
+        ("schema/fields/Contract/values", ["One year"]),
+        ("schema/fields/tenure/type", "category"),
+        ("schema/fields/tenure/min", 1e300),
+        ("schema/fields/Colour", {"type": "number"}),
+        ("schema/id", "tenure"),
+        ("schema/value", "Contract"),
+        ("schema/segments", ["Colour"]),
     ],
 )
 def test_a_figure_that_cannot_be_is_refused(folder: Path, path: str, value: Any) -> None:
@@ -411,7 +423,7 @@ def test_coefficients_that_are_no_numbers_are_not_saved(
     customers: list[CustomerEvent], tmp_path: Path, value: float
 ) -> None:
     """A model that has gone wrong does not take the place of one that works."""
-    model = train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    model = train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
     model.pipeline[-1].coef_[0, -1] = value
 
     with pytest.raises(ModelError, match=r"cannot score customers|no probability from"):
@@ -431,8 +443,8 @@ def test_a_category_that_leads_to_no_probability_is_refused(
     pipeline = load(folder).pipeline
     encoder = pipeline[0].named_transformers_["categories"]
     known = [category for each in encoder.categories_ for category in each]
-    column = len(NUMERIC) + known.index("Two year")
-    gap = StandardScaler().fit(pipeline[0].transform(frame(quick.held_out)))
+    column = len(TELCO.numeric) + known.index("Two year")
+    gap = StandardScaler().fit(pipeline[0].transform(frame(TELCO, quick.held_out)))
     gap.mean_, gap.scale_ = np.zeros_like(gap.mean_), np.ones_like(gap.scale_)
     gap.scale_[column] = 5e-324  # 1 / 5e-324 is infinite, 0 / 5e-324 is not
     pipeline.steps.insert(1, ("gap", gap))
@@ -528,7 +540,7 @@ def test_a_compressed_pipeline_is_read(
     pipeline = skops.io.dumps(quick.pipeline, compression=method)
     replace_pipeline(folder, pipeline)
 
-    expected = quick.pipeline.predict_proba(frame(customers[:20]))[:, 1]
+    expected = quick.pipeline.predict_proba(frame(TELCO, customers[:20]))[:, 1]
     np.testing.assert_allclose(load(folder).score(customers[:20]), expected, rtol=0, atol=1e-12)
 
 

@@ -120,7 +120,7 @@ def test_an_offer_that_gains_nothing_is_not_made() -> None:
 
 def test_where_nobody_leaves_nobody_gets_an_offer() -> None:
     """Nor where all charges are 0, or offers keep nobody."""
-    stay = Predictions(np.zeros(4, np.int64), FOUR.charges, FOUR.probabilities)
+    stay = Predictions(np.zeros(4, np.int64), FOUR.worth, FOUR.probabilities)
     nothing = Predictions(FOUR.labels, np.zeros(4), FOUR.probabilities)
 
     assert best_profit_threshold(gains(OFFER, stay), stay.probabilities) == NOBODY
@@ -131,7 +131,7 @@ def test_where_nobody_leaves_nobody_gets_an_offer() -> None:
 
 def test_where_all_leave_all_get_an_offer_that_is_worth_it() -> None:
     """The lowest probability is the threshold."""
-    leave = Predictions(np.ones(4, np.int64), FOUR.charges, FOUR.probabilities)
+    leave = Predictions(np.ones(4, np.int64), FOUR.worth, FOUR.probabilities)
 
     assert best_profit_threshold(gains(OFFER, leave), leave.probabilities) == 0.3
 

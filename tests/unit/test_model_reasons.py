@@ -9,25 +9,27 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import pytest
+from churnstream.model.additive import Additive, Array
+from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from builders import CustomerEvent
+from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
-from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
-from churnstream.model.features import FEATURES, FeatureSchema, frame
+from churnstream.model.features import frame, known_values
 from churnstream.model.manifest import load
-from churnstream.model.phrases import reason_for
-from churnstream.model.read_out import read_out
+from churnstream.model.phrases import reason_writer
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.values import plain
 
+reason_for = reason_writer(TELCO)
 ANY_CUSTOMER = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
 )
@@ -54,16 +56,16 @@ def explainer(model: Model) -> Explainer:
 
 def with_background(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
     """A model that says "Yes" from 0.3 on, compared to these customers."""
-    probabilities = pipeline.predict_proba(frame(customers))[:, 1]
-    terms = read_out(pipeline)
-    known = background(terms, customers, probabilities)
-    manifest = SimpleNamespace(threshold=0.3, background=known, terms=terms)
+    probabilities = pipeline.predict_proba(frame(TELCO, customers))[:, 1]
+    terms = read_out(pipeline, TELCO)
+    known = background(TELCO, terms, customers, probabilities)
+    manifest = SimpleNamespace(threshold=0.3, background=known, terms=terms, schema=TELCO)
     return Model(cast(Any, manifest), lambda: pipeline)
 
 
 def log_odds(model: Model, events: list[CustomerEvent]) -> Array:
     """What the pipeline itself says."""
-    answer: Array = model.pipeline.decision_function(frame(events))
+    answer: Array = model.pipeline.decision_function(frame(TELCO, events))
     return answer
 
 
@@ -73,11 +75,10 @@ AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
 @st.composite
 def anybody(draw: st.DrawFn, customers: list[CustomerEvent]) -> CustomerEvent:
     """A customer of any known categories and any amounts."""
-    known = FeatureSchema.of(customers).categories
-    texts = {name: draw(st.sampled_from(values)) for name, values in known.items()}
+    names = TELCO.categorical
+    texts = {name: draw(st.sampled_from(known_values(TELCO, name))) for name in names}
     return replace(
         customers[0],
-        SeniorCitizen=draw(st.sampled_from((0, 1))),
         tenure=draw(st.integers(0, 2**63 - 1) | st.integers(0, 100)),
         MonthlyCharges=draw(AMOUNT),
         TotalCharges=draw(AMOUNT | st.none()),
@@ -91,7 +92,7 @@ def test_effects_and_base_give_the_log_odds(
     """For every bundled customer the effects and the base add up to what the pipeline says."""
     effects = explainer.effects(customers)
 
-    assert set(effects) == set(FEATURES)
+    assert set(effects) == set(TELCO.fields)
     total = explainer.base + sum(effects.values())
     np.testing.assert_allclose(total, log_odds(model, customers), rtol=0, atol=1e-9)
 
@@ -129,8 +130,10 @@ def test_effects_are_shapley_values(
     model = with_background(pipeline, others)
     assert model.explainer is not None
     event = data.draw(anybody(customers))
-    feature = data.draw(st.sampled_from(FEATURES))
-    known = data.draw(st.sets(st.sampled_from(FEATURES)).map(lambda names: names - {feature}))
+    feature = data.draw(st.sampled_from([*TELCO.fields]))
+    known = data.draw(
+        st.sets(st.sampled_from([*TELCO.fields])).map(lambda names: names - {feature})
+    )
 
     def population(names: set[str]) -> list[CustomerEvent]:
         values = {name: getattr(event, name) for name in names}
@@ -221,8 +224,11 @@ def test_every_known_value_has_words(explainer: Explainer, customers: list[Custo
 
 def every_reason(customers: list[CustomerEvent], sign: int) -> list[ReasonGiven]:
     """A reason of each known value of each category."""
-    known = FeatureSchema.of(customers).categories | {"SeniorCitizen": ("0", "1")}
-    return [reason_for(name, value, 0.5 * sign) for name in known for value in known[name]]
+    return [
+        reason_for(name, plain(value) or "", 0.5 * sign)
+        for name in TELCO.categorical
+        for value in known_values(TELCO, name)
+    ]
 
 
 def test_unknown_values_have_words_too(customers: list[CustomerEvent]) -> None:
@@ -244,9 +250,8 @@ def test_absurd_amounts_stay_readable(model: Model, customers: list[CustomerEven
 def test_other_pipelines_have_no_reasons(customers: list[CustomerEvent]) -> None:
     """For a model that is no sum of terms none are made up."""
     some = customers[:500]
-    schema = FeatureSchema.of(some)
-    pipeline = behind_one_hot(LogisticRegression(solver="newton-cholesky"), schema)
-    pipeline.fit(frame(some), [event.Churn == "Yes" for event in some])
+    pipeline = behind_one_hot(LogisticRegression(solver="newton-cholesky"), TELCO)
+    pipeline.fit(frame(TELCO, some), [event.Churn == "Yes" for event in some])
     model = with_background(pipeline, some)
 
     assert model.explainer is None
@@ -255,11 +260,11 @@ def test_other_pipelines_have_no_reasons(customers: list[CustomerEvent]) -> None
 
 def test_means_of_other_features_are_refused(pipeline: Pipeline) -> None:
     """A manifest that lacks a mean term is an error, not a crash in the middle of a stream."""
-    terms = read_out(pipeline)
+    terms = read_out(pipeline, TELCO)
     assert terms is not None
 
     with pytest.raises(ModelError, match="are not those of its features"):
-        Explainer(Additive(terms), {"tenure": 0.1})
+        Explainer(Additive(terms, TELCO), {"tenure": 0.1})
 
 
 def test_the_background_survives_the_manifest(model: Model, customers: list[CustomerEvent]) -> None:
@@ -275,11 +280,11 @@ def test_the_background_counts_its_own_customers_as_they_are(
     """The training customers fall into the bins in the numbers that are stored."""
     known = model.manifest.background
 
-    counted = known.count(customers, model.score(customers))
+    counted = known.count(TELCO, customers, model.score(customers))
 
     assert known.rows == len(customers)
     assert counted == {name: bins.counts for name, bins in known.bins.items()}
-    assert set(counted) == {*FEATURES, SCORE}
+    assert set(counted) == {*TELCO.fields, SCORE}
 
 
 def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) -> None:
@@ -296,9 +301,9 @@ def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) 
 def test_one_value_alone_has_bins(pipeline: Pipeline, customers: list[CustomerEvent]) -> None:
     """Where all training customers have one amount, others can still fall beside it."""
     same = [replace(event, tenure=5) for event in customers[:20]]
-    known = background(read_out(pipeline), same, np.full(20, 0.5))
+    known = background(TELCO, read_out(pipeline, TELCO), same, np.full(20, 0.5))
 
-    counted = known.count([replace(same[0], tenure=9)], np.array([0.2]))
+    counted = known.count(TELCO, [replace(same[0], tenure=9)], np.array([0.2]))
 
     assert known.bins["tenure"].counts == {"to 5": 20, "over 5": 0}
     assert counted["tenure"] == {"to 5": 0, "over 5": 1}

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from churnstream.model.additive import Additive
+from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.json import encode
@@ -19,12 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from builders import CustomerEvent, decode_event
+from builders import TELCO, CustomerEvent, decode_event
 from churnstream.model import additive
-from churnstream.model.additive import Additive
 from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
-from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of, train
 from churnstream.records.rejection import Rejection
@@ -42,7 +42,7 @@ def test_scores_are_probabilities_of_the_pipeline(
     """A score is the second column of `predict_proba`, a float64 for each event."""
     scores = model.score(customers)
 
-    expected = model.pipeline.predict_proba(frame(customers))[:, 1]
+    expected = model.pipeline.predict_proba(frame(TELCO, customers))[:, 1]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-12)
     assert scores.dtype == np.float64
     assert scores.shape == (len(customers),)
@@ -149,7 +149,7 @@ def test_the_terms_agree_on_any_amounts(
 
 def test_the_terms_agree_at_every_knot(model: Model, customers: list[CustomerEvent]) -> None:
     """Looked-up terms and the pipeline agree to 1e-9 at and next to each boundary of a curve."""
-    terms = read_out(model.pipeline)
+    terms = read_out(model.pipeline, TELCO)
     assert terms is not None
     events = [
         replace(customers[0], **{name: float(value)})
@@ -165,21 +165,21 @@ def test_the_terms_agree_at_every_knot(model: Model, customers: list[CustomerEve
 
 def test_other_pipelines_are_asked(customers: list[CustomerEvent], tmp_path: Path) -> None:
     """A classifier that is no sum of terms scores through its own predict_proba."""
-    fitted = train(customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
+    fitted = train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
     save(fitted, tmp_path)
     model = load(tmp_path)
 
-    assert read_out(model.pipeline) is None
+    assert read_out(model.pipeline, TELCO) is None
     np.testing.assert_array_equal(model.score(customers[:50]), model.ask(customers[:50]))
 
 
 def test_one_event_takes_no_other_along(customers: list[CustomerEvent], tmp_path: Path) -> None:
     """An amount that overflows on its way through a pipeline leaves only its own event unscored."""
     powers = make_column_transformer((PolynomialFeatures(30), ["tenure", "MonthlyCharges"]))
-    fitted = train(customers[:500], estimator=DummyClassifier(strategy="prior"))
+    fitted = train(TELCO, customers[:500], estimator=DummyClassifier(strategy="prior"))
     pipeline = make_pipeline(powers, StandardScaler(), LogisticRegression(max_iter=1, tol=1e9))
     with warnings.catch_warnings(action="ignore"):
-        pipeline.fit(frame(customers[:500]), labels_of(customers[:500]))
+        pipeline.fit(frame(TELCO, customers[:500]), labels_of(TELCO, customers[:500]))
     model = Model(save(fitted, tmp_path), lambda: pipeline)
     odd = [replace(customers[n], MonthlyCharges=1e300) for n in (0, 7, 8)]
     events = [odd[0], *customers[1:7], odd[1], odd[2], *customers[9:20]]
@@ -198,6 +198,6 @@ def test_any_number_of_combinations_fits(model: Model, customers: list[CustomerE
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(additive, "_MOST_COMBINATIONS", 10)
-        terms = read_out(model.pipeline)
+        terms = read_out(model.pipeline, TELCO)
         assert terms is not None
-        np.testing.assert_array_equal(Additive(terms).score(customers), expected)
+        np.testing.assert_array_equal(Additive(terms, TELCO).score(customers), expected)

@@ -13,7 +13,7 @@ import structlog
 from sklearn.linear_model import LogisticRegression
 from structlog.testing import capture_logs
 
-from builders import CustomerEvent, decode_prediction, event_message
+from builders import TELCO, CustomerEvent, decode_prediction, event_message
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
 from churnstream.model.champion import Models
 from churnstream.model.manifest import MANIFEST_NAME, save
@@ -33,7 +33,7 @@ NEVER = 3600.0  # seconds: tests look themselves
 @pytest.fixture(scope="module")
 def several(customers: list[CustomerEvent]) -> list[TrainedModel]:
     """Models that are trained in no time, each another one."""
-    return [train(customers[:400], seed=seed) for seed in (1, 2, 3)]
+    return [train(TELCO, customers[:400], seed=seed) for seed in (1, 2, 3)]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def change_threshold(folder: Path) -> None:
 def change_schema(folder: Path) -> None:
     """Announce a model of other features."""
     content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    content["schema"]["numeric"].append("Age")
+    content["schema"]["fields"]["Age"] = {"type": "integer"}
     (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
 
 
@@ -298,7 +298,7 @@ def test_a_model_that_cannot_explain_is_told_of(
     customers: list[CustomerEvent], tmp_path: Path, folder: Path, log: list[Any]
 ) -> None:
     """Reasons that are asked for and cannot be given: a warning, also after a swap."""
-    plain = train(customers[:400], estimator=LogisticRegression(solver="newton-cholesky"))
+    plain = train(TELCO, customers[:400], estimator=LogisticRegression(solver="newton-cholesky"))
     save(plain, tmp_path / "plain")
     with Models(settings(tmp_path / "plain")):
         pass

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from builders import CustomerEvent, event_message
+from builders import TELCO, CustomerEvent, event_message
 from churnstream.kafka.polled import Polled
 from churnstream.model.champion import Models
 from churnstream.model.manifest import save
@@ -61,9 +62,11 @@ def test_each_pair_of_versions_has_figures_of_its_own() -> None:
 def models(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFactory) -> Models:
     """A champion, and a challenger who knows no customer with a contract of two years."""
     folder = tmp_path_factory.mktemp("models")
-    save(train(customers[:400]), folder / "champion")
+    save(train(TELCO, customers[:400]), folder / "champion")
     few = [customer for customer in customers[:800] if customer.Contract != "Two year"]
-    save(train(few), folder / "challenger")
+    contracts = msgspec.structs.replace(TELCO.fields["Contract"], values=None)
+    learnt = msgspec.structs.replace(TELCO, fields=TELCO.fields | {"Contract": contracts})
+    save(train(learnt, few), folder / "challenger")
     own = ModelSettings(path=str(folder / "champion"), challenger=str(folder / "challenger"))
     return Models(Settings(model=own))
 
@@ -81,7 +84,7 @@ def test_the_challenger_scores_what_it_knows(models: Models) -> None:
     champion = models.champion.current()
     assert models.challenger is not None
     made = batch(champion)
-    models.shadow(made)
+    models.shadow(made.events, made.probabilities, made.scorer)
 
     (found,) = models.comparison()
     versions = (champion.version, models.challenger.current().version)
@@ -98,10 +101,10 @@ def test_a_challenger_without_a_probability_scores_less(
 ) -> None:
     """What is no number from 0 to 1 is counted, and makes no mean of its own."""
     made = batch(models.champion.current())
-    models.shadow(made)
+    models.shadow(made.events, made.probabilities, made.scorer)
     (before,) = models.comparison()
     monkeypatch.setattr(Model, "score", lambda *_: np.array([np.nan, 0.5]))
-    models.shadow(made)
+    models.shadow(made.events, made.probabilities, made.scorer)
 
     (found,) = models.comparison()
     assert (found.events, found.not_scored) == (before.events + 1, before.not_scored + 2)
@@ -119,6 +122,6 @@ def test_a_failing_challenger_stops_nobody(models: Models, monkeypatch: pytest.M
     before = models.comparison()
     monkeypatch.setattr(Model, "score", fail)
     with capture_logs() as log:
-        models.shadow(made)
+        models.shadow(made.events, made.probabilities, made.scorer)
     assert [(line["event"], line["error"]) for line in log] == [("challenger_failed", "ValueError")]
     assert models.comparison() == before

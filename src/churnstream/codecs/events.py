@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -12,13 +13,15 @@ from churnstream.codecs.repeated_fields import colons_in
 from churnstream.codecs.reread import in_utc, repetition, reread
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
-from churnstream.schema.fields import MissingRule
+from churnstream.schema.fields import AnyField, Category, MissingRule
 from churnstream.schema.record_types import Event, event_type
 from churnstream.schema.schema import EVENT_TS, Schema
+from churnstream.schema.values import read
 
 _AT_ONCE = 500  # records; with their events they fit into a processor's second cache
 _ZONE = attrgetter(f"{EVENT_TS}.tzinfo")
 _COLONS_OF_TIME = 3  # one behind its name, two within
+_MAX_TEXTS = 10_000  # of an open category that are remembered
 
 
 class EventDecoder:
@@ -33,16 +36,17 @@ class EventDecoder:
     """
 
     def __init__(self, schema: Schema, *, closed: bool = True) -> None:
-        self._schema = schema
+        self._schema = schema if closed else schema.opened
         self._type = event_type(schema, closed=closed)
         self._decode = msgspec.json.Decoder(self._type).decode
         names, label = schema.attributes, schema.label
         self._id = attrgetter(names[schema.id])
         self._label = attrgetter(names[label.field]) if label else None
-        fields = schema.fields.items()
+        fields = self._schema.fields.items()
         self._optional = [names[n] for n, field in fields if field.missing == "allow"]
         rules = {n: f.missing for n, f in fields if isinstance(f.missing, MissingRule)}
         self._ruled = [attrgetter(names[n]) for n in rules]
+        self._open = [(attrgetter(names[n]), _means_itself(f)) for n, f in fields if _is_open(f)]
         self._colons = 1 + len(schema.fields) + _COLONS_OF_TIME
 
     def __call__(self, value: bytes | None, key: bytes | None) -> Event | Rejection:
@@ -80,7 +84,7 @@ class EventDecoder:
             events = self._leading(values[here])
             here = slice(begin, begin + len(events))
             if self._are_usual(events, values[here], keys[here]):
-                outcomes += self._with_missing_values(events, values[here])
+                outcomes += self._settled_where_needed(events, values[here])
             else:
                 outcomes += map(self._looked_at, events, values[here], keys[here])  # type: ignore[arg-type]
             if len(events) < _AT_ONCE and len(outcomes) < len(values):
@@ -123,10 +127,13 @@ class EventDecoder:
         """How many fields are left out that may be missing, of all events together."""
         return sum(list(map(attrgetter(n), events)).count(msgspec.UNSET) for n in self._optional)
 
-    def _with_missing_values(
+    def _settled_where_needed(
         self, events: list[Event], values: Sequence[bytes | None]
     ) -> Sequence[Event | Rejection]:
-        """The same, with a second look at those in which a value is missing."""
+        """The same, with a second look where a value is missing or is a text of several spellings.
+
+        Most texts of a category are shared by many, so each is looked at once.
+        """
         rows: set[int] = set()
         sought: list[tuple[Callable[[Event], Any], Any]] = [(get, None) for get in self._ruled]
         sought += [(attrgetter(name), msgspec.UNSET) for name in self._optional]
@@ -134,14 +141,19 @@ class EventDecoder:
             found = list(map(get, events))
             if nothing in found:
                 rows |= {i for i, value in enumerate(found) if value is nothing}
+        for get, means_itself in self._open:
+            found = list(map(get, events))
+            if odd := {text for text in set(found) if not means_itself(text)}:
+                rows |= {i for i, text in enumerate(found) if text in odd}
         outcomes: list[Event | Rejection] = [*events] if rows else events
         for i in rows:
             outcomes[i] = self._settled(events[i], values[i])
         return outcomes
 
     def _settled(self, event: Event, value: bytes | None) -> Event | Rejection:
-        """An event with None for what is missing, or why that may not be missing."""
-        if any(get(event) is None for get in self._ruled):
+        """An event as a second look has it, or why it is rejected."""
+        is_ruled = any(get(event) is None for get in self._ruled)
+        if is_ruled or not all(means_itself(get(event)) for get, means_itself in self._open):
             return reread(value or b"", self._schema, self._type)
         absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
         return msgspec.structs.replace(event, **dict.fromkeys(absent)) if absent else event
@@ -168,6 +180,16 @@ class EventDecoder:
         if isinstance(moment, Rejection):
             return moment
         return msgspec.structs.replace(event, event_ts=moment)
+
+
+def _is_open(field: AnyField) -> bool:
+    """Whether the typed decoder takes any text for it."""
+    return isinstance(field, Category) and not (field.values and field.unknown == "reject")
+
+
+def _means_itself(field: AnyField) -> Callable[[Any], bool]:
+    """Takes what the typed decoder found in a field; whether it means just that."""
+    return lru_cache(_MAX_TEXTS)(lambda text: text is msgspec.UNSET or read(field, text) == text)
 
 
 def _key_mismatch(key: bytes | None, field: str, customer: str) -> Rejection:

@@ -5,7 +5,8 @@ which field is at fault and why. It takes ten times as long, which is no matter 
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -14,14 +15,21 @@ import msgspec
 
 from churnstream.codecs.repeated_fields import repeated_field
 from churnstream.records.rejection import UNDECODABLE, Rejection
-from churnstream.schema.fields import AnyField, MissingRule, Value
-from churnstream.schema.record_types import Event, Timestamp
+from churnstream.schema.fields import MissingRule, Value
+from churnstream.schema.record_types import Event, Timestamp, event_type
 from churnstream.schema.schema import EVENT_TS, Schema
 from churnstream.schema.values import Problem, plain, quote, read, shown
 
+Members = Mapping[str, msgspec.Raw]
+
 NO_NUMBER = "is NaN or infinite, which JSON does not have"
+_TOO_LARGE = "is a number larger than any that is computed with"
+_NESTED = re.compile(
+    r"Expected .*, got `(?P<kind>array|object)` - at `\$\.(?P<name>.*)`", re.DOTALL
+)
 _KINDS = {"[": "array", '"': "str", "t": "bool", "f": "bool", "n": "null"}
-_MAX_DIGITS = 400
+
+_each_field = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def reread(value: bytes, schema: Schema, make: Callable[..., Event]) -> Event | Rejection:
@@ -47,14 +55,17 @@ def reread(value: bytes, schema: Schema, make: Callable[..., Event]) -> Event | 
     return make(**event, event_ts=moment)
 
 
-def _object_in(value: bytes, schema: Schema) -> dict[str, Any] | Rejection:
-    """The members of the object that a value holds."""
+def _object_in(value: bytes, schema: Schema) -> dict[str, msgspec.Raw] | Rejection:
+    """The members of the object that a value holds, each as its JSON.
+
+    What is in fields that nobody knows is no matter, not even a number that no computer holds.
+    """
     try:
-        found = msgspec.json.decode(value)
+        found = _each_field(value)
+    except msgspec.ValidationError:
+        return _no_object(value)
     except UNDECODABLE as error:
         return undecodable(value, error, schema)
-    if not isinstance(found, dict):
-        return _no_object(value)
     return repetition(value, schema) or found
 
 
@@ -69,16 +80,35 @@ def repetition(value: bytes, schema: Schema) -> Rejection | None:
 
 def undecodable(value: bytes, error: Exception, schema: Schema) -> Rejection:
     """What a parser stumbles over, as a rejection."""
-    if value.lstrip()[:1] != b"{" and isinstance(error, RecursionError):
-        return _no_object(value)
     if isinstance(error, RecursionError):
-        return Rejection("not_json", "value", "is nested too deeply")
+        return _nested_field(value, schema) or Rejection(
+            "not_json", "value", "is nested too deeply"
+        )
     if isinstance(error, UnicodeDecodeError):
         return Rejection("not_utf8", "value", f"is not UTF-8: {error.reason}")
     if name := _field_that_is_no_number(value):
         return Rejection("out_of_range", _named(name, schema), NO_NUMBER)
     problem = str(error).replace("`", "").removeprefix("JSON is malformed: ")
     return Rejection("not_json", "value", f"is not JSON: {problem[:1].lower()}{problem[1:]}")
+
+
+def _nested_field(value: bytes, schema: Schema) -> Rejection | None:
+    """The rejection of a known field that holds an array or object, however deep it is."""
+    try:
+        msgspec.json.decode(value, type=event_type(schema))
+    except RecursionError:
+        return None
+    except msgspec.DecodeError as error:
+        found = _NESTED.fullmatch(str(error))
+    if not found:
+        return None
+    nested = {found["name"]: msgspec.Raw(b"[]" if found["kind"] == "array" else b"{}")}
+    read_one = (
+        _timestamp(nested)
+        if found["name"] == EVENT_TS
+        else _read_field(schema, found["name"], nested)
+    )
+    return read_one if isinstance(read_one, Rejection) else None
 
 
 def _named(name: str, schema: Schema) -> str:
@@ -103,18 +133,33 @@ def _field_that_is_no_number(value: bytes) -> str | None:
     return None
 
 
-def _read_field(schema: Schema, name: str, found: dict[str, Any]) -> Any:  # noqa: ANN401
+def _read_field(schema: Schema, name: str, found: Members) -> Any:  # noqa: ANN401
     """The value of a field, id or label, or a `Rejection`."""
-    if schema.label and name == schema.label.field:
-        return found.get(name)
     field = schema.fields.get(name)
+    if schema.label and name == schema.label.field:
+        label = _parsed(name, found)
+        return None if isinstance(label, Rejection) else label
     if name not in found and not (field and field.missing == "allow"):
         return Rejection("missing_field", name, "is missing")
-    return _id(name, found[name]) if field is None else _value(schema, name, field, found)
+    raw = _parsed(name, found)
+    if isinstance(raw, Rejection):
+        return raw
+    return _id(name, raw) if field is None else _value(schema, name, raw, found)
 
 
-def _value(schema: Schema, name: str, field: AnyField, found: dict[str, Any]) -> Value | Rejection:
-    value = read(field, found.get(name))
+def _parsed(name: str, found: Members) -> Any:  # noqa: ANN401
+    """What a member holds, None if there is none, or a `Rejection`."""
+    try:
+        return msgspec.json.decode(found.get(name, b"null"))
+    except RecursionError:  # just as deep as a parser goes
+        return []
+    except msgspec.DecodeError:  # all else about it was seen to be JSON
+        return Rejection("out_of_range", name, _TOO_LARGE)
+
+
+def _value(schema: Schema, name: str, raw: object, found: Members) -> Value | Rejection:
+    field = schema.fields[name]
+    value = read(field, raw)
     if isinstance(value, Problem):
         return Rejection(value.reason, name, value.detail)
     if value is None and isinstance(field.missing, MissingRule):
@@ -126,25 +171,29 @@ def _id(name: str, raw: object) -> str | Rejection:
     text = plain(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else None
     if text is None:
         return Rejection("wrong_type", name, f"expected str, got {kind_of(raw)}")
-    return text or Rejection("out_of_range", name, "is empty; it must name a customer")
+    return text or Rejection("invalid_value", name, "is empty; it must name a customer")
 
 
 def _where_allowed(
-    schema: Schema, name: str, rule: MissingRule, found: dict[str, Any]
+    schema: Schema, name: str, rule: MissingRule, found: Members
 ) -> Rejection | None:
     """None where a value may be missing, by what stands in other fields."""
     for other, wanted in rule.only_where.items():
-        actual = read(schema.fields[other], found.get(other))
+        actual = _read_field(schema, other, found)
+        if isinstance(actual, Rejection):
+            return actual
         if plain(actual) != wanted:
             detail = f"is blank, which only fits {other} {wanted}, not {shown(actual)}"
             return Rejection("invalid_value", name, detail)
     return None
 
 
-def _timestamp(found: dict[str, Any]) -> datetime | Rejection:
+def _timestamp(found: Members) -> datetime | Rejection:
     if EVENT_TS not in found:
         return Rejection("missing_field", EVENT_TS, "is missing")
-    raw = found[EVENT_TS]
+    raw = _parsed(EVENT_TS, found)
+    if isinstance(raw, Rejection):
+        return raw
     if not isinstance(raw, str):
         return Rejection("wrong_type", EVENT_TS, f"expected str, got {kind_of(raw)}")
     try:

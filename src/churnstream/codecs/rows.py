@@ -84,7 +84,7 @@ def _members(name: str, field: AnyField, column: pa.StringArray) -> pa.StringArr
     if numeric:
         is_right = pc.match_substring_regex(pc.utf8_trim_whitespace(texts), numeric)
     else:
-        is_right = pa.array([False] * len(texts))
+        is_right = pa.array([False] * len(texts), pa.bool_())
     members = _mend(members, is_right, texts, partial(_as_read, prefix, field))
     return members.take(encoded.indices)
 

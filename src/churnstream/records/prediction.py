@@ -10,6 +10,15 @@ from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.record_types import Offset, Partition, Timestamp
 from churnstream.schema.schema import EVENT_TS, Schema
 
+_ABOUT = """The score of one event, traceable to it by its source partition and offset.
+
+Attributes:
+    churn_probability: 0 to 1.
+    prediction: "Yes" where the probability reaches the model's threshold.
+    event_ts: The event's own time, UTC.
+    processed_ts: When its batch was scored, UTC.
+    reasons: What moves the risk most, strongest first; only where they were asked for."""
+
 Prediction = Any
 """A prediction for some schema: a Struct of `prediction_type`."""
 
@@ -32,16 +41,7 @@ class ReasonGiven(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=16)
 def prediction_type(schema: Schema) -> type[msgspec.Struct]:
-    """The type of the predictions of a schema: the score of one event, traceable to it.
-
-    Attributes:
-        (the id): Under the schema's name for it.
-        churn_probability: 0 to 1.
-        prediction: "Yes" where the probability reaches the model's threshold.
-        event_ts: The event's own time, UTC.
-        processed_ts: When its batch was scored, UTC.
-        reasons: What moves the risk most, strongest first; only where they were asked for.
-    """
+    """The type of the predictions of a schema, see `_ABOUT`; the id under the schema's name."""
     members: list[tuple[Any, ...]] = [
         (schema.attributes[schema.id], str),
         ("churn_probability", Annotated[float, msgspec.Meta(ge=0, le=1)]),
@@ -56,6 +56,7 @@ def prediction_type(schema: Schema) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "Prediction",
         members,
+        namespace={"__doc__": _ABOUT},
         frozen=True,
         gc=False,
         omit_defaults=True,

@@ -5,8 +5,6 @@ in compiled code. What it accepts means the same to `churnstream.schema.values`,
 more: a number that stands as text, for example.
 """
 
-import re
-from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -23,7 +21,6 @@ from churnstream.schema.fields import (
     written,
 )
 from churnstream.schema.schema import EVENT_TS, Schema
-from churnstream.schema.values import MISSING, is_missing_text
 
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 # As large as Kafka has them: whoever counts by them may keep them in columns of that size.
@@ -81,32 +78,10 @@ def _present(field: AnyField, *, closed: bool) -> Any:  # noqa: ANN401  # a type
         case Number():
             return Annotated[float, msgspec.Meta(ge=field.min, le=field.max)]
         case Category():
-            if closed and field.values and field.unknown == "reject":
-                return Literal[field.values]
-            pattern = _present_text(field.values or ())
-            return Annotated[str, msgspec.Meta(pattern=pattern)] if closed else str
+            is_closed = closed and field.values and field.unknown == "reject"
+            return Literal[field.values] if is_closed else str
         case Boolean():
             no, yes = written(field)
-            either = bool if isinstance(no, bool) else Literal[no, yes]
-            return bool | either if isinstance(no, int) else either
+            return bool if isinstance(no, bool) else Literal[no, yes]
         case Date():
             return date
-
-
-def _present_text(values: Iterable[str]) -> str:
-    """A pattern of texts that do not say that there is no value, but for some that are values.
-
-    Written so that it means the same in JSON Schema; the first letter decides for most texts.
-    """
-    missing = "|".join(sorted(map(_in_any_case, MISSING)))
-    firsts = "".join(
-        sorted({re.escape(c) for word in MISSING for c in word[:1] + word[:1].upper()})
-    )
-    own = "".join(
-        f"|{re.escape(value)}(?![\\s\\S])" for value in sorted(values) if is_missing_text(value)
-    )
-    return f"^(?:[^\\s{firsts}]{own}|(?!\\s*(?:{missing})\\s*$))"
-
-
-def _in_any_case(text: str) -> str:
-    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in text)

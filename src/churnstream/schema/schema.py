@@ -119,6 +119,17 @@ class Schema(
         return {name: _attribute(name, i) for i, name in enumerate(names)}
 
     @cached_property
+    def opened(self) -> "Schema":
+        """The same, with other values in each category than those that are listed."""
+        fields = {
+            name: msgspec.structs.replace(field, unknown="other")
+            if isinstance(field, Category)
+            else field
+            for name, field in self.fields.items()
+        }
+        return msgspec.structs.replace(self, fields=fields)
+
+    @cached_property
     def id_of(self) -> Callable[[Any], str]:
         """Takes an event; the customer's ID."""
         return attrgetter(self.attributes[self.id])

@@ -35,6 +35,7 @@ _NUMERIC_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]\d{1,2}:\
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _MAX_DIGITS = 400  # of a whole number that is converted exactly
 _MAX_BITS = 1300  # of a whole number that is written in decimal digits, some 400 of them
+_TOO_LARGE = "is larger than any number that is computed with"
 _EXACT = 2.0**53  # up to here a float holds every whole number
 _QUOTED_LENGTH = 40
 _MAX_LISTED = 20  # values of a category in an error message
@@ -59,7 +60,10 @@ def read(field: AnyField, raw: Any) -> Value | Problem:  # noqa: ANN401  # whate
         raw: None, a text, a number, a flag, or a date.
     """
     if _is_missing(field, raw):
-        return None if field.may_be_missing else Problem("wrong_type", _expected(field, raw))
+        if field.may_be_missing:
+            return None
+        if not isinstance(raw, str):  # a text may still be shown beside those that are known
+            return Problem("wrong_type", _expected(field, raw))
     found: Value | Problem = _READERS[type(field)](field, raw)
     return found
 
@@ -83,22 +87,31 @@ def _expected(field: AnyField, raw: object) -> str:
     return f"expected {_KINDS[type(field)]}, got {shown(raw)}"
 
 
+def _no_value(field: AnyField, raw: object) -> Problem:
+    """A text might have held a value of this type; anything else could not."""
+    return Problem("invalid_value" if isinstance(raw, str) else "wrong_type", _expected(field, raw))
+
+
 def _number(field: Number, raw: object) -> float | Problem:
     number = as_number(raw)
     if number is None:
-        return Problem("wrong_type", _expected(field, raw))
+        return _no_value(field, raw)
     try:
         value = float(number)
     except OverflowError:
         value = inf
     if not isfinite(value):
-        return Problem("out_of_range", "is larger than any number that is computed with")
+        return Problem("out_of_range", _TOO_LARGE)
     return _outside(field, value) or value
 
 
 def _integer(field: Integer, raw: object) -> int | Problem:
     number = as_number(raw)
-    if number is None or (isinstance(number, float) and not number.is_integer()):
+    if number is None:
+        return _no_value(field, raw)
+    if isinstance(number, float) and not isfinite(number):
+        return Problem("out_of_range", _TOO_LARGE)
+    if isinstance(number, float) and not number.is_integer():
         return Problem("wrong_type", _expected(field, raw))
     value = int(number)
     return _outside(field, value) or value
@@ -135,16 +148,16 @@ def _category(field: Category, raw: object) -> str | Problem:
     spellings = _spellings(raw)
     if not spellings:
         return Problem("wrong_type", _expected(field, raw))
-    known = field.values
-    if known is None:
-        return spellings[0]
+    known = field.values or ()
     for text in spellings:
         if text in known:
             return text
     if flag := _same_flag(spellings[-1], known):
         return flag
-    if field.unknown == "other":
-        return spellings[0]
+    if not known or field.unknown == "other":
+        return _no_value(field, raw) if is_missing_text(spellings[0]) else spellings[0]
+    if not isinstance(raw, str) and all(as_number(value) is None for value in known):
+        return Problem("wrong_type", _expected(field, raw))
     listed = ", ".join(map(quote, known[:_MAX_LISTED])) + (", ..." * (len(known) > _MAX_LISTED))
     return Problem("unknown_category", f"{shown(raw)} is unknown to the model; it knows {listed}")
 
@@ -160,6 +173,8 @@ def _boolean(field: Boolean, raw: object) -> Value | Problem:
     for meaning, words in ((no, _NO), (yes, _YES)):
         if spellings[-1].lower() in words:
             return meaning
+    if type(raw) is not type(no):
+        return Problem("wrong_type", _expected(field, raw))
     return Problem("unknown_category", f"{shown(raw)} is none of {shown(no)}, {shown(yes)}")
 
 
@@ -188,7 +203,7 @@ def _date(field: Date, raw: object) -> date | Problem:
     if isinstance(raw, date):
         return raw
     found = _date_in(raw.strip(), field.order) if isinstance(raw, str) else None
-    return found or Problem("wrong_type", _expected(field, raw))
+    return found or _no_value(field, raw)
 
 
 def _date_in(text: str, order: str) -> date | None:

@@ -13,10 +13,11 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-from churnstream.files.dataset import BUNDLED, open_dataset
 from confluent_kafka import KafkaError, Message, Producer
 
+from builders import TELCO, telco_rows
 from chaos.watch import Place
+from churnstream.codecs.customer_rows import BUNDLED
 from churnstream.codecs.rows import encode_events
 from churnstream.testing.broken_records import broken_records
 
@@ -59,8 +60,8 @@ def customers_file(path: Path, rows: int, random: Random) -> CustomersFile:
 
 def good_event() -> dict[str, Any]:
     """The first bundled customer as an event."""
-    row = next(open_dataset(None).batches(1))
-    (value,) = encode_events(row, datetime.now(UTC)).values
+    row = next(telco_rows().batches(1))
+    (value,) = encode_events(row, TELCO, datetime.now(UTC)).values
     event: dict[str, Any] = msgspec.json.decode(value)
     return event
 
@@ -120,7 +121,7 @@ class BrokenRecords:
         self._producer.flush(120)
 
     def _kinds(self) -> Iterator[tuple[bytes | None, bytes | None]]:
-        kinds = [(kind.key, kind.value) for kind in broken_records(good_event())]
+        kinds = [(kind.key, kind.value) for kind in broken_records(TELCO, good_event())]
         first = self._first % len(kinds)
         return itertools.cycle(kinds[first:] + kinds[:first])
 

@@ -7,17 +7,28 @@ from typing import Any
 
 import msgspec
 import pytest
-from FIXME import parse_number
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.json import encode
+from msgspec.structs import replace
 
-from builders import CustomerEvent, customer, decode_event, event_json, without
+from builders import TELCO, CustomerEvent, customer, decode_event, event_json, without
 from churnstream.codecs.events import EventDecoder
 from churnstream.escaping import quote
 from churnstream.records.rejection import REASONS, Rejection
+from churnstream.schema.schema import Schema
+from churnstream.schema.values import read
+
+
+def with_values(**values: tuple[str, ...]) -> Schema:
+    """The schema of Telco with other values of some categories."""
+    fields = {name: replace(TELCO.fields[name], values=known) for name, known in values.items()}
+    return replace(TELCO, fields=TELCO.fields | fields)
+
 
 ROOT = Path(__file__).parents[2]
+telco = EventDecoder(TELCO)
+known = EventDecoder(with_values(Contract=("One year", "Two year")))
 KEY = b"7590-VHVEG"
 FIELDS = CustomerEvent.__struct_fields__
 NUMBERS = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
@@ -33,12 +44,14 @@ JSON_TYPES: dict[str, Any] = {
     "array": [],
     "object": {},
 }
+TEXTS = {"bool", "int", "float", "str"}  # what a category or a flag may be written as
 ACCEPTED = {
-    "SeniorCitizen": {"int"},
+    **dict.fromkeys(TELCO.categorical, TEXTS),
+    "customerID": {"str", "int"},
     "tenure": {"int"},
     "MonthlyCharges": {"int", "float"},
-    "TotalCharges": {"int", "float", "str", "null"},
-    "Churn": {"str", "null"},
+    "TotalCharges": {"int", "float", "null"},
+    "Churn": set(JSON_TYPES),
 }
 WRONG_TYPES = [
     (field, kind)
@@ -134,12 +147,14 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 @pytest.mark.parametrize(("field", "kind"), WRONG_TYPES)
 def test_a_wrong_type_is_named(field: str, kind: str) -> None:
-    """A value of a wrong JSON type is refused with the field and both types."""
+    """A value that cannot be meant is rejected with what is expected in the field, and what is."""
     found = rejection(event_json(**{field: JSON_TYPES[kind]}))
 
-    assert (found.reason, found.field) == ("wrong_type", field)
-    assert found.detail.startswith("expected ")
-    assert found.detail.endswith(f", got {kind}")
+    # A text might have held a number or a moment; another type could not.
+    reason = "invalid_value" if kind == "str" else "wrong_type"
+    assert (found.reason, found.field) == (reason, field)
+    if field != "event_ts" or kind != "str":
+        assert re.fullmatch(r"expected [a-z ]+, got .+", found.detail)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -161,7 +176,7 @@ def test_a_number_too_large_for_any_type_is_named(field: str, token: str) -> Non
     found = rejection(with_token(field, token))
 
     assert found.field == field
-    assert found.reason in {"out_of_range", "wrong_type", "unknown_category"}
+    assert found.reason == "out_of_range" or (field, token[-1]) == ("SeniorCitizen", "9")
     assert_fit_for_a_header(found)
 
 
@@ -171,7 +186,7 @@ def test_a_negative_number_is_named(field: str) -> None:
     found = rejection(event_json(**{field: -1}))
 
     assert (found.reason, found.field) == ("out_of_range", field)
-    assert ">= 0" in found.detail
+    assert found.detail == "expected 0 or more, got -1"
 
 
 @pytest.mark.parametrize("senior", [-1, 2])
@@ -188,18 +203,81 @@ def test_zero_is_a_number_like_any_other(field: str) -> None:
     assert getattr(decode(event_json(**{field: 0})), field) == 0
 
 
+@pytest.mark.parametrize("field", ["tenure", "MonthlyCharges", "TotalCharges"])
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("29.85", 29.85), (" 29.85\t", 29.85), ("0", 0.0), ("1e3", 1000.0), (".5", 0.5), ("+1", 1.0)],
+    [("12", 12), (" 12\t", 12), ("0", 0), ("1e3", 1000), ("+1", 1), ("12.0", 12), ("$7", 7)],
 )
-def test_total_charges_may_be_text_that_holds_a_number(text: str, number: float) -> None:
-    """The data set writes total charges as text; the event has the number."""
-    total = decode(TotalCharges=text).TotalCharges
+def test_a_number_may_stand_as_text(field: str, text: str, number: int) -> None:
+    """A text that holds a number is that number, of the field's own type."""
+    found = getattr(decode(event_json(**{field: text})), field)
 
-    assert (type(total), total) == (float, number)
+    assert (type(found), found) == (int if field == "tenure" else float, number)
 
 
-@pytest.mark.parametrize("total", [None, "", " ", "\u00a0\t"])
+@pytest.mark.parametrize(("text", "number"), [("29.85", 29.85), (".5", 0.5), ("1.5E-7", 1.5e-7)])
+def test_a_part_of_a_number_may_stand_as_text(text: str, number: float) -> None:
+    """Text with decimals is an amount, and no number of months."""
+    assert decode(MonthlyCharges=text).MonthlyCharges == number
+    assert rejection(tenure=text).reason == "wrong_type"
+
+
+@pytest.mark.parametrize("token", ["1.0", "1e0", '"1"', '"1.0"', '" 1 "'])
+def test_a_whole_number_in_every_spelling(token: str) -> None:
+    """What means 1 is 1, an integer."""
+    tenure = decode(with_token("tenure", token)).tenure
+
+    assert (type(tenure), tenure) == (int, 1)
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [
+        (True, False),
+        (1, 0),
+        (1.0, 0.0),
+        ("1", "0"),
+        ("1.0", "0.0"),
+        ("true", "FALSE"),
+        ("Yes", "No"),
+        (" yes ", "n"),
+        ("on", "off"),
+    ],
+)
+def test_a_flag_in_every_spelling(yes: Any, no: Any) -> None:
+    """Whatever means yes is written as the schema writes it, and so is what means no."""
+    for value, number, text in ((yes, 1, "Yes"), (no, 0, "No")):
+        event = decode(SeniorCitizen=value, Partner=value, MultipleLines=value)
+        assert (event.SeniorCitizen, type(event.SeniorCitizen)) == (number, int)
+        assert (event.Partner, event.MultipleLines) == (text, text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("SeniorCitizen", 2, "unknown_category"),
+        ("SeniorCitizen", 1.5, "wrong_type"),
+        ("SeniorCitizen", "maybe", "wrong_type"),
+        ("SeniorCitizen", "", "wrong_type"),
+        ("Partner", "Maybe", "unknown_category"),
+        ("Partner", "", "unknown_category"),
+        ("Partner", 2, "wrong_type"),
+        ("gender", 1, "wrong_type"),
+        ("gender", True, "wrong_type"),
+        ("gender", "", "unknown_category"),
+        ("gender", "n/a", "unknown_category"),
+        ("MonthlyCharges", "", "invalid_value"),
+        ("MonthlyCharges", "n/a", "invalid_value"),
+    ],
+)
+def test_what_is_no_value_of_its_field(field: str, value: Any, reason: str) -> None:
+    """A value of the field's own type is an unknown one, another type is a wrong one."""
+    found = rejection(event_json(**{field: value}), decoder=telco)
+
+    assert (found.reason, found.field) == (reason, field)
+
+
+@pytest.mark.parametrize("total", [None, "", " ", "\u00a0\t", "NaN", "n/a", "null"])
 def test_a_new_customer_has_no_total_charges(total: str | None) -> None:
     """Blank or null total charges become null when tenure is 0."""
     assert decode(tenure=0, TotalCharges=total).TotalCharges is None
@@ -214,29 +292,24 @@ def test_blank_total_charges_do_not_fit_a_longer_tenure(total: str | None) -> No
     assert "tenure 0, not 7" in found.detail
 
 
-@pytest.mark.parametrize(
-    "text", ["twelve", "-1", "nan", "inf", "1e999", "1_0", "0x10", "1,5", "٣", "9" * 400]
-)
-def test_total_charges_that_hold_no_number_are_refused(text: str) -> None:
-    """Text that is no finite number of 0 or more is quoted in the refusal."""
-    found = rejection(TotalCharges=text)
+@pytest.mark.parametrize("field", ["tenure", "MonthlyCharges", "TotalCharges"])
+@pytest.mark.parametrize("text", ["twelve", "inf", "1_0", "0x10", "1,5", "٣", "12 months"])
+def test_a_text_that_holds_no_number_is_rejected(field: str, text: str) -> None:
+    """It is quoted in the rejection."""
+    found = rejection(event_json(**{field: text}))
 
-    assert (found.reason, found.field) == ("invalid_value", "TotalCharges")
-    assert found.detail.endswith(quote(text))
-
-
-@given(st.text())
-def test_a_text_holds_a_finite_number_or_none(text: str) -> None:
-    """`parse_number` never raises, and what it accepts `float` reads the same."""
-    number = parse_number(text)
-
-    assert number is None or number == float(text)
+    assert (found.reason, found.field) == ("invalid_value", field)
+    assert found.detail.endswith(f"got {quote(text)}")
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_finite_number_can_be_read_from_its_text(number: float) -> None:
-    """Python's own notation of a number is read back exactly."""
-    assert parse_number(repr(number)) == number
+@pytest.mark.parametrize("field", ["tenure", "MonthlyCharges", "TotalCharges"])
+@pytest.mark.parametrize("text", ["-1", "1e999", "9" * 400, "9" * 5000])
+def test_a_text_is_rejected_like_the_number_that_it_holds(field: str, text: str) -> None:
+    """A number out of its bounds is so in quotes, too."""
+    found, bare = rejection(event_json(**{field: text})), rejection(with_token(field, text))
+
+    assert (found.reason, found.field) == (bare.reason, bare.field) == ("out_of_range", field)
+    assert_fit_for_a_header(found)
 
 
 # ---- time ----
@@ -287,7 +360,14 @@ def test_the_key_is_the_customer_id(key: bytes | None, shown: str) -> None:
 
 def test_an_empty_customer_id_is_refused() -> None:
     """Nobody goes by an empty ID."""
-    assert rejection(key=b"", customerID="").field == "customerID"
+    found = rejection(key=b"", customerID="")
+
+    assert (found.reason, found.field) == ("invalid_value", "customerID")
+
+
+def test_a_customer_id_may_be_a_number() -> None:
+    """It is the same as its digits, which are the key."""
+    assert decode(key=b"15634602", customerID=15634602).customerID == "15634602"
 
 
 def test_a_customer_id_may_hold_any_character() -> None:
@@ -304,7 +384,7 @@ def test_a_customer_id_may_hold_any_character() -> None:
         (b" ", "not_json", "is not JSON"),
         (b"[1, 2]", "not_an_object", "got array"),
         (b'"x"', "not_an_object", "got str"),
-        (b"1", "not_an_object", "got int"),
+        (b"1", "not_an_object", "got number"),
         (b"null", "not_an_object", "got null"),
         (b"[" * 100_000, "not_an_object", "got array"),
         (b'{"a":' * 100_000, "not_json", "nested too deeply"),
@@ -427,6 +507,16 @@ def test_a_field_may_appear_again_inside_of_another() -> None:
 
 # ---- anything at all ----
 
+
+def meant(field: str, value: Any) -> Any:
+    """What a value stands for in a field that takes any category."""
+    if field == "Churn":
+        return value
+    if field == "customerID":
+        return str(value)
+    return read(TELCO.opened.fields[field], value)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -459,10 +549,11 @@ def test_arbitrary_json_is_refused(value: Any, key: bytes) -> None:
 
 @FAST
 @given(st.sampled_from(FIELDS), JSON)
-@example("Churn", "Perhaps " * 1000)
-@example("Churn", "Zoë\n🎈")
+@example("gender", "Perhaps " * 1000)
+@example("gender", "Zoë\n🎈")
 @example("gender", "\ud800")
-@example("Churn", "got `str`, out of range")
+@example("gender", "got `str`, out of range")
+@example("Partner", True)
 def test_an_event_with_one_field_changed_is_an_event_or_names_it(field: str, value: Any) -> None:
     """One field at random yields an event that holds it, or a refusal that names it."""
     found = decode(
@@ -470,7 +561,7 @@ def test_an_event_with_one_field_changed_is_an_event_or_names_it(field: str, val
     )
 
     if isinstance(found, CustomerEvent):
-        assert field in {"TotalCharges", "event_ts"} or getattr(found, field) == value
+        assert field == "event_ts" or getattr(found, field) == meant(field, value)
     else:
         assert found.field in {field, "key", "value"}
         assert_fit_for_a_header(found)
@@ -500,63 +591,95 @@ def test_an_event_with_bytes_in_its_midst_never_raises(noise: bytes, place: int)
             assert_fit_for_a_header(found)
 
 
-def test_an_unknown_label_is_quoted_like_any_other_value() -> None:
-    """The refusal of a label shows it shortened and escaped, with the labels there are."""
-    found = rejection(Churn="Zoë\n" * 1000)
+def test_an_unknown_value_is_quoted_in_short() -> None:
+    """The rejection shows it shortened and escaped, with the values there are."""
+    found = rejection(Contract="Zoë\n" * 1000, decoder=known)
 
-    assert (found.reason, found.field) == ("unknown_category", "Churn")
+    assert (found.reason, found.field) == ("unknown_category", "Contract")
     assert quote("Zoë\n" * 1000) in found.detail
     assert_fit_for_a_header(found)
 
 
-# ---- the wording of the library's complaints, from which reasons are read ----
+@FAST
+@given(JSON)
+def test_no_label_is_a_reason_to_reject_an_event(label: Any) -> None:
+    """Whatever stands there, as long as it is JSON."""
+    value = event_json(Churn=label)
+
+    assert isinstance(decode(value), CustomerEvent) == is_json(value)
+
+
+def is_json(value: bytes) -> bool:
+    """Whether it is, strictly: NaN or half a character are not."""
+    try:
+        msgspec.json.decode(value, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("token", ["1e999", "9" * 5000, "[" * 500 + "]" * 500])
+def test_what_no_computer_holds_is_no_matter_where_it_is_not_read(token: str) -> None:
+    """In the label or in a field that nobody knows, also if the record needs a second look."""
+    extra = {"tenure": "1", "extra": "<token>"}
+    value = event_json(**extra).replace(b'"<token>"', token.encode())
+
+    assert decode(value).tenure == 1
+    assert decode(with_token("Churn", token)).tenure == 1
+
+
+# ---- the words of a rejection ----
 
 TEXT, WHOLE, NUMBER = "gender", "tenure", "MonthlyCharges"
+GOT = {"null": "null", "bool": "true", "float": "1.5", "str": '"text"', "array": "an array",
+       "object": "an object"}  # fmt: skip
 WORDINGS: list[tuple[str, Any, str, str]] = [
-    # what is in which field, and what becomes of the complaint
-    *((TEXT, JSON_TYPES[kind], "wrong_type", f"expected str, got {kind}")
-      for kind in ("null", "bool", "int", "float", "array", "object")),
-    *((WHOLE, JSON_TYPES[kind], "wrong_type", f"expected int, got {kind}")
-      for kind in ("null", "bool", "float", "str", "array", "object")),
-    *((NUMBER, JSON_TYPES[kind], "wrong_type", f"expected float, got {kind}")
-      for kind in ("null", "bool", "str", "array", "object")),
-    *(("TotalCharges", JSON_TYPES[kind], "wrong_type", f"expected float | str | null, got {kind}")
+    # what is in which field, and what becomes of it
+    *((TEXT, JSON_TYPES[kind], "wrong_type", f"expected a text, got {GOT[kind]}")
+      for kind in ("null", "array", "object")),
+    *((WHOLE, JSON_TYPES[kind], "wrong_type", f"expected a whole number, got {GOT[kind]}")
+      for kind in ("null", "bool", "float", "array", "object")),
+    *((NUMBER, JSON_TYPES[kind], "wrong_type", f"expected a number, got {GOT[kind]}")
+      for kind in ("null", "bool", "array", "object")),
+    (WHOLE, "text", "invalid_value", 'expected a whole number, got "text"'),
+    (NUMBER, "text", "invalid_value", 'expected a number, got "text"'),
+    *(("TotalCharges", JSON_TYPES[kind], "wrong_type", f"expected a number, got {GOT[kind]}")
       for kind in ("bool", "array", "object")),
-    *(("event_ts", JSON_TYPES[kind], "wrong_type", f"expected datetime, got {kind}")
+    *(("event_ts", JSON_TYPES[kind], "wrong_type", f"expected str, got {kind}")
       for kind in ("null", "bool", "int", "float", "array", "object")),
-    *(("Churn", JSON_TYPES[kind], "wrong_type", f"expected str | null, got {kind}")
-      for kind in ("bool", "int", "float", "array", "object")),
-    ("customerID", "", "invalid_value", "expected str of length >= 1"),
+    ("customerID", "", "invalid_value", "is empty; it must name a customer"),
+    ("customerID", 1.5, "wrong_type", "expected str, got float"),
     ("event_ts", "yesterday", "invalid_value", "invalid RFC3339 encoded datetime"),
     ("event_ts", "2026-01-02T03:04:05", "invalid_value",
      "expected datetime with a timezone component"),
-    (WHOLE, -1, "out_of_range", "expected int >= 0"),
-    (WHOLE, 2**63, "out_of_range", "expected int <= 9223372036854775807"),
-    (WHOLE, 2**64, "out_of_range", "expected int <= 9223372036854775807"),
-    (NUMBER, -0.5, "out_of_range", "expected float >= 0.0"),
-    ("TotalCharges", -0.5, "out_of_range", "expected float >= 0.0"),
+    (WHOLE, -1, "out_of_range", "expected 0 or more, got -1"),
+    (WHOLE, 2**63, "out_of_range", f"expected {2**63 - 1} or less, got {2**63}"),
+    (NUMBER, -0.5, "out_of_range", "expected 0 or more, got -0.5"),
+    ("TotalCharges", -0.5, "out_of_range", "expected 0 or more, got -0.5"),
     ("SeniorCitizen", 2, "unknown_category", "2 is none of 0, 1"),
     ("SeniorCitizen", -(2**63), "unknown_category", f"{-(2**63)} is none of 0, 1"),
-    ("Churn", "Perhaps", "unknown_category", '"Perhaps" is none of "Yes", "No"'),
+    ("SeniorCitizen", "old", "wrong_type", 'expected yes or no, got "old"'),
+    ("Partner", "Perhaps", "unknown_category", '"Perhaps" is none of "No", "Yes"'),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("field", "value", "reason", "detail"), WORDINGS)
-def test_each_complaint_of_the_library_has_its_reason(
+def test_each_fault_of_a_field_has_its_reason_and_words(
     field: str, value: Any, reason: str, detail: str
 ) -> None:
-    """Word for word, so that another wording in another release is noticed here."""
+    """Word for word; those about time are the library's, whose next release may have others."""
     key = str(value).encode() if field == "customerID" else KEY
 
     assert rejection(event_json(**{field: value}), key) == Rejection(reason, field, detail)  # type: ignore[arg-type]
 
 
 PLAIN = re.compile(
-    r"(expected (str|int|float|datetime|float \| str \| null|str \| null), got \w+"
-    r"|expected str of length >= 1|expected (int|float) [<>]= [\d.e+]+|number out of range"
+    r"(expected (str|a text|a number|a whole number|yes or no), got .+"
+    r"|is empty; it must name a customer|expected [\d.e+-]+ or (more|less), got .+"
+    r"|is larger than any number that is computed with"
     r"|invalid RFC3339 encoded datetime|expected datetime with a timezone component"
     r"|.* is none of .*|is missing|is NaN or infinite, which JSON does not have"
-    r"|is blank, which only fits tenure 0, not \d+|expected a number of 0 or more, got the text .*"
+    r"|is blank, which only fits tenure 0, not \d+"
     r"|is outside the years 1 to 9999 in UTC)",
     re.DOTALL,
 )
@@ -564,8 +687,8 @@ PLAIN = re.compile(
 
 @FAST
 @given(st.sampled_from(FIELDS), JSON)
-def test_no_complaint_about_a_field_is_worded_otherwise(field: str, value: Any) -> None:
-    """Whatever is in one field, its refusal is one of the wordings above."""
+def test_no_fault_of_a_field_is_worded_otherwise(field: str, value: Any) -> None:
+    """Whatever is in one field, its rejection is one of the wordings above."""
     found = decode(**{field: value})
 
     if isinstance(found, Rejection) and found.field == field:
@@ -584,8 +707,6 @@ def test_the_library_is_one_whose_wording_is_tested() -> None:
 
 
 # ---- a decoder that knows the categories of a model ----
-
-known = EventDecoder({"gender": ("Female", "Male"), "Contract": ("One year", "Two year")})
 
 
 @FAST
@@ -638,12 +759,10 @@ def test_the_value_of_a_category_that_counts_is_the_one_at_fault() -> None:
 
 
 @pytest.mark.parametrize("value", ["got `str`", "number out of range", "x >= 0", "y <= 1", "It's"])
-@pytest.mark.parametrize(("field", "decoder"), [("Churn", decode_event), ("Contract", known)])
-def test_the_words_of_a_category_do_not_change_the_reason(
-    field: str, decoder: EventDecoder, value: str
-) -> None:
+@pytest.mark.parametrize("field", ["Partner", "Contract"])
+def test_the_words_of_a_category_do_not_change_the_reason(field: str, value: str) -> None:
     """A value that reads like a complaint of the parser is still an unknown category."""
-    found = rejection(event_json(**{field: value}), decoder=decoder)
+    found = rejection(event_json(**{field: value}), decoder=known)
 
     assert (found.reason, found.field) == ("unknown_category", field)
     assert quote(value) in found.detail
@@ -667,6 +786,9 @@ ODD: list[tuple[bytes | None, bytes | None]] = [
     (event_json(TotalCharges="12.5"), KEY),
     (event_json(event_ts="2026-01-31T12:00:00+01:00"), KEY),
     (event_json(Contract="Weekly"), KEY),
+    (event_json(Contract=" "), KEY),
+    (event_json(tenure="1", Contract="Weekly"), KEY),
+    (event_json(SeniorCitizen=True), KEY),
 ]
 USUAL = [(event_json(), KEY), (event_json(Churn="Yes"), KEY), (event_json(customerID="7"), b"7")]
 
@@ -679,8 +801,7 @@ def test_a_batch_decodes_as_its_records_do(
     records: list[tuple[bytes | None, bytes | None]],
 ) -> None:
     """Looking at many records at once finds just what looking at each of them finds."""
-    decoder = EventDecoder({"Contract": ("Month-to-month", "One year", "Two year")})
+    for decoder in (telco, decode_event):
+        found = decoder.batch([value for value, _ in records], [key for _, key in records])
 
-    found = decoder.batch([value for value, _ in records], [key for _, key in records])
-
-    assert found == [decoder(value, key) for value, key in records]
+        assert found == [decoder(value, key) for value, key in records]

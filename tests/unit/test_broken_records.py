@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from builders import CustomerEvent, customer
+from builders import TELCO, customer
 from churnstream.records.rejection import REASONS, Rejection
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from fakes import FakeScorer
 
-BROKEN = broken_records(customer())
+BROKEN = broken_records(TELCO, customer())
 decode = FakeScorer().decode
 
 
@@ -42,10 +42,10 @@ def test_the_customer_that_is_broken_stays_whole() -> None:
     """Breaking an event leaves the event alone."""
     good = customer()
 
-    broken_records(good)
+    broken_records(TELCO, good)
 
     assert good == customer()
-    assert isinstance(decode(json.dumps(good).encode(), b"7590-VHVEG"), CustomerEvent)
+    assert not isinstance(decode(json.dumps(good).encode(), b"7590-VHVEG"), Rejection)
 
 
 def test_broken_records_keep_their_customers_key() -> None:
