@@ -12,8 +12,9 @@ from churnstream.model.manifest import MANIFEST_NAME, load
 
 
 def scoring_file(folder: Path) -> Path:
-    """The only file in a folder beside the manifest."""
-    [path] = [*folder.glob("pipeline-*.skops"), *folder.glob("terms-*.json")]
+    """The file that the manifest in a folder describes."""
+    manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+    [path] = folder.glob(f"*-{manifest['sha256'][:16]}.*")
     return path
 
 
