@@ -20,6 +20,7 @@ from churnstream.model.terms import Curve, Field, Steps, Table, Terms
 
 _KNOTS = 10
 _PENALTY = 0.02  # C of the regression: small is smooth
+_GAP = 1e-4  # between knots; a polynomial of a shorter piece has coefficients without bounds
 
 
 def fit_sum(table: FeatureTable, labels: Labels) -> Terms:
@@ -82,7 +83,7 @@ class _Numbers:
     @classmethod
     def of(cls, column: Array) -> "_Numbers":
         logs = signed_log(column[np.isfinite(column)])
-        knots = np.unique(np.quantile(logs, np.linspace(0, 1, _KNOTS))) if len(logs) else logs
+        knots = _apart(np.quantile(logs, np.linspace(0, 1, _KNOTS))) if len(logs) else logs
         if len(knots) < 2:  # noqa: PLR2004 - a piece has two ends
             return cls(None, (0, 0))
         made = SplineTransformer(degree=3, knots=knots[:, None]).fit(logs[:, None])
@@ -109,3 +110,12 @@ class _Numbers:
         within = (self.inside[0] <= left) & (right <= self.inside[1]) & (left < right)
         knots = (*left[within].tolist(), float(right[within][-1]))
         return Curve(knots, tuple(map(tuple, spline.c.T[within].tolist())), missing)
+
+
+def _apart(rising: Array) -> Array:
+    """Those of some knots that are at least `_GAP` from the one before."""
+    kept: list[float] = []
+    for knot in rising.tolist():
+        if not kept or knot - kept[-1] >= _GAP:
+            kept.append(knot)
+    return np.array(kept)
