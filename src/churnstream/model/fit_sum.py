@@ -4,11 +4,13 @@ An additive logistic regression, whose numbers are cubic splines of their logari
 interactions, fits in well under a second, and on customers that need none it is the best there is.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import BSpline, PPoly
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
@@ -37,7 +39,9 @@ def fit_sum(table: FeatureTable, labels: Labels) -> Terms:
     # Scaled, so that the penalty bears on each term by its weight among the customers. Newton's
     # method reaches the optimum to many digits: the same figures on every machine.
     regression = LogisticRegression(C=_PENALTY, solver="newton-cholesky", tol=1e-8)
-    regression.fit(scaler.fit_transform(np.hstack(design)), labels)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        # Where rounding leaves Newton's method nothing to gain, it resorts to another, and says so.
+        regression.fit(scaler.fit_transform(np.hstack(design)), labels)
     weights = regression.coef_[0] / scaler.scale_
     base = float(regression.intercept_[0] - weights @ scaler.mean_)
     shares = np.split(scaler.mean_, np.cumsum([part.shape[1] for part in design])[:-1])
