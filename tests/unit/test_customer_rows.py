@@ -132,9 +132,6 @@ def test_values_stay_the_text_in_the_file(write: Write) -> None:
         ["007", " ", "NA", "null"],
         ["1", "nan", "yes", " Rome "],
     ]
-        ["007", " ", "NA", "null"],
-        ["1", "nan", "yes", " Rome "],
-    ]
 
 
 def test_numbers_of_another_country_become_plain(write: Write) -> None:
