@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from write_schemas import ABOUT, TELCO
 
 from churnstream.codecs.json_schema import schema_components
 from churnstream.pipeline import topics
@@ -19,7 +20,6 @@ from churnstream.pipeline.dead_letters import (
     VALUE_OMITTED,
 )
 from churnstream.settings import ConsumerSettings, KafkaSettings, Settings
-from write_schemas import ABOUT, TELCO
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
 _BINDING = {"bindingVersion": "0.5.0"}
