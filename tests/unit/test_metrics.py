@@ -131,7 +131,7 @@ def test_partitions_that_are_taken_away_have_no_lag_here() -> None:
     watched = Watched({0: events(2)})
     watched.run()
     watched.reader.assigned.clear()
-    watched.reader.rebalances = 1
+    watched.reader.membership.rebalances = 1
     watched.run(1)
 
     assert watched.value("churnstream_consumer_lag", {"partition": "0"}) is None
@@ -268,7 +268,7 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     watched = Watched({0: []})
     monkeypatch.setattr(watched.reader, "ends", dict)
     monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
-    watched.reader.assigned = {0}
+    watched.reader.membership.assigned = {0}
     watched.run(1)
     watched.clock.now += 61
     watched.run(1)
