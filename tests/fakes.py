@@ -5,10 +5,10 @@ Each keeps what it was asked to do, so that a test can compare it with what it e
 share a `journal` note their calls in one list, which then holds the order of all of them.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from confluent_kafka import Message, TopicPartition
@@ -17,11 +17,21 @@ from numpy.typing import NDArray
 from builders import TELCO, CustomerEvent
 from churnstream.codecs.events import EventDecoder
 from churnstream.kafka.admin import Admin
+from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.reader import Reader
+from churnstream.kafka.starting_points import StartingPoints
 from churnstream.kafka.writer import FullRecord, Record, Writer
+from churnstream.pipeline.consumer import Consumer
+from churnstream.pipeline.delivery import Delivery
+from churnstream.pipeline.flow_topics import FlowTopics
+from churnstream.pipeline.notices import Committed, Notice
+from churnstream.pipeline.publishing import Publisher
+from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
 from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.window import Window
 from churnstream.records.prediction import ReasonGiven
+from churnstream.settings import KafkaSettings
 
 Journal = list[tuple[Any, ...]]
 
@@ -75,11 +85,9 @@ class FakeReader(Reader):
         losses: Mapping[int, Collection[int]] | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.before_loss = lambda _: None
+        self.membership = FakeMembership(set(partitions))  # type: ignore[assignment]
         self.arrivals, self.losses = dict(arrivals or {}), dict(losses or {})
         self.partitions = {p: list(records) for p, records in partitions.items()}
-        self.assigned = set(partitions)
-        self.rebalances = 0
         self.committed = dict(committed or {})
         self.commits: list[dict[int, int]] = []
         self.asked: list[int] = []
@@ -90,14 +98,19 @@ class FakeReader(Reader):
         self._place = {p: self.committed.get(p, 0) for p in self.partitions}
         self._told: dict[int, int] = {}
 
-    def poll(self, most: int, timeout: float) -> Polled:
+    @property
+    def assigned(self) -> set[int]:
+        return self.membership.assigned
+
+    def poll(self, max_records: int, timeout: float) -> Polled:
+        most = max_records
         number = len(self.asked)
         self.asked.append(most)
         for record in self.arrivals.get(number, ()):
             self.partitions[record.partition() or 0].append(record)
         lost = frozenset(self.losses.get(number, ())) & self.assigned
         if lost:
-            self.before_loss(True)
+            self.membership.before_loss(True)
             self.journal.append(("loss",))
         records: list[Message] = []
         ends: dict[int, int] = {}
@@ -134,14 +147,11 @@ class FakeReader(Reader):
         self.journal.append(("commit_in_rebalance", dict(offsets)))
         self.committed.update(offsets)
 
-    def as_places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition("telco.raw.customers", p, o) for p, o in offsets.items()]
-
     def group_metadata(self) -> object:
         self.journal.append(("group_metadata",))
         return "metadata"
 
-    def group_places(self) -> dict[int, int]:
+    def group_offsets(self) -> dict[int, int]:
         return dict(self.committed)
 
     def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
@@ -154,6 +164,119 @@ class FakeReader(Reader):
 
     def close(self) -> None:
         self.closed = True
+
+
+class FakeMembership:
+    """The part of a membership that is looked at from outside."""
+
+    def __init__(self, assigned: set[int]) -> None:
+        self.assigned = assigned
+        self.rebalances = 0
+        self.before_loss: Callable[[bool], None] = lambda _: None
+
+
+class FakeOffsets(GroupOffsets):
+    """Offsets of a group without a broker to ask."""
+
+    def __init__(self) -> None:
+        """Has no topic, and no identity of one."""
+
+    def to_commit(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition("telco.raw.customers", p, o) for p, o in offsets.items()]
+
+
+class FixedIdentity:
+    """A topic that stays the same."""
+
+    topic_id = ""
+
+
+def reader_of(
+    settings: KafkaSettings,
+    topic: str,
+    group: str,
+    *,
+    starts: Mapping[int, int] | None = None,
+    protocol: str = "classic",
+) -> Reader:
+    """A reader of the real client library, of a topic that is never made again."""
+    offsets = GroupOffsets(topic, FixedIdentity())
+    points = StartingPoints(starts or {}, ())
+    return Reader(settings, topic, group, offsets, points, protocol=protocol)
+
+
+class FakeTopics(FlowTopics):
+    """Topics that are there, unless `check` says otherwise.
+
+    Args:
+        check: Called where topics are looked for.
+        before: Called before outcomes are published.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], None] = lambda: None,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check, self._before = check, before
+
+    def require(self) -> None:
+        self._check()
+
+    def before_publishing(self) -> None:
+        self._before()
+
+
+class ModelAt:
+    """A source of models that asks a function for the current one."""
+
+    def __init__(self, current: Callable[[], Scorer]) -> None:
+        self.current = current
+
+
+def score_batch(
+    polled: Polled,
+    scorer: Scorer,
+    now: datetime,
+    *,
+    max_dead_letter_bytes: int = 2**20,
+    max_prediction_bytes: int = 2**20,
+    explained: Literal["top", "all", "none"] = "top",
+) -> Batch:
+    """The outcome of a batch by one model."""
+    return BatchScorer(
+        ModelAt(lambda: scorer),
+        group="group",
+        max_dead_letter_bytes=max_dead_letter_bytes,
+        max_prediction_bytes=max_prediction_bytes,
+        explained=explained,
+    ).score(polled, now)
+
+
+def consumer_of(
+    reader: Reader,
+    delivery: Delivery,
+    current: Callable[[], Scorer],
+    window: Window,
+    *,
+    batch_size: int = 100,
+    topics: FlowTopics | None = None,
+    on_batch: Callable[[Batch], None] = lambda _: None,
+    listener: Callable[[Notice], None] = lambda _: None,
+) -> Consumer:
+    """A consumer on fakes; `on_batch` is told of every batch that is committed and not empty."""
+
+    def listen(notice: Notice) -> None:
+        listener(notice)
+        if isinstance(notice, Committed) and len(notice.batch):
+            on_batch(notice.batch)
+
+    topics = topics or FakeTopics()
+    scorer = BatchScorer(ModelAt(current), group="group", max_dead_letter_bytes=2**20)
+    publisher = Publisher(delivery, topics)
+    return Consumer(
+        reader, publisher, scorer, topics, window, batch_size=batch_size, listener=listen
+    )
 
 
 class FakeAdmin(Admin):
@@ -176,7 +299,7 @@ class FakeAdmin(Admin):
         self.asked_moments: list[datetime] = []
         self._ends, self._at = dict(ends), dict(at or {})
         self._begins = dict(begins or dict.fromkeys(ends, 0))
-        self._committed = dict(committed or {})
+        self._of_group = dict(committed or {})
 
     def partitions(self, topic: str) -> list[int]:
         return sorted(self._ends)
@@ -188,7 +311,7 @@ class FakeAdmin(Admin):
         return dict(self._ends)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        return dict(self._committed)
+        return dict(self._of_group)
 
     def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
         self.asked_moments.append(moment)
@@ -231,7 +354,7 @@ class FakeDelivery:
         self.published.append(Published(list(predictions), list(dead_letters), dict(offsets)))
         self._reader.commit(offsets)
 
-    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+    def keep_offsets(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
         """Publishing has kept it."""
 
     def roll_back(self) -> None:
@@ -275,10 +398,10 @@ class FakeWriter(Writer):
         self.journal.append(("begin",))
 
     def commit(
-        self, places: list[TopicPartition] | None = None, group_metadata: object = None
+        self, offsets: list[TopicPartition] | None = None, group_metadata: object = None
     ) -> None:
-        offsets = {place.partition: place.offset for place in places or []}
-        self.journal.append(("commit_transaction", offsets, group_metadata))
+        found = {place.partition: place.offset for place in offsets or []}
+        self.journal.append(("commit_transaction", found, group_metadata))
 
     def abort(self) -> None:
         self.journal.append(("abort",))

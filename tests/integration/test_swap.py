@@ -58,7 +58,7 @@ def test_swap_while_events_flow(flow: Flow, folder: Path) -> None:
         broken = re.sub(r'("probability": )0\.', r"\g<1>1.", manifest, count=1)
         assert broken != manifest
         (folder / MANIFEST_NAME).write_text(broken.replace('"version": "2', '"version": "broken-2'))
-        until(lambda: consumer.says("model_refused"))
+        until(lambda: consumer.says("model_rejected"))
         replace(folder, seed=2)
         until(lambda: len(versions_in(flow)) == 3)
         producer.popen.terminate()
@@ -68,7 +68,7 @@ def test_swap_while_events_flow(flow: Flow, folder: Path) -> None:
         assert consumer.wait() == 0
         log = consumer.err
 
-    assert log.count("model_refused") == 1
+    assert log.count("model_rejected") == 1
     versions = re.findall(r"(?:model_loaded|model_swapped).* version=(\S+)", log)
     predictions = flow.predictions()
     assert flow.outcomes() == dict.fromkeys(map(place_of, flow.events()), 1)

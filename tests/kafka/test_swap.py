@@ -69,7 +69,7 @@ def test_promotions_while_events_flow(
     promote(folder, seed=1)
     until(lambda: len(versions_in(flow)) == 2, 60, "the first promotion")
     promote(folder, seed=2, broken=True)
-    until(lambda: consumer.log.count("model_refused") == 1, 30, "the broken model is refused")
+    until(lambda: consumer.log.count("model_rejected") == 1, 30, "the broken model is refused")
     promote(folder, seed=3)
     until(lambda: len(versions_in(flow)) == 3, 60, "the second promotion")
     producer.stop()
@@ -80,7 +80,7 @@ def test_promotions_while_events_flow(
     assert (verdict.exactly_once, verdict.complete) == (True, True)
     assert f"{verdict.events:,} events sent" in producer.output
     versions = re.findall(r"(?:model_loaded|model_swapped).* version=(\S+)", consumer.log)
-    assert (len(versions), consumer.log.count("model_refused")) == (3, 1)
+    assert (len(versions), consumer.log.count("model_rejected")) == (3, 1)
     for made in predictions_by_partition(flow).values():
         order = [versions.index(prediction.model_version) for prediction in made]
         assert order == sorted(order)

@@ -226,9 +226,9 @@ def test_customers_unlike_those_of_the_training(flow: Flow) -> None:
 
 
 def test_a_model_that_cannot_be_trusted(flow: Flow, model_folder: Path) -> None:
-    """ChurnstreamModelRefused."""
+    """ChurnstreamModelRejected."""
     mine = flow.folder / "mine"
     shutil.copytree(model_folder, mine)
     with watched(flow, "--model", mine, "--model-refresh", 0.5) as (_, prometheus):
         (mine / "manifest.json").write_text("{}")
-        until(lambda: "ChurnstreamModelRefused" in prometheus.firing(), 60)
+        until(lambda: "ChurnstreamModelRejected" in prometheus.firing(), 60)

@@ -45,7 +45,7 @@ def test_alias_moves_while_events_flow(registry: str, tmp_path: Path) -> None:
         ):
             until(lambda: len(flow.predictions()) > 0, 60)
             point(CHAMPION, broken)
-            until(lambda: consumer.says("model_refused"))
+            until(lambda: consumer.says("model_rejected"))
             point(CHAMPION, last)
             until(lambda: len({p.model_version for p in flow.predictions()}) == 2)
             producer.popen.terminate()
@@ -68,5 +68,5 @@ def test_alias_moves_while_events_flow(registry: str, tmp_path: Path) -> None:
         ]
         assert order == sorted(order)
         assert set(order) == {0, 1}
-    assert consumer.err.count("model_refused") == 1
+    assert consumer.err.count("model_rejected") == 1
     assert re.search(r"challenger \S+ on [\d,]+ events: 100.0% predicted alike", consumer.out)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from confluent_kafka import Message
@@ -18,25 +19,30 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from builders import Prediction, event_message, message
+from bank import BANK, BankPrediction, bank_customer, bank_message
+from builders import TELCO, Prediction, event_message, message
 from churnstream.dashboard.access import Guard
+from churnstream.dashboard.address import VIEWS, Address
 from churnstream.dashboard.customers import PAGE, Customers, Query
 from churnstream.dashboard.feed import Feed
-from churnstream.dashboard.pending import Details
+from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import look
-from churnstream.dashboard.records import Records
+from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
 from churnstream.dashboard.state import State
-from churnstream.dashboard.views import VIEWS, Address, Views
+from churnstream.dashboard.views import Views
 from churnstream.pipeline.dead_letters import describe, to_record
 from churnstream.pipeline.topics import PartitionState
-from churnstream.records.prediction import ReasonGiven
+from churnstream.records.prediction import ReasonGiven, prediction_type
 from churnstream.records.rejection import Rejection
+from churnstream.schema.fields import Category
+from churnstream.schema.schema import Schema
 from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"), dashboard=DashboardSettings())
 TOPICS = SETTINGS.topics
+FIELDS = PageFields(TELCO)
 
 
 def prediction(name: str, risk: float, **changes: object) -> Prediction:
@@ -51,7 +57,7 @@ def prediction(name: str, risk: float, **changes: object) -> Prediction:
         "source_partition": 0,
         "source_offset": 0,
     }
-    return Prediction(**{**fields, **changes})  # type: ignore[arg-type]
+    return Prediction(**{**fields, **changes})
 
 
 def outcome(name: str, risk: float, source: int, **changes: object) -> Message:
@@ -60,12 +66,12 @@ def outcome(name: str, risk: float, source: int, **changes: object) -> Message:
     return message(encode(made), topic=TOPICS.output, offset=source)
 
 
-def letter(reason: str, offset: int) -> Message:
+def dead_letter(reason: str, offset: int) -> Message:
     """A dead letter as a record."""
-    refused = message(b"<script>", partition=1, offset=offset)
+    rejected = message(b"<script>", partition=1, offset=offset)
     why = Rejection(reason, "value", "is not <b>JSON</b>")  # type: ignore[arg-type]
-    described = describe(refused, why, group="g", model_version="v1", now=NOW)
-    record = to_record(refused, described, 2**20)
+    described = describe(rejected, why, group="g", model_version="v1", now=NOW)
+    record = to_record(rejected, described, 2**20)
     return message(
         record["value"], topic=TOPICS.deadletter, offset=offset, headers=[*record["headers"]]
     )
@@ -74,10 +80,10 @@ def letter(reason: str, offset: int) -> Message:
 class Page:
     """A state that was fed, and its views."""
 
-    def __init__(self) -> None:
-        self.state = State()
+    def __init__(self, schema: Schema = TELCO) -> None:
+        self.state = State(schema)
         self.feed = Feed(SETTINGS, self.state, lambda: True)
-        self.views = Views(SETTINGS, self.state, Records(SETTINGS.kafka))
+        self.views = Views(SETTINGS, self.state, RecordLookup(SETTINGS.kafka))
 
     def pieces(self, **query: str) -> dict[str, str]:
         """The pieces of the page at an address."""
@@ -103,7 +109,9 @@ def page() -> Page:
     )
     why = [ReasonGiven("tenure", "1", 0.5, "A tenure of 1 month raises the risk")]
     found.feed.take_outcomes([outcome("A", 0.2, 0), outcome("B", 0.8, 1, reasons=why)])
-    found.feed.take_outcomes([letter("not_json", 3), message(b"none of ours", topic=TOPICS.output)])
+    found.feed.take_outcomes(
+        [dead_letter("not_json", 3), message(b"none of ours", topic=TOPICS.output)]
+    )
     found.state.reading = False
     found.state.partitions = [PartitionState(TOPICS.input, 0, 0, 4, 3, 1)]
     return found
@@ -119,17 +127,22 @@ def test_totals_are_those_of_the_topics(page: Page) -> None:
     whole, leaving, average = state.customers.whole()
     assert (whole.scored, leaving) == (2, 1)
     assert average == pytest.approx(0.5)
-    assert whole.monthly_revenue_at_risk == pytest.approx(0.2 * 100 + 0.8 * 50)
+    assert whole.at_risk == pytest.approx(0.2 * 100 + 0.8 * 50)
 
 
 def test_a_prediction_that_comes_before_its_event_waits_for_it(page: Page) -> None:
-    """What is at risk needs the charges, which stand in the event."""
+    """What is at risk needs the value, which stand in the event."""
     page.feed.take_outcomes([outcome("D", 0.5, 4)])
     assert page.state.customers.row("D") == -1
     page.feed.take_events([event_message(0, 4, customerID="D", MonthlyCharges=10.0)])
     page.feed.take_outcomes([])
     row = page.state.customers.get(page.state.customers.row("D"))
     assert row.at_risk == pytest.approx(5.0)
+
+
+def telco_details(contract: str, charges: float, months: int = 1) -> Details:
+    """What the page keeps of an event: names of segments, and numbers with the value first."""
+    return Details((contract, "DSL", "Mailed check", "0-12"), (charges, months))
 
 
 EVENTS = st.lists(
@@ -148,22 +161,22 @@ def test_columns_hold_the_last_word_on_every_customer(
     events: list[tuple[str, float, float, str]],
 ) -> None:
     """Figures, segments and order are those of a plain dictionary of the last predictions."""
-    customers = Customers()
+    customers = Customers(FIELDS)
     last: dict[str, tuple[float, float, str]] = {}
     for name, risk, charges, contract in events:
-        said = Details(contract, "DSL", charges, 1)
+        said = telco_details(contract, charges)
         customers.score(name, risk, risk >= 0.5, 0.0, [], said)
         last[name] = risk, charges, contract
 
     whole, leaving, _ = customers.whole()
     at_risk = sum(risk * charges for risk, charges, _ in last.values())
     assert (whole.scored, leaving) == (len(last), sum(r >= 0.5 for r, _, _ in last.values()))
-    assert whole.monthly_revenue_at_risk == pytest.approx(at_risk, abs=0.1)
-    for contract, figures in customers.segments("contract"):
-        assert figures.scored == sum(c == contract for _, _, c in last.values())
-        now = customers.levels["contract", contract]
-        assert now == pytest.approx(figures.monthly_revenue_at_risk, abs=0.1)
-    rows, matching = customers.find(Query(contract="One year"))
+    assert whole.at_risk == pytest.approx(at_risk, abs=0.1)
+    for contract, group in customers.groups(FIELDS.segments[0]):
+        assert group.scored == sum(c == contract for _, _, c in last.values())
+        now = customers.levels["Contract", contract]
+        assert now == pytest.approx(group.at_risk, abs=0.1)
+    rows, matching = customers.find(Query(segments=(("Contract", "One year"),)))
     expected = sorted((r for r, _, c in last.values() if c == "One year"), reverse=True)
     assert [row.risk for row in rows] == pytest.approx(expected)
     assert matching == len(expected)
@@ -171,10 +184,10 @@ def test_columns_hold_the_last_word_on_every_customer(
 
 def test_pages_of_the_table_hold_each_customer_once() -> None:
     """Leafing through shows all customers in the order of the sort, without gap or repeat."""
-    customers = Customers()
+    customers = Customers(FIELDS)
     rng = np.random.default_rng(1)
     for number, risk in enumerate(rng.random(110)):
-        said = Details("One year", "DSL", 10.0, number)
+        said = telco_details("One year", 10.0, number)
         customers.score(f"C{number}", float(risk), True, 0.0, [], said)
     found = [row for page in range(5) for row in customers.find(Query(page=page))[0]]
     assert len({row.name for row in found}) == 110
@@ -188,12 +201,12 @@ def test_time_is_merged_and_nothing_is_lost(made: list[tuple[int, bool]]) -> Non
     """However long the time, there are at most 120 buckets, and they hold every prediction."""
     series = OverTime()
     for at, leaving in made:
-        series.add(at, leaving, {EVERYBODY: 1.0, ("contract", str(leaving)): 2.0})
+        series.add(at, leaving, {EVERYBODY: 1.0, ("Contract", str(leaving)): 2.0})
     assert len(series.rates()) <= 120
     for part, expected in {
         EVERYBODY: made,
-        ("contract", "True"): [one for one in made if one[1]],
-        ("contract", "False"): [one for one in made if not one[1]],
+        ("Contract", "True"): [one for one in made if one[1]],
+        ("Contract", "False"): [one for one in made if not one[1]],
     }.items():
         tallies = [bucket[part] for bucket in series.buckets if part in bucket]
         assert sum(tally.scored for tally in tallies) == len(expected)
@@ -213,7 +226,7 @@ def test_rates_are_of_the_records_own_seconds() -> None:
 def test_latency_is_told_of_the_last_minute() -> None:
     """Older outcomes are history, and no outcome at all is no latency."""
     latencies = Latencies(lambda: 1000.0)
-    assert latencies.quantiles() == (None, None)
+    assert latencies.quantiles().p95 is None
     latencies.add(999, 2.0)
     latencies.add(800, 9.0)
     latencies.add(1, 9.0)
@@ -229,17 +242,18 @@ def test_the_managers_view(page: Page) -> None:
     text = page.text()
     assert "Of 2 customers, 1 (50.0 %) are expected to leave. 60 a month is at risk." in text
     assert text.index("80.0 %") < text.index("20.0 %")
-    assert "tenure of 1 month" in text
+    assert "A tenure of 1 month " in text
     assert "Predictions so far" in page.text(customer="B")
     assert "Nobody of this name was scored" in page.text(customer="nobody")
 
 
 def test_filters_and_an_empty_result(page: Page) -> None:
     """Only customers that match are listed; if none does, there is a way back."""
-    assert "1 to 1 of 1" in page.text(contract="One year")
+    assert "1 to 1 of 1" in page.text(**{"by.Contract": "One year"})
     assert "No scored customer matches" in page.text(q="nobody")
     filters = page.pieces()["filters"]
-    assert re.findall(r"<option *>([^<]+)<", filters) == ["Month-to-month", "One year", "DSL"]
+    found = re.findall(r"<option *>([^<]+)<", filters)
+    assert found == ["Month-to-month", "One year", "DSL", "Electronic check", "0-12"]
 
 
 def test_the_operators_view(page: Page) -> None:
@@ -252,9 +266,9 @@ def test_the_operators_view(page: Page) -> None:
 
 def test_dead_letters_can_be_told_apart(page: Page) -> None:
     """They are listed by reason, and what they hold stays text."""
-    letters = {"view": "records", "topic": TOPICS.deadletter}
-    assert "is not &lt;b&gt;JSON&lt;/b&gt;" in page.pieces(**letters)["letters"]
-    assert "No dead letter for this reason" in page.text(**letters, reason="empty")
+    listed = {"view": "records", "topic": TOPICS.deadletter}
+    assert "is not &lt;b&gt;JSON&lt;/b&gt;" in page.pieces(**listed)["dead-letters"]
+    assert "No dead letter for this reason" in page.text(**listed, reason="empty")
 
 
 def test_an_empty_page_says_what_to_do() -> None:
@@ -273,13 +287,150 @@ def test_a_problem_is_told_with_its_time(page: Page) -> None:
     assert "Not up to date" not in page.text()
 
 
-@given(st.dictionaries(st.sampled_from([*Address._fields, "q", "sort", "page"]), st.text()))
+PARAMETERS = [*Address._fields, "q", "sort", "page", "by.Contract", "by.gender", "by.tenure"]
+
+
+@given(st.dictionaries(st.sampled_from(PARAMETERS), st.text()))
 def test_any_address_is_a_page(given_query: dict[str, str]) -> None:
     """Whatever stands in the address, the page is one of its views."""
-    address = Address.of(given_query, ["a", "b"])
+    address = Address.of(given_query, ["a", "b"], FIELDS)
     assert address.view in VIEWS
     assert address.topic in ("a", "b")
     assert 0 <= address.query.page <= 400
+    assert {field for field, _ in address.query.segments} <= {"Contract", "tenure"}
+    assert address.link().startswith("?view=")
+
+
+# ---- customers of another shape ----
+
+
+@pytest.fixture
+def bank_page() -> Page:
+    """Four customers of a bank, all of them scored."""
+    found = Page(BANK)
+    events: list[dict[str, Any]] = [
+        {"CustomerId": "A", "Geography": "Spain", "Age": 70, "Balance": None, "HasCrCard": 0},
+        {"CustomerId": "B", "Age": 30, "CreditScore": 850},
+        {"CustomerId": "C", "Geography": "Germany", "Age": 31, "CreditScore": 300},
+        {"CustomerId": "D<b>", "Age": 60, "HasCrCard": True},
+    ]
+    found.feed.take_events([bank_message(i, **event) for i, event in enumerate(events)])
+    why = [
+        ReasonGiven("Age", "70", 0.9, "Age 70 raises the risk"),
+        ReasonGiven("HasCrCard", "0", 0.3, "Has cr card: no raises the risk"),
+        ReasonGiven("Geography", "Spain", -0.1, "Geography Spain lowers the risk"),
+    ]
+    made = [
+        BankPrediction(name, risk, yes, NOW, NOW, "v1", 0, offset, reasons)
+        for name, risk, yes, offset, reasons in (
+            ("A", 0.9, "Yes", 0, why),
+            ("B", 0.2, "No", 1, None),
+            ("C", 0.6, "Yes", 2, None),
+            ("D<b>", 0.4, "No", 3, [ReasonGiven("<i>", "x", 0.1, "<i> raises the risk")]),
+        )
+    ]
+    found.feed.take_outcomes(
+        [message(encode(one), topic=TOPICS.output, offset=i) for i, one in enumerate(made)]
+    )
+    return found
+
+
+def test_without_a_value_the_page_counts_customers(bank_page: Page) -> None:
+    """Where nobody knows what a customer is worth, no money is spoken of on any view."""
+    text = bank_page.text(customer="A")
+    assert "Of 4 customers, 2 (50.0 %) are likely to leave." in text
+    assert "In all, about 2 customers are expected to leave." in text
+    for word in ("a month", "Revenue", "revenue", "at_risk"):
+        assert word not in text
+    assert "at_risk" not in bank_page.pieces()["table"]
+    whole, _, _ = bank_page.state.customers.whole()
+    assert whole.at_risk == pytest.approx(0.9 + 0.2 + 0.6 + 0.4)
+
+
+def test_bands_of_a_number_stand_in_their_order(bank_page: Page) -> None:
+    """Segments are bands from low to high, values by name, and flags that say yes or no."""
+    customers = bank_page.state.customers
+    named = {
+        segment.field: [name for name, _ in customers.groups(segment)]
+        for segment in bank_page.state.fields.segments
+    }
+    assert named == {
+        "Geography": ["France", "Germany", "Spain"],
+        "Age": ["18-30", "31-45", "46-60", "over 60"],
+        "HasCrCard": ["no", "yes"],
+    }
+    assert list(bank_page.views.headings.values()) == ["By geography", "By age", "By credit card"]
+
+
+def test_an_address_filters_and_sorts_by_fields(bank_page: Page) -> None:
+    """Each segment and each number of the schema has its parameter; others are passed over."""
+
+    def names(**query: str) -> list[str]:
+        table = bank_page.pieces(**query)["table"]
+        return re.findall(r'data-key="customer-([^"]+)"', table)
+
+    assert names(**{"by.Age": "over 60"}) == ["A"]
+    assert names(**{"by.Geography": "France", "by.HasCrCard": "yes"}) == ["B", "D&lt;b&gt;"][::-1]
+    assert names(**{"by.CreditScore": "300", "by.": "x", "Geography": "Spain"}) == names()
+    assert names(sort="by.Age") == ["A", "D&lt;b&gt;", "C", "B"]
+    assert names(sort="at_risk") == names(sort="risk")
+    address = bank_page.views.address({"by.Age": "over 60", "sort": "by.Age"})
+    assert "by.Age=over+60&sort=by.Age" in address.link()
+
+
+def test_numbers_are_shown_as_they_are(bank_page: Page) -> None:
+    """Money to the cent, whole numbers whole, and a dash for what is missing."""
+    shown = bank_page.pieces(customer="B")["customer"]
+    assert [column.field for column in bank_page.state.fields.numbers] == ["Age"]
+    assert "<dd>30" in shown
+    everything = PageFields(msgspec.structs.replace(BANK, segments=()))
+    assert [column.field for column in everything.numbers] == ["CreditScore", "Age", "Balance"]
+    worth = PageFields(msgspec.structs.replace(BANK, value="Balance"))
+    assert [column.field for column in worth.numbers] == ["Balance", "Age"]
+    (details,) = worth.read([bank_customer(Balance=None)])
+    assert worth.worth(details.numbers[0]) == 0
+
+
+def test_reasons_are_made_of_field_and_value(bank_page: Page) -> None:
+    """Under a heading that says that they raise the risk they do not say so again."""
+    table = bank_page.pieces()["table"]
+    found = re.findall("<li>([^<]+)</li>", table)
+    assert found[:3] == ["Age 70", "Has cr card: no", "Geography Spain lowers the risk"]
+    assert found[3] == "&lt;i&gt; raises the risk"  # of a field that the schema does not have
+
+
+@pytest.mark.parametrize("value", [None, "Balance", 12.5])
+@pytest.mark.parametrize("count", [0, 1, 6])
+def test_any_schema_is_a_page(value: str | float | None, count: int) -> None:
+    """With a value or without, with no segment or with more than are shown, in any spelling."""
+    names = ["class", "Größe m²", "a'<b>", "x", "y", "z"]
+    schema = msgspec.structs.replace(
+        BANK,
+        value=value,
+        fields={**BANK.fields, **{name: Category() for name in names}},
+        segments=tuple(names[:count]),
+    )
+    page = Page(schema)
+    event: dict[str, Any] = {**dict.fromkeys(names, "<script>"), "Balance": 80.0}
+    page.feed.take_events([bank_message(**event)])
+    made = prediction_type(schema)(
+        "15634602",
+        0.5,
+        "Yes",
+        NOW,
+        NOW,
+        "v1",
+        0,
+        0,
+    )
+    page.feed.take_outcomes([message(encode(made), topic=TOPICS.output)])
+    everything = "".join(
+        piece for query in ({}, {"customer": "15634602"}) for piece in page.pieces(**query).values()
+    )
+    assert "<script>" not in everything
+    assert everything.count("over time") == 2 * 2 * min(count, 4)
+    expected = {None: "about 0 customers", "Balance": ">40<", 12.5: ">6<"}[value]
+    assert expected in page.pieces()["headline"]
 
 
 # ---- who may see it ----
@@ -324,7 +475,7 @@ def test_this_machine_may_look(host: str) -> None:
     assert answer(LOCAL, host=host)[0] == 200
 
 
-def test_a_foreign_name_for_this_machine_is_refused() -> None:
+def test_a_foreign_name_for_this_machine_is_rejected() -> None:
     """A page from elsewhere that has its name point here gets nothing."""
     assert answer(LOCAL, host="evil.example:8090")[0] == 421
 

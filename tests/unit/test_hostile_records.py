@@ -23,13 +23,14 @@ from churnstream.analysis.summary_table import render
 from churnstream.analysis.window_report import WindowReportBuilder
 from churnstream.cli.dead_letters import letter_row
 from churnstream.cli.options import json_text
+from churnstream.dashboard.address import Address
 from churnstream.dashboard.feed import Feed
-from churnstream.dashboard.records import Records
+from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.series import Latencies, PerSecond
 from churnstream.dashboard.shared import Shared
 from churnstream.dashboard.state import State
-from churnstream.dashboard.texts import short_name
-from churnstream.dashboard.views import Address, Views
+from churnstream.dashboard.text_numbers import short_name
+from churnstream.dashboard.views import Views
 from churnstream.escaping import printable
 from churnstream.pipeline import audit, history, outcomes, replay
 from churnstream.pipeline.dead_letters import HEADER_NAMES
@@ -40,6 +41,7 @@ SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))
 TOPICS = SETTINGS.topics
 NAMES = (TOPICS.input, TOPICS.output, TOPICS.deadletter, TOPICS.checkpoint)
 MEGABYTE = 1_000_000
+CONTRACT = TELCO.breakdowns[0]
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 ESCAPES = "\x1b[2J\x9b31m\u202eevil\u2066"
 
@@ -145,8 +147,8 @@ class Page:
     """The live page as far as it needs no broker."""
 
     def __init__(self, records: Sequence[Message] = ()) -> None:
-        self.state = State()
-        self.views = Views(SETTINGS, self.state, Records(SETTINGS.kafka))
+        self.state = State(TELCO)
+        self.views = Views(SETTINGS, self.state, RecordLookup(SETTINGS.kafka))
         feed = Feed(SETTINGS, self.state, lambda: True)
         feed.take_events([r for r in records if r.topic() == TOPICS.input])
         feed.take_outcomes([r for r in records if r.topic() in (TOPICS.output, TOPICS.deadletter)])
@@ -306,9 +308,9 @@ def sum_up(past: history.History) -> int:
         builder.add_rejected([rejection], [partition], [offset])
     found = builder.build(model_versions=list(past.versions), threshold=None, duration_s=1.0)
     out = io.StringIO()
-    render(found.summary, Console(file=out))
+    render(TELCO, found.summary, Console(file=out))
     assert not OBEYED.search(out.getvalue())
-    assert len(render_report(found.summary, found.findings)) < MEGABYTE
+    assert len(render_report(TELCO, found.summary, found.findings)) < MEGABYTE
     evaluator.build(lambda judged: Quality(profit=float(judged.worth.sum())))
     return found.summary.messages_read
 
@@ -342,9 +344,10 @@ def test_what_was_rejected_counts_nowhere(changes: dict[str, Any]) -> None:
     page = Page([event_message(0, 0, **changes), good, event_message(0, 2, **changes), made])
     customers = page.state.customers
     row = customers.get(customers.row("7590-VHVEG"))
-    assert (row.worth, row.contract, row.tenure) == (100.0, "Month-to-month", 1)
-    assert customers.whole()[0].monthly_revenue_at_risk == pytest.approx(50.0)
-    assert customers.values("contract") == ["Month-to-month"]
+    assert row.numbers == {"MonthlyCharges": 100.0, "tenure": 1}
+    assert row.texts["Contract"] == "Month-to-month"
+    assert customers.whole()[0].at_risk == pytest.approx(50.0)
+    assert customers.values(CONTRACT) == ["Month-to-month"]
     assert "Weekly" not in "".join(page.pieces().values())
 
 
@@ -353,7 +356,7 @@ def test_a_prediction_is_joined_with_its_own_event_only() -> None:
     other = json.dumps(prediction(customerID="other")).encode()
     page = Page([event_message(), message(other, topic=TOPICS.output)])
     row = page.state.customers.get(page.state.customers.row("other"))
-    assert (row.worth, row.contract) == (None, "")
+    assert (row.numbers["MonthlyCharges"], row.texts["Contract"], row.at_risk) == (None, "", None)
 
 
 # ---- timestamps ----
@@ -378,7 +381,7 @@ def test_a_time_that_no_clock_shows_is_a_dash(at: int) -> None:
     assert ">–<" in page.pieces()["table"]  # noqa: RUF001
     assert ">–<" in page.pieces()["just-scored"]  # noqa: RUF001
     assert ">–<" in page.pieces(view="records")["newest"]  # noqa: RUF001
-    assert ">–<" in page.pieces(view="records", topic=TOPICS.deadletter)["letters"]  # noqa: RUF001
+    assert ">–<" in page.pieces(view="records", topic=TOPICS.deadletter)["dead-letters"]  # noqa: RUF001
     assert page.state.over_time.buckets == []
     page.all()
 
@@ -402,7 +405,7 @@ def shown_alone(record: Message) -> str:
     """A single record as the page shows it."""
     page = Page()
     page.state.partitions = [PartitionState(TOPICS.input, 0, 0, 1, None, 1)]
-    with mock.patch("churnstream.dashboard.records.Scan", return_value=[[record]]):
+    with mock.patch("churnstream.dashboard.record_view.Scan", return_value=[[record]]):
         return page.pieces(view="records", partition="0", offset="0")["record"]
 
 
@@ -450,7 +453,7 @@ def test_thousands_of_rejected_values_are_seen_nowhere() -> None:
     good = many(1, scored=True)[1]
     events = many(5000, scored=False)
     page = Page([*events, good])
-    assert len(page.state.customers.values("contract")) == 1
+    assert len(page.state.customers.values(CONTRACT)) == 1
     assert "4999-" not in "".join(page.pieces().values())
     page.all()
 
@@ -459,13 +462,13 @@ def test_of_too_many_values_the_rest_is_one() -> None:
     """Segments, filters and models are few on the page, and still count everybody."""
     page = Page(many(3000, scored=True))
     page.all()
-    segments = page.state.customers.segments("contract")
-    assert len(segments) <= 21
-    assert sum(figures.scored for _, figures in segments) == 3000
-    assert dict(segments)["other"].scored >= 2900
+    groups = page.state.customers.groups(CONTRACT)
+    assert len(groups) <= 21
+    assert sum(group.scored for _, group in groups) == 3000
+    assert dict(groups)["other"].scored >= 2900
     assert len(page.state.models()) <= 21
     assert sum(one.predictions for one in page.state.models()) == 3000
-    assert all(len(bucket) <= 50 for bucket in page.state.over_time.buckets)
+    assert all(len(bucket) <= 90 for bucket in page.state.over_time.buckets)
 
 
 def test_names_are_short_and_still_apart() -> None:

@@ -34,15 +34,26 @@ from churnstream.errors import (
 )
 from churnstream.kafka.polled import Polled
 from churnstream.model.features import known_values
-from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.dead_letters import parse
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.offset_ranges import bounded, resolve
-from churnstream.pipeline.scoring import Batch, Scorer, score_batch
+from churnstream.pipeline.scoring import Batch, Scorer
 from churnstream.pipeline.window import Window
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
-from fakes import FakeAdmin, FakeDelivery, FakeReader, FakeScorer, FakeStop, FakeWriter, Journal
+from fakes import (
+    FakeAdmin,
+    FakeDelivery,
+    FakeOffsets,
+    FakeReader,
+    FakeScorer,
+    FakeStop,
+    FakeTopics,
+    FakeWriter,
+    Journal,
+    consumer_of,
+    score_batch,
+)
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LARGE = 2**20
@@ -66,9 +77,8 @@ def scored(
     return score_batch(
         Polled.of(list(records), {}),
         scorer or FakeScorer(),
-        group="group",
-        now=NOW,
-        most_letter_bytes=LARGE,
+        NOW,
+        max_dead_letter_bytes=LARGE,
         max_prediction_bytes=max_prediction_bytes,
     )
 
@@ -391,15 +401,13 @@ class Setup:
         self.delivery = FakeDelivery(self.reader, faults)
         self.seen: list[Batch] = []
         self.stop = FakeStop()
-        self.consumer = Consumer(
+        self.consumer = consumer_of(
             self.reader,
             self.delivery,
             FakeScorer,
             window or Window(),
-            group="group",
             batch_size=batch_size,
-            most_letter_bytes=LARGE,
-            check_topics=check_topics,
+            topics=FakeTopics(check_topics),
             on_batch=self.seen.append,
         )
 
@@ -714,7 +722,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
 ) -> None:
     """Whoever is assigned them next goes on behind what was published."""
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]})
-    before_loss, publish = setup.reader.before_loss, setup.delivery.publish
+    before_loss, publish = setup.reader.membership.before_loss, setup.delivery.publish
     losing = threading.Event()
 
     def tell_and_wait(still_ours: bool) -> None:
@@ -725,7 +733,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
         assert losing.wait(10)
         publish(*outcomes)
 
-    monkeypatch.setattr(setup.reader, "before_loss", tell_and_wait)
+    monkeypatch.setattr(setup.reader.membership, "before_loss", tell_and_wait)
     monkeypatch.setattr(setup.delivery, "publish", publish_late)
     setup.run(steps=4)
 
@@ -775,7 +783,7 @@ def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -
 
 def test_a_run_reads_no_more_than_the_number_it_was_given() -> None:
     """The last poll asks for what is still missing, and what lies behind it stays unread."""
-    setup = Setup({0: events(0, range(10))}, window=Window({0: 10}, most=5), batch_size=3)
+    setup = Setup({0: events(0, range(10))}, window=Window({0: 10}, max_records=5), batch_size=3)
 
     setup.run()
 
@@ -789,7 +797,7 @@ def test_the_next_run_goes_on_where_the_last_one_ended() -> None:
     places: list[tuple[int, int]] = []
     committed: dict[int, int] = {}
     for _ in range(3):
-        window = Window({0: 6, 1: 3}, most=3)
+        window = Window({0: 6, 1: 3}, max_records=3)
         window.start_from(committed)
         setup = Setup(records, window=window, committed=committed)
         setup.run()
@@ -825,7 +833,9 @@ def test_the_last_batch_of_a_window_is_part_of_it_however_often_it_fails() -> No
 def test_a_number_counts_only_what_is_committed() -> None:
     """Records of a batch that was rolled back do not use up the number of the window."""
     setup = Setup(
-        {0: events(0, range(9))}, window=Window({0: 9}, most=4), faults=[AbortableError("no")] * 2
+        {0: events(0, range(9))},
+        window=Window({0: 9}, max_records=4),
+        faults=[AbortableError("no")] * 2,
     )
 
     setup.run()
@@ -972,7 +982,7 @@ def test_an_empty_window_is_done() -> None:
 
 def test_a_window_of_a_number_has_that_much_room() -> None:
     """Each batch takes of the number what was admitted, and at 0 the window is done."""
-    window = Window({0: 100}, most=5)
+    window = Window({0: 100}, max_records=5)
 
     assert (window.room(3), window.room(9)) == (3, 5)
     window.advance(polled({0: [0, 1, 2]}), 3)
@@ -1090,7 +1100,9 @@ def delivered(kind: type[AtLeastOnce] | type[ExactlyOnce]) -> tuple[Delivery, Fa
     """A delivery, where it sends to, and the order of all that it does."""
     journal: Journal = []
     writer = FakeWriter(journal)
-    return kind(FakeReader({0: []}, journal=journal), writer, TOPICS), writer, journal
+    if kind is ExactlyOnce:
+        return ExactlyOnce(FakeOffsets(), writer, TOPICS), writer, journal
+    return AtLeastOnce(FakeReader({0: []}, journal=journal), writer, TOPICS), writer, journal
 
 
 def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
@@ -1098,7 +1110,7 @@ def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
     delivery, writer, journal = delivered(AtLeastOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
-    delivery.keep_place({0: 3}, in_rebalance=False)
+    delivery.keep_offsets({0: 3}, in_rebalance=False)
 
     assert journal == [
         ("send", "telco.churn.predictions", 2),
@@ -1114,7 +1126,7 @@ def test_exactly_once_is_one_transaction() -> None:
     delivery, writer, journal = delivered(ExactlyOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
-    delivery.keep_place({0: 3}, in_rebalance=False)
+    delivery.keep_offsets({0: 3}, in_rebalance=False)
 
     assert journal == [
         ("begin",),
@@ -1130,7 +1142,7 @@ def test_at_least_once_stores_the_place_before_partitions_go() -> None:
     journal: Journal = []
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]}, journal=journal)
     delivery = AtLeastOnce(setup.reader, FakeWriter(), TOPICS)
-    vars(setup.consumer)["_delivery"] = delivery
+    vars(setup.consumer)["_publisher"]._delivery = delivery
     setup.run(steps=2)
 
     order = [entry for entry in journal if entry[0] != "group_metadata"]

@@ -23,11 +23,10 @@ from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.interval import IntervalLog
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
-from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.notices import Notice, Stepped
 from churnstream.pipeline.window import Window
 from churnstream.settings import TopicSettings
-from fakes import FakeDelivery, FakeReader, FakeScorer
+from fakes import FakeDelivery, FakeReader, FakeScorer, consumer_of
 
 TOPICS = TopicSettings()
 IN = {"messaging_destination_name": TOPICS.input}
@@ -59,15 +58,12 @@ class Watched:
         self.health = ConsumerHealth(60, self.clock)
         self.metrics = ConsumerMetrics(TOPICS, self.health)
         self.reader = FakeReader(partitions)
-        self.consumer = Consumer(
+        self.consumer = consumer_of(
             self.reader,
             FakeDelivery(self.reader, faults),
             FakeScorer,
             Window(),
-            group="group",
-            batch_size=100,
-            most_letter_bytes=2**20,
-            tell=tell or self.metrics.on_notice,
+            listener=tell or self.metrics.on_notice,
         )
 
     def run(self, steps: int = 3) -> None:
@@ -135,7 +131,7 @@ def test_partitions_that_are_taken_away_have_no_lag_here() -> None:
     watched = Watched({0: events(2)})
     watched.run()
     watched.reader.assigned.clear()
-    watched.reader.rebalances = 1
+    watched.reader.membership.rebalances = 1
     watched.run(1)
 
     assert watched.value("churnstream_consumer_lag", {"partition": "0"}) is None
@@ -158,10 +154,10 @@ def test_the_model_in_use_is_the_last_one(trained: Path) -> None:
 def test_refused_models_are_counted() -> None:
     """Each refusal counts once, however often the consumer goes round."""
     watched = Watched({})
-    watched.metrics.refused = lambda: 2
+    watched.metrics.rejected_models = lambda: 2
     watched.run(3)
 
-    assert watched.value("churnstream_model_swaps_refused_total") == 2
+    assert watched.value("churnstream_model_swaps_rejected_total") == 2
 
 
 def test_a_challenger_is_compared_by_its_version() -> None:
@@ -272,7 +268,7 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     watched = Watched({0: []})
     monkeypatch.setattr(watched.reader, "ends", dict)
     monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
-    watched.reader.assigned = {0}
+    watched.reader.membership.assigned = {0}
     watched.run(1)
     watched.clock.now += 61
     watched.run(1)

@@ -9,6 +9,8 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import pytest
+from churnstream.model.additive import Additive, Array
+from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -17,12 +19,10 @@ from sklearn.pipeline import Pipeline
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
-from churnstream.model.additive import Additive, Array
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.features import frame, known_values
 from churnstream.model.manifest import load
 from churnstream.model.phrases import reason_writer
-from churnstream.model.read_out import read_out
 from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.scorer import Model
 from churnstream.model.train import behind_one_hot

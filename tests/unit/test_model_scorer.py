@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from churnstream.model.additive import Additive
+from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.json import encode
@@ -21,10 +23,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from builders import TELCO, CustomerEvent, decode_event
 from churnstream.model import additive
-from churnstream.model.additive import Additive
 from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
-from churnstream.model.read_out import read_out
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of, train
 from churnstream.records.rejection import Rejection

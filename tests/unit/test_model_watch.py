@@ -21,11 +21,10 @@ from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
 from churnstream.model.train import TrainedModel, train
 from churnstream.model.watch import ModelWatch
-from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.window import Window
 from churnstream.settings import ModelSettings, Settings
-from fakes import FakeDelivery, FakeReader, FakeStop
+from fakes import FakeDelivery, FakeReader, FakeStop, consumer_of
 
 NEVER = 3600.0  # seconds: tests look themselves
 
@@ -118,7 +117,7 @@ def test_a_new_manifest_is_a_new_model(
     watch.look()
 
     assert watch.current().version == now
-    assert (watch.swaps, watch.refused) == (1, 0)
+    assert (watch.swaps, watch.rejected) == (1, 0)
     assert [(line["event"], line["before"], line["version"]) for line in log] == [
         ("model_swapped", before, now)
     ]
@@ -159,12 +158,12 @@ def test_a_broken_model_is_refused(
     for _ in range(3):
         watch.look()
         assert watch.current() is model
-    assert (watch.refused, watch.swaps, events_of(log)) == (1, 0, ["model_refused"])
+    assert (watch.rejected, watch.swaps, events_of(log)) == (1, 0, ["model_rejected"])
 
     now = save(several[2], folder).version
     watch.look()
     assert watch.current().version == now
-    assert (watch.refused, watch.swaps) == (1, 1)
+    assert (watch.rejected, watch.swaps) == (1, 1)
 
 
 def test_a_folder_that_vanishes(watch: ModelWatch, folder: Path, log: list[Any]) -> None:
@@ -178,7 +177,7 @@ def test_a_folder_that_vanishes(watch: ModelWatch, folder: Path, log: list[Any])
         watch.look()
     assert watch.current() is model
     assert events_of(log) == ["model_not_looked_up"] * 2
-    assert watch.refused == 0
+    assert watch.rejected == 0
 
 
 def test_nothing_to_begin_with(tmp_path: Path) -> None:
@@ -216,7 +215,7 @@ def test_what_could_not_be_fetched_is_tried_again(
     watch = ModelWatch(source, NEVER)
     source.alias, source.fails = "2", True
     watch.look()
-    assert (watch.current().version, watch.refused) == (models["1"].version, 0)
+    assert (watch.current().version, watch.rejected) == (models["1"].version, 0)
 
     source.fails = False
     watch.look()
@@ -255,15 +254,8 @@ def test_a_batch_is_by_one_model(folder: Path, several: list[TrainedModel]) -> N
             versions.append(save(several[1], folder).version)
             watch.look()
 
-    consumer = Consumer(
-        reader,
-        delivery,
-        watch.current,
-        Window(),
-        group="g",
-        batch_size=5,
-        most_letter_bytes=1000,
-        on_batch=promote,
+    consumer = consumer_of(
+        reader, delivery, watch.current, Window(), batch_size=5, on_batch=promote
     )
     consumer.run(FakeStop(after=40))
 

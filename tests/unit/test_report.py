@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CustomerEvent, customer
+from bank import BANK, bank_customer
+from builders import TELCO, CustomerEvent, customer
 from churnstream.analysis.calibration import CalibrationBuilder
 from churnstream.analysis.report import render_report
-from churnstream.analysis.window_report import Result, WindowBuilder
+from churnstream.analysis.window_report import WindowReport, WindowReportBuilder
 from churnstream.model.manifest import load
 from churnstream.pages import charts
 from churnstream.pages.render import number, span
@@ -23,10 +24,10 @@ from churnstream.records.rejection import Rejection
 LARGEST = 2_000_000
 
 
-def window(customers: list[CustomerEvent], trained: Path | None) -> Result:
+def window(customers: list[CustomerEvent], trained: Path | None) -> WindowReport:
     """What is to be said of these customers and one dead letter."""
     model = load(trained) if trained else None
-    builder = WindowBuilder(model, top_k=10, missing="" if model else "No model here.")
+    builder = WindowReportBuilder(TELCO, model, top_k=10, missing="" if model else "No model here.")
     risks = np.linspace(0.01, 0.99, len(customers)) if model is None else model.score(customers)
     offsets = list(range(len(customers)))
     builder.add(customers, risks, risks >= 0.3, [0] * len(customers), offsets)
@@ -36,9 +37,9 @@ def window(customers: list[CustomerEvent], trained: Path | None) -> Result:
     )
 
 
-def page_of(result: Result) -> str:
+def page_of(result: WindowReport) -> str:
     """The page as HTML."""
-    return render_report(result.summary, result.findings)
+    return render_report(TELCO, result.summary, result.findings)
 
 
 class _Texts(HTMLParser):
@@ -97,7 +98,36 @@ def test_the_top_customers_have_their_reasons(
     for top in result.summary.top_customers:
         event = customers[top.source_offset]
         (reasons,) = model.reasons([event], np.array([top.churn_probability]), "all")
-        assert result.findings.reasons[top.customerID] == [one.text for one in reasons or []]
+        assert result.findings.reasons[top.customerID] == reasons
+
+
+def test_customers_without_a_value_are_counted() -> None:
+    """Without a monthly value the page says how many will leave, and speaks of no money."""
+    ages = [25, 42, 60, 61, 80]
+    events = [bank_customer(CustomerId=str(age), Age=age, HasCrCard=age % 2) for age in ages]
+    builder = WindowReportBuilder(BANK, None, top_k=3, missing="No model here.")
+    risks = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
+    builder.add(events, risks, risks >= 0.5, [0] * 5, list(range(5)))
+    found = builder.build(model_versions=["v1"], threshold=0.5, duration_s=1)
+    page = render_report(BANK, found.summary, found.findings)
+    text = text_of(page)
+    assert "In all, about 2 customers are expected to leave." in text
+    assert "a month" not in text
+    assert "Customers at risk 2 the sum of all probabilities" in text
+    assert re.search(r"18-30 .* 31-45 .* 46-60 .* over 60 .* By credit card .* no .* yes", text)
+    assert "Customer Risk Age Geography Credit card What raises the risk most 80 90.0 % 80" in text
+
+
+def test_a_schema_without_segments_is_a_page(customers: list[CustomerEvent]) -> None:
+    """The customers stand there with their first fields, and no empty card."""
+    plain = msgspec.structs.replace(TELCO, segments=(), value=None)
+    builder = WindowReportBuilder(plain, None, top_k=3)
+    risks = np.linspace(0, 1, 3)
+    builder.add(customers[:3], risks, risks >= 0.5, [0] * 3, [0, 1, 2])
+    found = builder.build(model_versions=["v1"], threshold=0.5, duration_s=1)
+    text = text_of(render_report(plain, found.summary, found.findings))
+    assert "By " not in text
+    assert "Customer Risk Tenure Gender Senior citizen Partner Dependents Phone service" in text
 
 
 def test_a_page_without_the_model_says_so(customers: list[CustomerEvent]) -> None:
@@ -132,7 +162,7 @@ def test_text_from_outside_stays_text() -> None:
 )
 def test_calibration_counts_each_label_once(labelled: list[tuple[float, str | None]]) -> None:
     """Every labelled event is in the tenth of its probability, the others nowhere."""
-    builder = CalibrationBuilder()
+    builder = CalibrationBuilder(TELCO)
     events = [
         msgspec.convert(customer() if churn is None else customer(Churn=churn), CustomerEvent)
         for _, churn in labelled

@@ -16,8 +16,9 @@ from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
 from churnstream.model.shadow import ShadowBuilder, in_words
 from churnstream.model.train import train
-from churnstream.pipeline.scoring import Batch, score_batch
+from churnstream.pipeline.scoring import Batch
 from churnstream.settings import ModelSettings, Settings
+from fakes import score_batch
 
 shares = st.floats(0, 1)
 
@@ -76,7 +77,7 @@ def batch(scorer: Model) -> Batch:
     contracts = ("One year", "Two year", "Month-to-month")
     records = [event_message(0, n, Contract=contract) for n, contract in enumerate(contracts)]
     now = datetime.now(UTC)
-    return score_batch(Polled.of(records, {}), scorer, group="g", now=now, most_letter_bytes=1000)
+    return score_batch(Polled.of(records, {}), scorer, now)
 
 
 def test_the_challenger_scores_what_it_knows(models: Models) -> None:

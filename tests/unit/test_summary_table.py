@@ -9,35 +9,37 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from bank import BANK
+from builders import TELCO
 from churnstream.analysis.summary import Figures, OffsetRange, Summary, Window
 from churnstream.analysis.summary_table import render
-from churnstream.analysis.top_customers import TopCustomer
+from churnstream.analysis.top_customers import TopCustomer, top_customer_type
+from churnstream.schema.schema import Schema
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
-def figures(scored: int, churners: int, revenue: float) -> Figures:
+def figures(scored: int, churners: int, revenue: float | None) -> Figures:
     """Figures with the rate that follows from the counts."""
     return Figures(
         scored=scored,
         predicted_churners=churners,
         churn_rate=churners / scored,
         average_probability=0.27,
+        customers_at_risk=0.27 * scored,
         monthly_revenue_at_risk=revenue,
     )
 
 
 def top_customer(**changes: Any) -> TopCustomer:
     """A customer of high risk."""
-    known = TopCustomer(
+    known = top_customer_type(TELCO)(
         customerID="7216-EWTRS",
         churn_probability=0.818,
         revenue_at_risk=82.454,
         Contract="Month-to-month",
         tenure=1,
         InternetService="Fiber optic",
-        OnlineSecurity="No",
-        TechSupport="Yes",
         PaymentMethod="Electronic check",
         MonthlyCharges=100.8,
         source_partition=1,
@@ -73,16 +75,16 @@ def summary(**changes: Any) -> Summary:
     return msgspec.structs.replace(known, **changes)
 
 
-def lines(of: Summary, width: int = 80) -> list[str]:
+def lines(of: Summary, width: int = 80, schema: Schema = TELCO) -> list[str]:
     """What a pipe gets."""
     file = StringIO()
-    render(of, Console(file=file, width=width, _environ={}))
+    render(schema, of, Console(file=file, width=width, _environ={}))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def row(of: Summary, label: str) -> str:
+def row(of: Summary, label: str, width: int = 80) -> str:
     """The one line that begins with a label, its gaps closed."""
-    (found,) = [line for line in lines(of) if line.strip().startswith(label)]
+    (found,) = [line for line in lines(of, width) if line.strip().startswith(label)]
     return " ".join(found.split())
 
 
@@ -107,18 +109,40 @@ def test_every_segmentation_has_a_title() -> None:
         assert title in shown
 
 
-def test_top_customer_row() -> None:
-    """A top customer shows risk, revenue and what explains it."""
-    shown = "7216-EWTRS 81.8 % 82.45 1 Month-to-month Fiber optic No / Yes"
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (60, "7216-EWTRS 81.8 % 82.45 1 100.80"),
+        (80, "7216-EWTRS 81.8 % 82.45 1 100.80 Month-to-month Fiber optic"),
+        (120, "7216-EWTRS 81.8 % 82.45 1 100.80 Month-to-month Fiber optic Electronic check"),
+    ],
+)
+def test_top_customer_row(width: int, shown: str) -> None:
+    """A top customer shows risk, revenue, and as many of its fields as there is room for."""
+    assert row(summary(), "7216-EWTRS", width) == shown
 
-    assert row(summary(), "7216-EWTRS") == shown
 
-
-def test_protection_of_a_customer_without_internet() -> None:
-    """The data set's long words for "No" do not push the other columns aside."""
-    without = {"OnlineSecurity": "No internet service", "TechSupport": "No internet service"}
-
-    assert row(summary(top_customers=[top_customer(**without)]), "7216").endswith(" No / No")
+def test_customers_without_a_value_are_counted() -> None:
+    """Without a monthly value there is no money in it, and bands of a number are in order."""
+    some = figures(10, 4, None)
+    of = summary(
+        **msgspec.structs.asdict(figures(10_000, 2037, None)),
+        segments={
+            "Geography": {"Spain": some, "France": some},
+            "Age": dict.fromkeys(["over 60", "31-45", "18-30"], some),
+            "HasCrCard": {"yes": some, "missing": some, "no": some},
+        },
+        top_customers=[
+            top_customer_type(BANK)("A", 0.818, None, "Spain", 71, True, 1, 2),
+        ],
+    )
+    shown = [" ".join(line.split()) for line in lines(of, schema=BANK)]
+    assert shown[0] == "10,000 scored 2,037 likely to leave (20.4 %)"
+    assert shown[1] == "about 2,700 customers expected to leave"
+    assert "A 81.8 % 71 Spain yes" in shown
+    assert "a month" not in " ".join(shown)
+    order = [line.split(" 10 ")[0] for line in shown if " 10 4 40.0 %" in line]
+    assert order == ["France", "Spain", "18-30", "31-45", "over 60", "no", "yes", "missing"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +240,7 @@ def test_colour_only_where_the_terminal_has_it() -> None:
     """A terminal gets colour, and the same words."""
     console = Console(file=StringIO(), width=80, force_terminal=True, _environ={"TERM": "xterm"})
     with console.capture() as shown:
-        render(summary(), console)
+        render(TELCO, summary(), console)
 
     assert "\x1b[" in shown.get()
     assert "1,869 expected to leave" in shown.get()
@@ -225,7 +249,7 @@ def test_colour_only_where_the_terminal_has_it() -> None:
 def test_terminal_that_only_knows_ascii() -> None:
     """The bars are made of what the terminal's encoding has."""
     file = TextIOWrapper(BytesIO(), encoding="ascii")
-    render(summary(), Console(file=file, width=80, _environ={}))
+    render(TELCO, summary(), Console(file=file, width=80, _environ={}))
     file.seek(0)
 
     assert "42.7 %  -----" in file.read()

@@ -11,8 +11,9 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from builders import TELCO
 from churnstream.dashboard import app
-from churnstream.dashboard.records import Records
+from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
 from churnstream.errors import ConfigurationError
@@ -111,10 +112,10 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_so_many_may_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes when all places are taken is told so, and gets in once somebody has left."""
-    monkeypatch.setattr(app, "_MOST_VIEWERS", 2)
+    """Who comes when as many look as may is told so, and gets in once somebody has left."""
+    monkeypatch.setattr(app, "_MAX_VIEWERS", 2)
     settings = Settings()
-    views = Views(settings, State(), Records(settings.kafka))
+    views = Views(settings, State(TELCO), RecordLookup(settings.kafka))
     page = app.application(views, stopped=lambda: False, token=None, local=True)
     listener = web_server.listen("127.0.0.1", 0, "this", "--port")
 

@@ -4,8 +4,9 @@ No row wraps: text that does not fit is cut with an ellipsis, and stands in full
 On a narrow terminal names give way before numbers do.
 """
 
+import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console
@@ -14,99 +15,119 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from churnstream.analysis.shown_columns import ShownColumn, shown_columns, text_in
 from churnstream.analysis.summary import Figures, Summary
 from churnstream.analysis.top_customers import TopCustomer
 from churnstream.model.shadow import in_words
+from churnstream.schema.schema import Schema
+from churnstream.schema.segments import in_order, title_of
 
-_TITLES = {
-    "Contract": "Contract",
-    "InternetService": "Internet service",
-    "PaymentMethod": "Payment method",
-    "tenure": "Months with the company",
-}
 _LARGEST_PLAIN_NUMBER = 1e12  # a longer one would crowd out its neighbours
 _BAR_WIDTH = 12
 _REASONS_SHOWN = 2
 _LONGEST_TEXT = 200  # no terminal is wider
+_TITLE_WIDTH = 12  # of a line of a column's title
+_MARGINS = 2
 
 
-def render(summary: Summary, console: Console) -> None:
+def render(schema: Schema, summary: Summary, console: Console) -> None:
     """Print the summary on a console, without colour where that has none."""
-    for part in _parts(summary):
+    for part in _parts(schema, summary, console):
         console.print(Padding(part, (0, 1, 1, 1), expand=False), highlight=False)
 
 
-def _parts(summary: Summary) -> Iterator[Text | Table]:
+def _parts(schema: Schema, summary: Summary, console: Console) -> Iterator[Text | Table]:
     yield _headline(summary)
-    if summary.scored:
-        yield _segments(summary)
+    if summary.scored and schema.breakdowns:
+        yield _segments(schema, summary)
     if summary.top_customers:
-        yield _top_customers(summary)
+        yield _top_customers(schema, summary, console)
     yield _run(summary)
 
 
 def _headline(summary: Summary) -> Text:
     if not summary.scored:
         return _one_line("Nothing was scored", "bold")
-    leaving = f"{_number(summary.predicted_churners)} expected to leave"
+    at_risk = summary.monthly_revenue_at_risk
+    leaving = _number(summary.predicted_churners)
     headline = _one_line(f"{_number(summary.scored)} scored   ", "bold")
-    headline.append(f"{leaving} ({_percent(summary.churn_rate)})", "red")
-    return headline.append(f"   {_number(summary.monthly_revenue_at_risk)} a month at risk")
+    if at_risk is None:
+        headline.append(f"{leaving} likely to leave ({_percent(summary.churn_rate)})", "red")
+        count = _number(summary.customers_at_risk)
+        return headline.append(f"\nabout {count} customers expected to leave")
+    headline.append(f"{leaving} expected to leave ({_percent(summary.churn_rate)})", "red")
+    return headline.append(f"   {_number(at_risk)} a month at risk")
 
 
-def _segments(summary: Summary) -> Table:
+def _segments(schema: Schema, summary: Summary) -> Table:
     table = _table(
         Column("Segment"),
         _numbers("Scored"),
         _numbers("Leaving"),
         _numbers("Share"),
         Column("", no_wrap=True),
-        _numbers("At risk\na month"),
+        _numbers("Customers\nat risk" if schema.value is None else "At risk\na month"),
     )
-    for name, title in _TITLES.items():
-        table.add_row(_one_line(title, "bold"))
-        for value, figures in summary.segments[name].items():
-            table.add_row(_one_line(f"  {value}"), *_segment(figures))
+    for segment in schema.breakdowns:
+        table.add_row(_one_line(title_of(segment), "bold"))
+        found = summary.segments[segment.field]
+        for name in in_order(schema, segment, found):
+            table.add_row(_one_line(f"  {name}"), *_segment(found[name]))
     return table
 
 
 def _segment(figures: Figures) -> tuple[str | ProgressBar, ...]:
-    share = figures.churn_rate or 0
+    share, revenue = figures.churn_rate or 0, figures.monthly_revenue_at_risk
     return (
         _number(figures.scored),
         _number(figures.predicted_churners),
         _percent(share),
         ProgressBar(1, share, _BAR_WIDTH, complete_style="red", finished_style="red"),
-        _number(figures.monthly_revenue_at_risk),
+        _number(figures.customers_at_risk if revenue is None else revenue),
     )
 
 
-def _top_customers(summary: Summary) -> Table:
+def _top_customers(schema: Schema, summary: Summary, console: Console) -> Table:
+    """As many of the fields that are shown of a customer as the console has room for."""
+    columns: list[ShownColumn] = []
+    wide = console.options.update(width=_LONGEST_TEXT * 20)
+    for column in shown_columns(schema):
+        table = _customer_table(schema, summary, [*columns, column])
+        if console.measure(table, options=wide).maximum <= console.width - _MARGINS:
+            columns.append(column)
+    return _customer_table(schema, summary, columns)
+
+
+def _customer_table(schema: Schema, summary: Summary, columns: Sequence[ShownColumn]) -> Table:
+    in_money = schema.value is not None
     table = _table(
-        Column("Highest risk"),
+        Column("Highest\nrisk"),
         _numbers("Risk"),
-        _numbers("At risk\na month"),
-        _numbers("Months"),
-        Column("Contract"),
-        Column("Internet"),
-        Column("Security\n/ support"),
+        *([_numbers("At risk\na month")] if in_money else []),
+        *map(_header, columns),
     )
     for customer in summary.top_customers:
-        table.add_row(*_top_customer(customer))
+        at_risk = [_number(customer.revenue_at_risk, decimals=2)] if in_money else []
+        table.add_row(
+            _one_line(schema.id_of(customer)),
+            _percent(customer.churn_probability),
+            *at_risk,
+            *(_cell(schema, column, customer) for column in columns),
+        )
     return table
 
 
-def _top_customer(customer: TopCustomer) -> tuple[str | Text, ...]:
-    protection = f"{customer.OnlineSecurity} / {customer.TechSupport}"
-    return (
-        _one_line(customer.customerID),
-        _percent(customer.churn_probability),
-        _number(customer.revenue_at_risk, decimals=2),
-        _number(customer.tenure),
-        _one_line(customer.Contract),
-        _one_line(customer.InternetService),
-        _one_line(protection.replace(" internet service", "")),  # "No internet service" is "No"
-    )
+def _header(column: ShownColumn) -> Column:
+    lines = textwrap.wrap(column.title, _TITLE_WIDTH, max_lines=2, placeholder="…")
+    title = Text("\n").join(map(_one_line, lines))
+    return _numbers(title) if column.is_number else Column(title)
+
+
+def _cell(schema: Schema, column: ShownColumn, customer: TopCustomer) -> str | Text:
+    if not column.is_number:
+        return _one_line(text_in(schema, column, customer))
+    number = getattr(customer, column.attribute)
+    return "-" if number is None else _number(number, decimals=column.decimals)
 
 
 def _run(summary: Summary) -> Table:
@@ -162,20 +183,20 @@ def _table(*columns: Column, show_header: bool = True) -> Table:
     )
 
 
-def _numbers(header: str) -> Column:
+def _numbers(header: str | Text) -> Column:
     return Column(header, justify="right", no_wrap=True)
 
 
 def _number(value: float, *, decimals: int = 0) -> str:
-    return f"{value:,.{decimals}f}" if value < _LARGEST_PLAIN_NUMBER else f"{value:.2e}"
+    return f"{value:,.{decimals}f}" if abs(value) < _LARGEST_PLAIN_NUMBER else f"{value:.2e}"
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+def _time(timestamp: datetime) -> str:
+    return f"{timestamp:%Y-%m-%d %H:%M:%S}"
 
 
 def _one_line(text: str, style: str = "") -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from churnstream.analysis.calibration import CalibrationBuilder
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest
     from churnstream.model.scorer import Model
     from churnstream.model.shadow import Shadow
+    from churnstream.records.prediction import ReasonGiven
     from churnstream.records.rejection import Rejection
     from churnstream.schema.record_types import Event
     from churnstream.schema.schema import Schema
@@ -58,6 +60,27 @@ class WindowReportBuilder:
         self._summary = SummaryBuilder(schema, top_k=top_k)
         self._calibration = CalibrationBuilder(schema)
         self._counts: dict[str, Counter[str]] = {}
+        self._thresholds: dict[str, float] = {}  # by version, in order of appearance
+        self._began: datetime | None = None
+
+    def note_model(self, version: str, threshold: float, scored_at: datetime) -> None:
+        """Take note of the model that scored a batch of a run, and when."""
+        self._thresholds[version] = threshold
+        # Joining the group takes seconds that say nothing of the rate, so the first batch counts.
+        self._began = self._began or scored_at
+
+    def build_of_run(self, challengers: Sequence[Shadow] = ()) -> WindowReport:
+        """What is to be said of a run that ends now, see `note_model` and `build`."""
+        if not self._thresholds and self._model:
+            self._thresholds[self._model.version] = self._model.threshold
+        known = list(self._thresholds.values())
+        took = (datetime.now(UTC) - self._began).total_seconds() if self._began else 0.0
+        return self.build(
+            model_versions=list(self._thresholds),
+            threshold=known[0] if len(known) == 1 else None,
+            duration_s=took,
+            challengers=challengers,
+        )
 
     def add(
         self,
@@ -108,7 +131,7 @@ class WindowReportBuilder:
         )
         return WindowReport(summary, findings)
 
-    def _reasons(self, summary: Summary) -> dict[str, list[str]]:
+    def _reasons(self, summary: Summary) -> dict[str, list[ReasonGiven]]:
         """Why the top customers are at risk: exact, and the same as with their predictions."""
         import numpy as np
 
@@ -118,7 +141,7 @@ class WindowReportBuilder:
         risks = np.array([customer.churn_probability for customer in summary.top_customers])
         found = self._model.reasons(events, risks, "all")
         return {
-            self._schema.id_of(event): [reason.text for reason in reasons or []]
+            self._schema.id_of(event): reasons or []
             for event, reasons in zip(events, found, strict=True)
         }
 

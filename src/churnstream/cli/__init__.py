@@ -22,6 +22,7 @@ from churnstream.cli import (
     drift,
     evaluate,
     health,
+    init,
     options,
     predict,
     produce,
@@ -61,6 +62,7 @@ def cli(context: click.Context) -> None:
 _FINISH_FIRST = {"broker", "consume", "dashboard", "produce"}
 
 for command in (
+    init.init,
     demo.demo,
     broker.broker,
     topics.topics,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from churnstream.cli import options
+from churnstream.cli.customers import schema_of
 from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.results import show_report, try_summary
 from churnstream.cli.streams import done_already
+from churnstream.errors import ConfigurationError
 from churnstream.observability.instrumentation import watched_consumer
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from churnstream.pipeline.notices import Notice
     from churnstream.pipeline.scoring import Batch
     from churnstream.pipeline.stop import Stop
+
+    Listener = Callable[[Notice], None]
+    from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
 _COMMITTED = "the events are scored and committed all the same"
@@ -97,6 +101,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, watch.use_model) as models:
             watch.follow(models)
+            _check_names(settings, models.champion.current().schema)
             if settings.consumer.mode == "streaming":
                 consume_streaming(settings, admin, models, stop, watch.tell)
                 return
@@ -106,8 +111,23 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
         show_report(report, schema, settings)
 
 
+def _check_names(settings: Settings, model: Schema) -> None:
+    """Make sure that a model does not read the topic of other customers only by default.
+
+    Raises:
+        ConfigurationError: It would.
+    """
+    own, topic = schema_of(settings).name, settings.topics.input
+    if model.name != own and topic == f"{own}.raw.customers":
+        raise ConfigurationError(
+            f"the model in {settings.model.path} is of the customers {model.name!r}, and {topic} "
+            f"is the topic of {own!r}; name their schema with --schema, or the topics with "
+            "--input-topic, --output-topic and --deadletter-topic"
+        )
+
+
 def consume_streaming(
-    settings: Settings, admin: Admin, models: Models, stop: Stop, tell: Callable[[Notice], None]
+    settings: Settings, admin: Admin, models: Models, stop: Stop, listener: Listener
 ) -> None:
     """Score until a stop is asked for."""
     import structlog
@@ -128,12 +148,11 @@ def consume_streaming(
         consumer = connect(
             settings,
             admin,
-            models.champion.current,
+            models.champion,
             window=Window(),
             starts={},
             stop=stop,
-            on_batch=count,
-            tell=tell,
+            listener=_with_batches(listener, count),
         )
         log = structlog.get_logger("churnstream.consumer")
         log.info("consumer_started", topic=settings.topics.input)
@@ -149,7 +168,7 @@ def consume_batch(
     admin: Admin,
     models: Models,
     stop: Stop,
-    tell: Callable[[Notice], None] = lambda _: None,
+    listener: Listener = lambda _: None,
 ) -> WindowReport:
     """Score a bounded window and sum it up."""
     from churnstream.analysis.window_report import WindowReportBuilder
@@ -157,7 +176,7 @@ def consume_batch(
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.offset_ranges import bounded
 
-    own = settings.consumer
+    own, model = settings.consumer, models.champion.current()
     window, starts = bounded(
         admin,
         settings.topics.input,
@@ -166,20 +185,17 @@ def consume_batch(
         end=own.end,
         max_messages=own.max_messages,
     )
-    model = models.champion.current()
     builder = WindowReportBuilder(model.schema, model, top_k=settings.summary.top_k)
     done = 0
-    begin: datetime | None = None  # joining the group takes seconds that say nothing of the rate
-    thresholds: dict[str, float] = {}  # by version of the model, in order of appearance
 
     def add(batch: Batch) -> None:
-        nonlocal done, begin
-        begin = begin or batch.scored_at
-        threshold = thresholds[batch.scorer.version] = batch.scorer.threshold
-        says_yes = batch.probabilities >= threshold
-        builder.add(batch.events, batch.probabilities, says_yes, batch.partitions, batch.offsets)
+        nonlocal done
+        scorer, risks = batch.scorer, batch.probabilities
+        builder.note_model(scorer.version, scorer.threshold, batch.scored_at)
+        says_yes = risks >= scorer.threshold
+        builder.add(batch.events, risks, says_yes, batch.partitions, batch.offsets)
         builder.add_rejected(batch.rejections, *places_of(batch.rejected))
-        models.shadow(batch.events, batch.probabilities, batch.scorer)
+        models.shadow(batch.events, risks, scorer)
         done += len(batch)
         show(done)
 
@@ -187,20 +203,23 @@ def consume_batch(
         consumer = connect(
             settings,
             admin,
-            models.champion.current,
+            models.champion,
             window=window,
             starts=starts,
             stop=stop,
-            on_batch=add,
-            tell=tell,
+            listener=_with_batches(listener, add),
         )
         consumer.run(stop)
-    if not thresholds:
-        model = models.champion.current()
-        thresholds[model.version] = model.threshold
-    return builder.build(
-        model_versions=list(thresholds),
-        threshold=next(iter(thresholds.values())) if len(thresholds) == 1 else None,
-        duration_s=(datetime.now(UTC) - begin).total_seconds() if begin else 0.0,
-        challengers=models.comparison(),
-    )
+    return builder.build_of_run(models.comparison())
+
+
+def _with_batches(listener: Listener, on_batch: Callable[[Batch], None]) -> Listener:
+    """A listener that hands on every batch that is committed and not empty, too."""
+    from churnstream.pipeline.notices import Committed
+
+    def listen(notice: Notice) -> None:
+        listener(notice)
+        if isinstance(notice, Committed) and len(notice.batch):
+            on_batch(notice.batch)
+
+    return listen

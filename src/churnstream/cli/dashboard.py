@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
+from churnstream.cli.customers import schema_of
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings
 
 # Where processors are short, the page falls behind rather than those whom it shows.
-_LEAST_PRIORITY = 19
+_MIN_PRIORITY = 19
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -44,8 +45,9 @@ def dashboard(settings: Settings) -> None:
     from churnstream.kafka.client import require_valid
     from churnstream.observability.web_server import listen
 
+    schema = schema_of(settings)
     require_valid(settings.kafka)  # the page itself would only say so in the browser
-    os.nice(_LEAST_PRIORITY)
+    os.nice(_MIN_PRIORITY)
     stop = options.process_stop()
     own = settings.dashboard
     local = own.host in _LOCAL
@@ -54,4 +56,4 @@ def dashboard(settings: Settings) -> None:
     port = listener.getsockname()[1]
     said = "" if own.token or token is None else f"?token={token}"
     click.echo(f"the page is at http://{own.host}:{port}/{said}; stop it with Ctrl-C")
-    serve(settings, listener, stop, token=token, local=local)
+    serve(settings, schema, listener, stop, token=token, local=local)

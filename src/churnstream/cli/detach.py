@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from churnstream.deadline import Deadline
 from churnstream.errors import ChurnstreamError, ConfigurationError
 
 FLAG = "--detach"
@@ -89,8 +90,8 @@ def _wait_for_start(process: subprocess.Popen[bytes], log: Path, begin: int) -> 
     Args:
         begin: Size of the log before it was started.
     """
-    deadline = time.monotonic() + _STARTS_WITHIN
-    while process.poll() is None and time.monotonic() < deadline:
+    deadline = Deadline(_STARTS_WITHIN)
+    while process.poll() is None and not deadline.passed:
         if _STARTED in log.read_bytes()[begin:]:
             return
         time.sleep(0.1)

@@ -26,6 +26,11 @@ def show_model(manifest: Manifest, folder: Path) -> None:
     table(("metric", "test", "over five folds"), rows)
     click.echo()
     decision = manifest.decision
+    if manifest.choice:
+        click.echo(f"{manifest.estimator}; {manifest.choice}")
+    if manifest.schema.value is None:
+        _show_without_value(manifest, folder)
+        return
     points = sorted([*decision.curve[::10], decision.out_of_fold], key=lambda p: p.threshold)
     table(
         ("threshold", "offers", "profit per customer"),
@@ -44,6 +49,18 @@ def show_model(manifest: Manifest, folder: Path) -> None:
         f"model {manifest.version} saved in {folder}, threshold "
         f"{manifest.threshold:.3f} ({decision.rule}), "
         f"profit per held-out customer {decision.test.profit:,.2f}"
+    )
+
+
+def _show_without_value(manifest: Manifest, folder: Path) -> None:
+    """Nobody knows what a customer is worth, so no profit is spoken of."""
+    found, test = manifest.decision, manifest.test
+    how = "as given" if found.rule == "fixed" else "the best F1"
+    click.echo(
+        f"model {manifest.version} saved in {folder}, threshold {manifest.threshold:.3f} ({how}; "
+        "without a monthly value in the schema there is no profit to look for): "
+        f"{test.recall:.0%} of those who left are found, and {test.precision:.0%} of those "
+        "who are called leaving did leave"
     )
 
 

@@ -83,7 +83,15 @@ def open_rows(path: Path | None, schema: Schema, form: FileForm = _DETECT) -> Cu
         DataError: It cannot be read, is of no known format, or lacks a column.
         ConfigurationError: Something is declared of the file that cannot be.
     """
-    file = open_file(path or BUNDLED, form)
+    return rows_in(open_file(path or BUNDLED, form), schema)
+
+
+def rows_in(file: CustomerFile, schema: Schema) -> CustomerRows:
+    """Find the columns of a schema in a file.
+
+    Raises:
+        DataError: It lacks one.
+    """
     try:
         names = match_names(schema.columns, file.columns)
         if label := schema.label:

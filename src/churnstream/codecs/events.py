@@ -134,15 +134,17 @@ class EventDecoder:
 
         Most texts of a category are shared by many, so each is looked at once.
         """
-        rows = {i for get in self._ruled for i, v in enumerate(map(get, events)) if v is None}
+        rows: set[int] = set()
+        sought: list[tuple[Callable[[Event], Any], Any]] = [(get, None) for get in self._ruled]
+        sought += [(attrgetter(name), msgspec.UNSET) for name in self._optional]
+        for get, nothing in sought:
+            found = list(map(get, events))
+            if nothing in found:
+                rows |= {i for i, value in enumerate(found) if value is nothing}
         for get, means_itself in self._open:
             found = list(map(get, events))
             if odd := {text for text in set(found) if not means_itself(text)}:
                 rows |= {i for i, text in enumerate(found) if text in odd}
-        for name in self._optional:
-            found = list(map(attrgetter(name), events))
-            if msgspec.UNSET in found:
-                rows |= {i for i, value in enumerate(found) if value is msgspec.UNSET}
         outcomes: list[Event | Rejection] = [*events] if rows else events
         for i in rows:
             outcomes[i] = self._settled(events[i], values[i])

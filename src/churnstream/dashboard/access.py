@@ -28,7 +28,7 @@ class Guard:
 
     Args:
         token: None lets everybody pass.
-        local: Refuse requests for names other than this machine's: a page from elsewhere may
+        local: Reject requests for names other than this machine's: a page from elsewhere may
             have its own name point here.
     """
 
@@ -47,11 +47,11 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._refusal(scope)
+        answer = self._rejection(scope)
         await (answer or self._app)(scope, receive, send_guarded)
         return None
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _rejection(self, scope: Scope) -> Response | None:
         """The answer to who may not pass, or must first be remembered; None to the others."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")

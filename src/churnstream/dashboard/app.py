@@ -17,11 +17,12 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from churnstream.dashboard.access import Guard
+from churnstream.dashboard.address import VIEWS, Address
 from churnstream.dashboard.shared import EVERY, Pieces, Shared
-from churnstream.dashboard.views import VIEWS, Address, Views
+from churnstream.dashboard.views import Views
 from churnstream.pages.render import render, style
 
-_MOST_VIEWERS = 200
+_MAX_VIEWERS = 200
 _SCRIPT = "text/javascript"
 
 
@@ -41,10 +42,10 @@ def application(
     async def page(request: Request) -> Response:
         address = views.address(request.query_params)
         built = await shared.get(address)
-        return HTMLResponse(_page(address, built.pieces))
+        return HTMLResponse(_page(views, address, built.pieces))
 
     async def changes(request: Request) -> Response:
-        if viewers >= _MOST_VIEWERS:
+        if viewers >= _MAX_VIEWERS:
             return PlainTextResponse("too many look at this page\n", 503)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         stream = counted(_changes(shared, views.address(request.query_params), stopped))
@@ -76,8 +77,14 @@ def application(
     )
 
 
-def _page(address: Address, pieces: Pieces) -> str:
-    return render("live.page.html.j2", views=VIEWS, address=address, pieces=pieces)
+def _page(views: Views, address: Address, pieces: Pieces) -> str:
+    return render(
+        "live.page.html.j2",
+        views=VIEWS,
+        address=address,
+        pieces=pieces,
+        headings=views.headings,
+    )
 
 
 async def _changes(

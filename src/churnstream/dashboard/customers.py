@@ -2,60 +2,65 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.dashboard.pending import Details
+from churnstream.dashboard.page_fields import Details, PageFields, parameter
 from churnstream.dashboard.series import EVERYBODY, Part
-from churnstream.dashboard.texts import OTHER, Texts
+from churnstream.dashboard.text_numbers import Texts
+from churnstream.schema.schema import Segment
+from churnstream.schema.segments import OTHER, in_order
 
-MOST = 2_000_000
+MAX_CUSTOMERS = 2_000_000
+PAGE = 25
 _FIRST = 4096
 _REASONS = 3
-_MOST_TEXTS = 100_000
-_MOST_VALUES = 20  # of a column that customers are told apart by; the rest are one
+_MAX_TEXTS = 100_000
+_MAX_VALUES = 20  # of a segment; the rest are one
 
 _COLUMNS: dict[str, tuple[type, int]] = {
     "risk": (np.float32, 1),  # -1: not scored yet
-    "charges": (np.float32, 1),
-    "tenure": (np.int32, 1),
-    "contract": (np.int32, 1),
-    "internet": (np.int32, 1),
     "leaving": (np.bool_, 1),
     "scored_at": (np.float64, 1),
     "reasons": (np.int32, _REASONS),
 }
 
 
-class Row(NamedTuple):
+class CustomerShown(NamedTuple):
     """One customer as the table shows it.
 
     Attributes:
         risk: Probability of churn.
-        at_risk: Probability times monthly charges; None while the charges are unknown.
+        at_risk: Probability times the customer's worth; None while that is not known.
+        numbers: By field; None where it is missing.
+        texts: By field of a segment, its name; "" where it is not known.
         scored_at: Seconds since 1970.
     """
 
     name: str
     risk: float
     at_risk: float | None
-    charges: float | None
-    tenure: int | None
-    contract: str
-    internet: str
+    numbers: dict[str, float | None]
+    texts: dict[str, str]
     leaving: bool
     scored_at: float
     reasons: list[str]
 
 
-class Segment(NamedTuple):
-    """Customers with something in common; the fields are those of a summary's figures."""
+class CustomerGroup(NamedTuple):
+    """Customers with something in common.
+
+    Attributes:
+        churn_rate: Share of them that is expected to leave, 0 to 1; None if nobody was scored.
+        at_risk: Sum of probability times worth a month; without a worth, of the probabilities.
+    """
 
     scored: int
     churn_rate: float | None
-    monthly_revenue_at_risk: float
+    at_risk: float
 
 
 class Query(NamedTuple):
@@ -63,42 +68,40 @@ class Query(NamedTuple):
 
     Attributes:
         text: Part of the customer's name.
-        sort: A column of `SORTS`.
+        segments: Fields and the names of their segments that are wanted.
+        sort: One of `PageFields.sorts`.
         page: From 0.
     """
 
     text: str = ""
-    contract: str = ""
-    internet: str = ""
+    segments: tuple[Part, ...] = ()
     leaving: bool = False
     sort: str = "risk"
     page: int = 0
-
-
-SORTS = ("risk", "at_risk", "charges", "tenure", "scored_at")
-PAGE = 25
 
 
 class Customers:
     """Columns that grow by doubling; rows are never removed.
 
     Attributes:
-        left_out: Customers beyond `MOST`, who are counted nowhere else.
-        levels: Monthly revenue at risk now, of everybody and of those with the same contract or
-            internet service.
+        left_out: Customers beyond `MAX_CUSTOMERS`, who are counted nowhere else.
+        levels: What is at risk now, of everybody and of those of the same segment.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fields: PageFields) -> None:
         self.names: list[str] = []
-        self._reasons = Texts(_MOST_TEXTS)
-        self._values = {name: Texts(_MOST_VALUES, OTHER) for name in ("contract", "internet")}
         self.left_out = 0
         self.levels: defaultdict[Part, float] = defaultdict(float)
+        self._fields = fields
+        self._reasons = Texts(_MAX_TEXTS)
+        self._texts = {one.field: Texts(_MAX_VALUES, OTHER) for one in fields.segments}
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
             name: np.zeros((_FIRST, width) if width > 1 else _FIRST, dtype)
             for name, (dtype, width) in _COLUMNS.items()
         }
+        self._codes = {field: np.zeros(_FIRST, np.int8) for field in self._texts}
+        self._numbers = {one.field: np.zeros(_FIRST) for one in fields.numbers}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -134,10 +137,7 @@ class Customers:
         self._count(row, -1)
         columns["risk"][row] = risk
         if said:
-            columns["contract"][row] = self._values["contract"].number(said.contract)
-            columns["internet"][row] = self._values["internet"].number(said.internet)
-            columns["charges"][row] = said.charges
-            columns["tenure"][row] = said.tenure
+            self._note(row, said)
         self._count(row, 1)
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
@@ -145,112 +145,137 @@ class Customers:
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
         return row
 
+    def _note(self, row: int, said: Details) -> None:
+        for (field, codes), name in zip(self._codes.items(), said.segments, strict=True):
+            codes[row] = self._texts[field].number(name)
+        for column, number in zip(self._numbers.values(), said.numbers, strict=True):
+            column[row] = number
+
     def _count(self, row: int, sign: int) -> None:
         """Take a customer into the levels, or out of them before something changes."""
         risk = float(self._columns["risk"][row])
         if risk > 0:
+            worth = self._fields.worth(self._first_number(row))
             for part in self.parts(row):
-                self.levels[part] += sign * risk * float(self._columns["charges"][row])
+                self.levels[part] += sign * risk * worth
+
+    def _first_number(self, row: int) -> float:
+        return next((float(column[row]) for column in self._numbers.values()), 0.0)
 
     def parts(self, row: int) -> list[Part]:
         """Which parts of the customers one belongs to."""
-        codes = ((name, texts, self._columns[name][row]) for name, texts in self._values.items())
-        return [EVERYBODY, *((name, texts.all[code]) for name, texts, code in codes if code)]
+        texts = self._texts
+        codes = ((field, codes[row]) for field, codes in self._codes.items())
+        return [EVERYBODY, *((field, texts[field].all[code]) for field, code in codes if code)]
 
     def _add(self, name: str) -> int:
         row = self._rows.get(name)
         if row is not None:
             return row
-        if len(self.names) >= MOST:
+        if len(self.names) >= MAX_CUSTOMERS:
             self.left_out += 1
             return -1
         row = self._rows[name] = len(self.names)
         self.names.append(name)
         if row == len(self._columns["risk"]):
-            for column, values in self._columns.items():
-                self._columns[column] = np.concatenate([values, np.zeros_like(values)])
+            self._grow()
         self._columns["risk"][row] = -1
+        for column in self._numbers.values():
+            column[row] = np.nan
         return row
 
-    def whole(self) -> tuple[Segment, int, float | None]:
-        """All scored customers as one segment, how many leave, and the average risk."""
+    def _grow(self) -> None:
+        for columns in (self._columns, self._codes, self._numbers):
+            for name, values in columns.items():
+                columns[name] = np.concatenate([values, np.zeros_like(values)])
+
+    def whole(self) -> tuple[CustomerGroup, int, float | None]:
+        """All scored customers as one group, how many leave, and the average risk."""
         scored = self._column("risk") >= 0
         count = int(scored.sum())
         leaving = int(self._column("leaving").sum())
         average = float(self._column("risk")[scored].mean()) if count else None
         at_risk = float(self._at_risk().sum())
-        return Segment(count, leaving / count if count else None, at_risk), leaving, average
+        return CustomerGroup(count, leaving / count if count else None, at_risk), leaving, average
 
-    def segments(self, column: str) -> list[tuple[str, Segment]]:
-        """Figures by the values of a column, in alphabetical order."""
+    def groups(self, segment: Segment) -> list[tuple[str, CustomerGroup]]:
+        """Those of each name of a segment that occurs, in the order that people look for."""
         risk = self._column("risk")
-        scored = risk >= 0
-        codes = np.where(scored, self._column(column), 0)
-        size = int(codes.max()) + 1 if len(codes) else 1
-        counts = np.bincount(codes, scored, size)
+        codes = np.where(risk >= 0, self._codes[segment.field][: len(risk)], 0)
+        size = _MAX_VALUES + 2
+        counts = np.bincount(codes, minlength=size)
         leaving = np.bincount(codes, self._column("leaving"), size)
         at_risk = np.bincount(codes, self._at_risk(), size)
-        return sorted(
-            (
-                self._values[column].all[code],
-                Segment(int(counts[code]), float(leaving[code] / counts[code]), at_risk[code]),
+        texts = self._texts[segment.field].all
+        found = {
+            texts[code]: CustomerGroup(
+                int(counts[code]), float(leaving[code] / counts[code]), float(at_risk[code])
             )
             for code in np.flatnonzero(counts).tolist()
             if code
-        )
+        }
+        return [(name, found[name]) for name in in_order(self._fields.schema, segment, found)]
 
-    def values(self, column: str) -> list[str]:
-        """What occurs in a column of texts, for a filter."""
-        codes = np.unique(self._column(column)).tolist()
-        return sorted(self._values[column].all[code] for code in codes if code)
+    def values(self, segment: Segment) -> list[str]:
+        """What occurs of a segment, for a filter."""
+        texts = self._texts[segment.field].all
+        codes = np.unique(self._codes[segment.field][: len(self.names)]).tolist()
+        return in_order(self._fields.schema, segment, (texts[code] for code in codes if code))
 
     def _at_risk(self) -> NDArray[np.float64]:
         risk = np.maximum(self._column("risk"), 0).astype(np.float64)
-        at_risk: NDArray[np.float64] = risk * self._column("charges")
+        first = next(iter(self._numbers.values()), np.zeros(0))[: len(self.names)]
+        at_risk: NDArray[np.float64] = risk * self._fields.worths(first)
         return at_risk
 
-    def find(self, query: Query) -> tuple[list[Row], int]:
+    def find(self, query: Query) -> tuple[list[CustomerShown], int]:
         """One page of the customers that match, largest first, and how many match in all."""
         rows = np.flatnonzero(self._matching(query))
-        keys = self._at_risk() if query.sort == "at_risk" else self._column(query.sort)
-        last = min(len(rows), (query.page + 1) * PAGE)
-        if last < len(rows):
-            top = np.argpartition(-keys[rows].astype(np.float64), last)[:last]
-            found = rows[top]
+        keys = -self._keys(query.sort)[rows].astype(np.float64)  # what is missing comes last
+        end = min(len(rows), (query.page + 1) * PAGE)
+        if end < len(rows):
+            top = np.argpartition(keys, end)[:end]
+            rows, keys, matching = rows[top], keys[top], len(rows)
         else:
-            found = rows
-        order = np.argsort(-keys[found].astype(np.float64), kind="stable")
-        shown = found[order][query.page * PAGE : last].tolist()
-        return [self.get(row) for row in shown], len(rows)
+            matching = len(rows)
+        order = np.argsort(keys, kind="stable")
+        shown = rows[order][query.page * PAGE : end].tolist()
+        return [self.get(row) for row in shown], matching
+
+    def _keys(self, sort: str) -> NDArray[Any]:
+        numbers = {parameter(field): column for field, column in self._numbers.items()}
+        if sort in numbers:
+            return numbers[sort][: len(self.names)]
+        return self._at_risk() if sort == "at_risk" else self._column(sort)
 
     def _matching(self, query: Query) -> NDArray[np.bool_]:
         mask = self._column("risk") >= 0
         if query.leaving:
             mask = mask & self._column("leaving")
-        for column in ("contract", "internet"):
-            if wanted := getattr(query, column):
-                mask = mask & (self._column(column) == self._values[column].find(wanted))
+        for field, wanted in query.segments:
+            codes = self._codes[field][: len(self.names)]
+            mask = mask & (codes == self._texts[field].find(wanted))
         if query.text:
             text = query.text.casefold()
             named = (text in name.casefold() for name in self.names)
             mask = mask & np.fromiter(named, np.bool_, len(self.names))
         return mask
 
-    def get(self, row: int) -> Row:
+    def get(self, row: int) -> CustomerShown:
         """One customer."""
-        value = {name: column[row] for name, column in self._columns.items()}
-        known = bool(value["contract"])
-        charges = float(value["charges"]) if known else None
-        risk = max(0.0, float(value["risk"]))
-        return Row(
+        own = {name: column[row] for name, column in self._columns.items()}
+        risk = max(0.0, float(own["risk"]))
+        first = self._first_number(row)
+        unknown = isinstance(self._fields.schema.value, str) and isnan(first)
+        numbers = {field: float(column[row]) for field, column in self._numbers.items()}
+        texts = {field: self._texts[field].all[codes[row]] for field, codes in self._codes.items()}
+        return CustomerShown(
             self.names[row],
             risk,
-            None if charges is None else risk * charges,
-            charges,
-            int(value["tenure"]) if known else None,
-            self._values["contract"].all[int(value["contract"])],
-            self._values["internet"].all[int(value["internet"])],
-            bool(value["leaving"]),
-            float(value["scored_at"]),
-            [self._reasons.all[code] for code in value["reasons"].tolist() if code],
+            None if unknown else risk * self._fields.worth(first),
+            {field: None if isnan(number) else number for field, number in numbers.items()},
+            texts,
+            bool(own["leaving"]),
+            float(own["scored_at"]),
+            [self._reasons.all[code] for code in own["reasons"].tolist() if code],
         )

@@ -3,23 +3,25 @@
 import contextlib
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 
 import msgspec
 import structlog
-from FIXME import decode_event, read_prediction
 
+from churnstream.codecs.events import EventDecoder
 from churnstream.dashboard.pending import Pending
 from churnstream.dashboard.processes import look
-from churnstream.dashboard.records import moment_of
-from churnstream.dashboard.state import Letter, Made, State
+from churnstream.dashboard.record_view import position_of, timestamp_of
+from churnstream.dashboard.state import ListedDeadLetter, Made, State
 from churnstream.errors import ChurnstreamError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import parse
+from churnstream.records.prediction import prediction_reader
+from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
 
@@ -27,9 +29,9 @@ log = structlog.get_logger("churnstream.dashboard")
 
 _LOOK_EVERY = 2.0  # seconds between two looks at topics and group
 _RETRY_AFTER = 1.0
-_PATIENCE = 5.0  # seconds that a prediction waits for its event before it counts without
-_MOST_WAITING = 10_000
-_AHEAD = 500_000  # events that are read before their outcomes, fewer than are kept
+_EVENT_TIMEOUT = 5.0  # seconds that a prediction waits for its event before it counts without
+_MAX_WAITING = 10_000
+_MAX_AHEAD = 500_000  # events that are read before their outcomes, fewer than are kept
 
 
 class Feed:
@@ -47,7 +49,9 @@ class Feed:
         # The page says within two seconds that no broker answers.
         self._kafka = settings.kafka.model_copy(update={"startup_timeout": _LOOK_EVERY})
         self._identity = ""
-        self._pending = Pending()
+        self._decode = EventDecoder(state.schema, closed=False)
+        self._read_prediction = prediction_reader(state.schema)
+        self._pending = Pending(state.fields)
         self._waiting: deque[tuple[float, Made]] = deque()
         self._others = threading.Event()  # the topics are other ones than before
 
@@ -82,15 +86,15 @@ class Feed:
     def _read(self) -> None:
         kafka, names = self._kafka, self._settings.topics
         admin = Admin(kafka, self._stopped)
-        places = {
+        partitions = {
             name: [(name, p) for p in admin.partitions(name)]
             for name in (names.input, names.output, names.deadletter)
         }
-        self._start_over(len(places[names.input]))
+        self._start_over(len(partitions[names.input]))
         with (
-            contextlib.closing(Tail(kafka, places[names.input])) as events,
+            contextlib.closing(Tail(kafka, partitions[names.input])) as events,
             contextlib.closing(
-                Tail(kafka, places[names.output] + places[names.deadletter])
+                Tail(kafka, partitions[names.output] + partitions[names.deadletter])
             ) as outcomes,
         ):
             self._follow(events, outcomes)
@@ -98,9 +102,9 @@ class Feed:
     def _follow(self, events: Tail, outcomes: Tail) -> None:
         state = self._state
         while not (self._stopped() or self._others.is_set()):
-            is_full = len(self._waiting) >= _MOST_WAITING // 2
+            is_full = len(self._waiting) >= _MAX_WAITING // 2
             ahead = state.events - state.predictions - state.reasons.total()
-            if ahead < _AHEAD or is_full or outcomes.caught_up:
+            if ahead < _MAX_AHEAD or is_full or outcomes.caught_up:
                 self.take_events(events.poll(0 if events.caught_up else 0.01))
             if events.caught_up or not is_full:
                 self.take_outcomes(outcomes.poll(0.1 if events.caught_up else 0.01))
@@ -114,7 +118,7 @@ class Feed:
         with self._state.lock:
             self._state.clear()
             self._state.reading = True
-        self._pending = Pending(partitions)
+        self._pending = Pending(self._state.fields, partitions)
         self._waiting.clear()
         self._others.clear()
 
@@ -123,38 +127,41 @@ class Feed:
         if not records:
             return
         state, pending = self._state, self._pending
-        found = decode_event.batch([r.value() for r in records], [r.key() for r in records])
+        found = self._decode.batch([r.value() for r in records], [r.key() for r in records])
+        known: defaultdict[int, dict[int, Event]] = defaultdict(dict)
         for record, event in zip(records, found, strict=True):
-            partition, offset = _place(record)
-            if isinstance(event, Event):
-                pending.put(partition, offset, event)
+            partition, offset = position_of(record)
+            if not isinstance(event, Rejection):
+                known[partition][offset] = event
             pending.note_read(partition, offset)
+        for partition, events in known.items():
+            pending.put(partition, list(events), list(events.values()))
         with state.lock:
             state.changes += 1
             state.events += len(records)
-            state.events_in.add(map(moment_of, records))
+            state.events_in.add(map(timestamp_of, records))
             state.add_newest(self._settings.topics.input, records)
 
     def take_outcomes(self, records: list[Message]) -> None:
         """Take note of predictions and dead letters."""
         state, names = self._state, self._settings.topics
-        letters = [r for r in records if r.topic() == names.deadletter]
+        dead_letters = [r for r in records if r.topic() == names.deadletter]
         predictions = [r for r in records if r.topic() == names.output]
         now = time.monotonic()
         made = [(now, one) for one in map(self._made, predictions) if one]
         with state.lock:
             state.changes += bool(records or self._waiting)
-            self._take_letters(letters)
+            self._take_dead_letters(dead_letters)
             self._take_predictions(made, now)
-            state.events_out.add(map(moment_of, predictions))
+            state.events_out.add(map(timestamp_of, predictions))
             state.add_newest(names.output, predictions)
 
     def _made(self, record: Message) -> Made | None:
-        prediction = read_prediction(record.value())
+        prediction = self._read_prediction(record.value())
         if prediction is None:
             self._state.foreign[self._settings.topics.output] += 1
             return None
-        return Made.of(prediction, moment_of(record), _place(record))
+        return Made.of(self._state.schema, prediction, timestamp_of(record), position_of(record))
 
     def _take_predictions(self, made: list[tuple[float, Made]], now: float) -> None:
         """Count those whose event is known or will not come, and keep the others waiting.
@@ -166,25 +173,25 @@ class Feed:
             self._take_prediction(*waiting.popleft(), now)
         for since, one in made:
             self._take_prediction(since, one, now)
-        while len(waiting) > _MOST_WAITING:
+        while len(waiting) > _MAX_WAITING:
             self._state.add_prediction(waiting.popleft()[1], None)
 
     def _take_prediction(self, since: float, made: Made, now: float) -> None:
         said = self._pending.find(*made.source, made.name)
-        if said is None and self._pending.may_come(*made.source) and now - since < _PATIENCE:
+        if said is None and self._pending.may_come(*made.source) and now - since < _EVENT_TIMEOUT:
             self._waiting.append((since, made))
         else:
             self._state.add_prediction(made, said)
 
-    def _take_letters(self, records: list[Message]) -> None:
+    def _take_dead_letters(self, records: list[Message]) -> None:
         for record in records:
             try:
-                letter = Letter.of(parse(record), _place(record))
+                dead_letter = ListedDeadLetter.of(parse(record), position_of(record))
             except msgspec.ValidationError:
                 self._state.foreign[self._settings.topics.deadletter] += 1
                 continue
-            self._state.add_letter(letter)
-            self._state.refused.add([letter.at])
+            self._state.add_dead_letter(dead_letter)
+            self._state.rejected.add([dead_letter.at])
 
     # ---- topics and group ----
 
@@ -210,7 +217,3 @@ class Feed:
             self._state.partitions = rows
             self._state.lags.append(self._state.lag())
         self._state.set_problem("")
-
-
-def _place(record: Message) -> tuple[int, int]:
-    return record.partition() or 0, record.offset() or 0

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-_SECONDS = 2.0
-_MOST_BYTES = 1_000_000
-_LONGEST_PROBLEM = 300
+_TIMEOUT = 2.0  # seconds
+_MAX_BYTES = 1_000_000
+_MAX_PROBLEM_LENGTH = 300
 _SHOWN = {
     "churnstream_transactions_committed_total": "committed",
     "churnstream_transactions_aborted_total": "rolled back",
@@ -23,24 +23,24 @@ class Process(NamedTuple):
 
     Attributes:
         problem: Why it is not ready, in words; "" if it is.
-        figures: What it counts, by what that is.
+        metrics: What it counts, by what that is.
     """
 
     address: str
     problem: str
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def look(address: str) -> Process:
     """Ask a process how it is.
 
     Args:
-        address: HOST:PORT of its metrics.
+        address: HOST:PORT of its metrics endpoint.
     """
     try:
         problem = _get(address, "/readyz")
         families = text_string_to_metric_families(_get(address, "/metrics"))
-        figures = {
+        metrics = {
             _SHOWN[sample.name]: sample.value
             for family in families
             for sample in family.samples
@@ -48,13 +48,13 @@ def look(address: str) -> Process:
         }
     except (OSError, ValueError, HTTPException):
         return Process(address, "does not answer", {})
-    return Process(address, "" if problem == "ok" else problem[:_LONGEST_PROBLEM], figures)
+    return Process(address, "" if problem == "ok" else problem[:_MAX_PROBLEM_LENGTH], metrics)
 
 
 def _get(address: str, path: str) -> str:
     """The text of an answer, also of one that says no."""
     try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=_SECONDS) as answer:
-            return str(answer.read(_MOST_BYTES).decode()).strip()
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=_TIMEOUT) as answer:
+            return str(answer.read(_MAX_BYTES).decode()).strip()
     except urllib.error.HTTPError as error:
-        return error.read(_MOST_BYTES).decode().strip()
+        return error.read(_MAX_BYTES).decode().strip()

@@ -4,23 +4,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
-Part = tuple[str, str]  # customers with the same value in a column
+Part = tuple[str, str]  # customers of one segment: a field, and the name of the segment
 EVERYBODY: Part = ("", "")
 
-_MOST_BUCKETS = 120
+_MAX_BUCKETS = 120
 _SECONDS = 300
 _STEP = 5
-_MOST_SAMPLES = 200
+_MAX_SAMPLES = 200
 
 
 class Tally:
     """What was predicted of some customers in some time.
 
     Attributes:
-        level: Monthly revenue at risk of all of them at its end.
+        level: What is at risk of all of them at its end, see `CustomerGroup.at_risk`.
     """
 
     __slots__ = ("leaving", "level", "scored")
@@ -52,18 +53,18 @@ class OverTime:
         """Add a prediction.
 
         Args:
-            levels: Monthly revenue at risk after it, of each part that the customer belongs to.
+            levels: What is at risk after it, of each part that the customer belongs to.
         """
         if not self.buckets:
             self._start = at
-        place = max(0, int((at - self._start) / self.width))
-        while place >= _MOST_BUCKETS:
+        index = max(0, int((at - self._start) / self.width))
+        while index >= _MAX_BUCKETS:
             self._merge()
-            place = int((at - self._start) / self.width)
-        while place >= len(self.buckets):
+            index = int((at - self._start) / self.width)
+        while index >= len(self.buckets):
             before = self.buckets[-1] if self.buckets else {}
             self.buckets.append({part: Tally(level=one.level) for part, one in before.items()})
-        bucket = self.buckets[place]
+        bucket = self.buckets[index]
         for part, level in levels.items():
             tally = bucket.get(part) or bucket.setdefault(part, Tally())
             tally.scored += 1
@@ -85,7 +86,7 @@ class OverTime:
         return [one.leaving / one.scored if one.scored else None for one in self._of(part)]
 
     def levels(self, part: Part = EVERYBODY) -> list[float | None]:
-        """Monthly revenue at risk at the end of each bucket."""
+        """What is at risk at the end of each bucket."""
         return [one.level for one in self._of(part)]
 
     def _of(self, part: Part) -> list[Tally]:
@@ -104,10 +105,10 @@ class PerSecond:
         self._clock = clock
         self._counts: Counter[int] = Counter()
 
-    def add(self, moments: Iterable[float]) -> None:
+    def add(self, timestamps: Iterable[float]) -> None:
         """Count records by their timestamps, seconds since 1970."""
         now = int(self._clock())
-        seconds = map(int, moments)
+        seconds = map(int, timestamps)
         # A clock elsewhere may be ahead of this one, but not by more.
         self._counts.update(at for at in seconds if now - _SECONDS <= at <= now + _SECONDS)
         if len(self._counts) > 2 * _SECONDS:
@@ -129,6 +130,13 @@ class PerSecond:
         return [sum(self._counts[at] for at in range(s, s + _STEP)) / _STEP for s in starts]
 
 
+class Quantiles(NamedTuple):
+    """Seconds from event to prediction: of half of them at most, and of 95 %; None without any."""
+
+    median: float | None
+    p95: float | None
+
+
 class Latencies:
     """Seconds from event to prediction, of at most some hundred outcomes for each five seconds."""
 
@@ -142,22 +150,22 @@ class Latencies:
         if abs(step - now) > _SECONDS // _STEP:
             return
         samples = self._samples.setdefault(step, [])
-        if len(samples) < _MOST_SAMPLES:
+        if len(samples) < _MAX_SAMPLES:
             samples.append(max(0.0, seconds))  # an event's own time may lie ahead
         if len(self._samples) > 2 * _SECONDS // _STEP:
             oldest = now - _SECONDS // _STEP
             self._samples = {s: them for s, them in self._samples.items() if s >= oldest}
 
-    def quantiles(self) -> tuple[float | None, float | None]:
-        """Median and 95 % of the last minute."""
+    def quantiles(self) -> Quantiles:
+        """Those of the last minute."""
         now = int(self._clock()) // _STEP
         recent = [
             seconds for step, them in self._samples.items() if step > now - 12 for seconds in them
         ]
         if not recent:
-            return None, None
-        median, most = np.quantile(recent, [0.5, 0.95]).tolist()
-        return median, most
+            return Quantiles(None, None)
+        median, p95 = np.quantile(recent, [0.5, 0.95]).tolist()
+        return Quantiles(median, p95)
 
     def values(self) -> list[float | None]:
         """The 95 % of each five seconds of the last five minutes, oldest first."""

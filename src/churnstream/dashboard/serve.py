@@ -4,22 +4,29 @@ import socket
 
 from churnstream.dashboard.app import application
 from churnstream.dashboard.feed import Feed
-from churnstream.dashboard.records import Records
+from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
 from churnstream.observability.web_server import serving
 from churnstream.pipeline.stop import Stop
+from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
 
 _ENDS_WITHIN = 2  # seconds for what is being read
 
 
 def serve(
-    settings: Settings, listener: socket.socket, stop: Stop, *, token: str | None, local: bool
+    settings: Settings,
+    schema: Schema,
+    listener: socket.socket,
+    stop: Stop,
+    *,
+    token: str | None,
+    local: bool,
 ) -> None:
-    """Serve the page until a stop is asked for."""
-    state = State()
-    views = Views(settings, state, Records(settings.kafka))
+    """Serve the page of customers of a schema until a stop is asked for."""
+    state = State(schema)
+    views = Views(settings, state, RecordLookup(settings.kafka))
     threads = Feed(settings, state, stop.requested).start()
     app = application(views, stopped=stop.requested, token=token, local=local)
     with serving(app, listener, "page") as thread:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import anyio.to_thread
 
-from churnstream.dashboard.views import Address, Views
+from churnstream.dashboard.address import Address
+from churnstream.dashboard.views import Views
 
 EVERY = 1.0  # seconds between two looks for what has changed
-_MOST_KEPT = 64  # addresses
+_MAX_KEPT = 64  # addresses
 
 Pieces = Mapping[str, str]
 
@@ -73,6 +74,6 @@ class Shared:
         else:
             built = Built(pieces, before.pieces if before else {}, stamp, at)
         self._kept[address] = built
-        if len(self._kept) > _MOST_KEPT:
+        if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
         return built

@@ -9,25 +9,29 @@ from typing import NamedTuple
 import numpy as np
 
 from churnstream.dashboard.customers import Customers
-from churnstream.dashboard.pending import Details
+from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import Process
-from churnstream.dashboard.records import UNKNOWN, Record, record_of
+from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
 from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
-from churnstream.dashboard.texts import OTHER, short_name
+from churnstream.dashboard.text_numbers import short_name
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
+from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline.topics import PartitionState
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.prediction import Prediction
+from churnstream.schema.schema import Schema
+from churnstream.schema.segments import OTHER
 
-_MOST_PREDICTIONS = 1_000_000  # whose customer can be asked for the history
-_MOST_LETTERS = 500
+_MAX_PREDICTIONS = 1_000_000  # whose customer can be asked for the history
+_MAX_DEAD_LETTERS = 500
+_MAX_REASONS = 3  # of a prediction
 _LATEST = 8
 _NEWEST = 24
-_MOST_VERSIONS = 20
-_LONGEST_VERSION = 100
-_LONGEST_TOPIC = 249  # Kafka has no longer ones
-_FIRST_MOMENT = 946_684_800.0  # the year 2000: no prediction is older
+_MAX_VERSIONS = 20
+_MAX_TEXT_LENGTH = 100
+_MAX_TOPIC_LENGTH = 249  # Kafka has no longer ones
+_MIN_TIMESTAMP = 946_684_800.0  # the year 2000: no prediction is older
 _DAY = 86_400.0
 
 
@@ -40,8 +44,8 @@ class Made(NamedTuple):
         event_at: The event's own time, seconds since 1970.
         processed_at: When it was scored.
         at: The record's timestamp.
-        source: Partition and offset of the event.
-        place: Partition and offset of the prediction itself.
+        source: Where the event lies.
+        position: Where the prediction itself lies.
     """
 
     name: str
@@ -52,32 +56,34 @@ class Made(NamedTuple):
     at: float
     version: str
     reasons: tuple[str, ...]
-    source: tuple[int, int]
-    place: tuple[int, int]
+    source: Position
+    position: Position
 
     @classmethod
-    def of(cls, made: Prediction, at: float, place: tuple[int, int]) -> "Made":
+    def of(cls, schema: Schema, made: Prediction, at: float, position: Position) -> "Made":
         """What to keep of a prediction."""
+        reasons = map(short_reason_writer(schema), (made.reasons or ())[:_MAX_REASONS])
         return cls(
-            short_name(made.customerID),
+            short_name(schema.id_of(made)),
             made.churn_probability,
             made.prediction == "Yes",
             made.event_ts.timestamp(),
             made.processed_ts.timestamp(),
             at,
-            printable(made.model_version, _LONGEST_VERSION),
-            tuple(printable(reason.text, _LONGEST_VERSION) for reason in (made.reasons or ())[:3]),
-            (made.source_partition, made.source_offset),
-            place,
+            printable(made.model_version, _MAX_TEXT_LENGTH),
+            tuple(printable(text, _MAX_TEXT_LENGTH) for text in reasons),
+            Position(made.source_partition, made.source_offset),
+            position,
         )
 
 
-class Letter(NamedTuple):
+class ListedDeadLetter(NamedTuple):
     """A dead letter as the page lists it.
 
     Attributes:
-        at: When it was refused, seconds since 1970.
-        source: Topic, partition and offset of the original.
+        at: When it was rejected, seconds since 1970.
+        topic: Of the original.
+        source: Where the original lies in that topic.
     """
 
     partition: int
@@ -85,19 +91,21 @@ class Letter(NamedTuple):
     at: float
     reason: str
     message: str
-    source: tuple[str, int, int]
+    topic: str
+    source: Position
     attempt: int
 
     @classmethod
-    def of(cls, letter: DeadLetter, place: tuple[int, int]) -> "Letter":
-        """What to keep of a dead letter, which lies at a place."""
+    def of(cls, dead_letter: DeadLetter, position: Position) -> "ListedDeadLetter":
+        """What to keep of a dead letter, and where it lies."""
         return cls(
-            *place,
-            letter.failed_at.timestamp(),
-            letter.reason,
-            printable(letter.message),
-            (printable(letter.topic, _LONGEST_TOPIC), letter.partition, letter.offset),
-            letter.attempt,
+            *position,
+            dead_letter.failed_at.timestamp(),
+            dead_letter.reason,
+            printable(dead_letter.message),
+            printable(dead_letter.topic, _MAX_TOPIC_LENGTH),
+            Position(dead_letter.partition, dead_letter.offset),
+            dead_letter.attempt,
         )
 
 
@@ -130,7 +138,11 @@ _PAST = np.dtype(
 class State:
     """Written by one thread, read by others; both hold `lock`.
 
+    Args:
+        schema: Of the events.
+
     Attributes:
+        fields: What is shown of a customer.
         changes: Grows with everything that is taken note of.
         epoch: Grows when all records are forgotten.
         foreign: By topic, records that are not what churnstream writes there.
@@ -142,7 +154,8 @@ class State:
         processes: Producers and consumers as they last described themselves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        self.schema, self.fields = schema, PageFields(schema)
         self.lock = threading.RLock()
         self.changes = self.epoch = 0
         self.problem, self.problem_since = "", 0.0
@@ -154,22 +167,24 @@ class State:
     def clear(self) -> None:
         """Forget all records: the topics are others now."""
         self.epoch += 1
-        self.customers = Customers()
+        self.customers = Customers(self.fields)
         self.over_time = OverTime()
         self.events = self.predictions = 0
         self.reasons: Counter[str] = Counter()
-        self.letters: deque[Letter] = deque(maxlen=_MOST_LETTERS)
+        self.dead_letters: deque[ListedDeadLetter] = deque(maxlen=_MAX_DEAD_LETTERS)
         self.latest: deque[Made] = deque(maxlen=_LATEST)
-        self.newest: defaultdict[str, deque[Record]] = defaultdict(lambda: deque(maxlen=_NEWEST))
+        self.newest: defaultdict[str, deque[ShownRecord]] = defaultdict(
+            lambda: deque(maxlen=_NEWEST)
+        )
         self.foreign: Counter[str] = Counter()
         self.versions: dict[str, Version] = {}
         self.others = 0
         self.events_in, self.events_out = PerSecond(), PerSecond()
-        self.refused = PerSecond()
+        self.rejected = PerSecond()
         self.latencies = Latencies()
         self.lags: deque[float | None] = deque([None] * 60, maxlen=60)
         self.last_outcome = 0.0
-        self._past = np.zeros(_MOST_PREDICTIONS, dtype=_PAST)
+        self._past = np.zeros(_MAX_PREDICTIONS, dtype=_PAST)
         self._past["row"] = -1
 
     def set_problem(self, problem: str) -> None:
@@ -192,9 +207,9 @@ class State:
         parts = self.customers.parts(row) if row >= 0 else [EVERYBODY]
         levels = {part: max(0.0, self.customers.levels[part]) for part in parts}
         now = time.time()
-        if _FIRST_MOMENT <= made.processed_at <= now + _DAY:
+        if _MIN_TIMESTAMP <= made.processed_at <= now + _DAY:
             self.over_time.add(made.processed_at, made.leaving, levels)
-        self._past[self.predictions % _MOST_PREDICTIONS] = (row, made.risk, made.at, *made.place)
+        self._past[self.predictions % _MAX_PREDICTIONS] = (row, made.risk, made.at, *made.position)
         self.predictions += 1
         self.latest.appendleft(made)
         self.latencies.add(made.at, made.at - made.event_at)
@@ -205,21 +220,21 @@ class State:
         """Count a model's predictions; of too many models, those that made the fewest are one."""
         known = self.versions.get(made.version)
         first, count = (known.first, known.predictions) if known else (made.at, 0)
-        if known is None and len(self.versions) >= _MOST_VERSIONS:
-            least = min(self.versions.values(), key=_rank)
-            del self.versions[least.name]
-            self.others += least.predictions
+        if known is None and len(self.versions) >= _MAX_VERSIONS:
+            rarest = min(self.versions.values(), key=_rank)
+            del self.versions[rarest.name]
+            self.others += rarest.predictions
         self.versions[made.version] = Version(made.version, first, count + 1)
 
     def _note_outcome(self, at: float, now: float) -> None:
         if at <= now + _DAY:
             self.last_outcome = max(self.last_outcome, min(at, now))
 
-    def add_letter(self, letter: Letter) -> None:
+    def add_dead_letter(self, dead_letter: ListedDeadLetter) -> None:
         """Take note of a dead letter."""
-        self.letters.appendleft(letter)
-        self.reasons[letter.reason] += 1
-        self._note_outcome(letter.at, time.time())
+        self.dead_letters.appendleft(dead_letter)
+        self.reasons[dead_letter.reason] += 1
+        self._note_outcome(dead_letter.at, time.time())
 
     def history(self, name: str) -> list[Past]:
         """The customer's predictions among the last million, newest first."""
@@ -234,7 +249,7 @@ class State:
     def models(self) -> list[Version]:
         """The models, the one that came last first; those that were too many are one."""
         found = sorted(self.versions.values(), key=lambda one: -one.first)
-        return [*found, Version(OTHER, UNKNOWN, self.others)] if self.others else found
+        return [*found, Version(OTHER, NO_TIMESTAMP, self.others)] if self.others else found
 
     def lag(self) -> int:
         """Events that the group has still to read."""

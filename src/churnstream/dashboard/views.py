@@ -1,80 +1,58 @@
 """What the live page shows for an address: named pieces of HTML, pushed when they change."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
-from churnstream.dashboard.customers import PAGE, SORTS, Query
-from churnstream.dashboard.records import Record, Records
+from churnstream.analysis.shown_columns import heading_of
+from churnstream.dashboard.address import Address
+from churnstream.dashboard.customers import PAGE, CustomerGroup
+from churnstream.dashboard.page_fields import parameter
+from churnstream.dashboard.record_view import RecordLookup, ShownRecord
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
-from churnstream.records.rejection import REASONS
+from churnstream.schema.schema import Segment
+from churnstream.schema.segments import title_of
 from churnstream.settings import Settings
 
-VIEWS = {"customers": "Customers", "pipeline": "Pipeline", "records": "Records"}
-_LARGEST_PAGE = 400
-_LONGEST_WORD = 100
-_MOST_LETTERS = 100
-_MOST_PARTITIONS = 300
+_MAX_DEAD_LETTERS = 100
+_MAX_PARTITIONS = 300
+_NUMBER_OF_PIECE = re.compile(r"-\d+$")
 
 
-class Address(NamedTuple):
-    """The query of the page's address, checked: what is not understood is left out.
+class SegmentRow(NamedTuple):
+    """Customers of a segment, now and over time."""
+
+    name: str
+    group: CustomerGroup
+    rates: list[float | None]
+    levels: list[float | None]
+
+
+class SegmentFilter(NamedTuple):
+    """A choice between segments.
 
     Attributes:
-        customer: Whose history to show; "" for nobody's.
-        reason: Of the dead letters to list; "" for all.
-        topic: Whose records to list.
-        place: Partition and offset of the record to show.
+        parameter: Of the page's address.
+        names: Of the segments that occur.
+        wanted: The one that is chosen; "" for all.
     """
 
-    view: str
-    query: Query
-    customer: str
-    reason: str
-    topic: str
-    place: tuple[int, int] | None
-
-    @classmethod
-    def of(cls, given: Mapping[str, str], topics: list[str]) -> "Address":
-        """Read it."""
-        place = _number(given, "partition"), _number(given, "offset")
-        view = given.get("view", "customers")
-        return cls(
-            view=view if view in VIEWS else "customers",
-            query=Query(
-                text=given.get("q", "").strip()[:80],
-                contract=given.get("contract", "")[:_LONGEST_WORD],
-                internet=given.get("internet", "")[:_LONGEST_WORD],
-                leaving=given.get("leaving") == "yes",
-                sort=given["sort"] if given.get("sort") in SORTS else "risk",
-                page=min(_number(given, "page") or 0, _LARGEST_PAGE),
-            ),
-            customer=given.get("customer", "")[:_LONGEST_WORD],
-            reason=given["reason"] if given.get("reason") in REASONS else "",
-            topic=given["topic"] if given.get("topic") in topics else topics[0],
-            place=None if None in place else place,  # type: ignore[arg-type]
-        )
-
-    def link(self, **changes: object) -> str:
-        """The address that differs from this one in what it is told."""
-        own: dict[str, object] = {"view": self.view}
-        if self.view == "customers":
-            query = self.query
-            own |= {"q": query.text, "contract": query.contract, "internet": query.internet}
-            own |= {"leaving": "yes" if query.leaving else "", "sort": query.sort}
-            own |= {"page": query.page or "", "customer": self.customer}
-        elif self.view == "records":
-            partition, offset = self.place or ("", "")
-            own |= {"topic": self.topic, "reason": self.reason}
-            own |= {"partition": partition, "offset": offset}
-        return "?" + urlencode({name: v for name, v in (own | changes).items() if v != ""})
+    parameter: str
+    title: str
+    names: list[str]
+    wanted: str
 
 
-def _number(given: Mapping[str, str], name: str) -> int | None:
-    text = given.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
+def _piece(index: int) -> str:
+    """The piece that shows the customers by a segment."""
+    return f"segment-{index}"
+
+
+def _macro(piece: str) -> str:
+    """The macro of a piece."""
+    return _NUMBER_OF_PIECE.sub("", piece).replace("-", "_")
 
 
 class Views:
@@ -82,17 +60,22 @@ class Views:
 
     Args:
         records: Looks single records up.
+
+    Attributes:
+        headings: By piece, what stands above it, of those that there is one of for each segment.
     """
 
-    def __init__(self, settings: Settings, state: State, records: Records) -> None:
+    def __init__(self, settings: Settings, state: State, records: RecordLookup) -> None:
         self._settings, self._state, self._records = settings, state, records
         self._epoch = state.epoch
         topics = settings.topics
         self.topics = [topics.input, topics.output, topics.deadletter]
+        segments = state.fields.segments
+        self.headings = {_piece(i): heading_of(segment) for i, segment in enumerate(segments)}
 
     def address(self, given: Mapping[str, str]) -> Address:
         """The address of the page with a query."""
-        return Address.of(given, self.topics)
+        return Address.of(given, self.topics, self._state.fields)
 
     def stamp(self, address: Address) -> object:
         """Something that is another one once the pieces of an address may be others."""
@@ -112,9 +95,15 @@ class Views:
         looked_up = self._look_up(address) if address.view == "records" else {}
         with self._state.lock:
             values = {"status": self._status(), **build(address), **looked_up}
-            common = {"link": address.link, "address": address, "now": time.time()}
+            common = {
+                "link": address.link,
+                "address": address,
+                "now": time.time(),
+                "fields": self._state.fields,
+                "parameter": parameter,
+            }
             return {
-                name: macro("live.html.j2", name.replace("-", "_"), **common, **mine)
+                name: macro("live.html.j2", _macro(name), **common, **mine)
                 for name, mine in values.items()
             }
 
@@ -140,11 +129,8 @@ class Views:
                 "broker": self._settings.kafka.brokers,
             },
             "over-time": {"series": state.over_time},
-            "by-contract": self._segments("contract"),
-            "by-internet": self._segments("internet"),
-            "filters": {
-                "values": {name: customers.values(name) for name in ("contract", "internet")}
-            },
+            **{_piece(i): self._segment(one) for i, one in enumerate(state.fields.segments)},
+            "filters": {"filters": [self._filter(address, one) for one in state.fields.segments]},
             "table": {"rows": rows, "matching": matching, "size": PAGE},
             "just-scored": {"latest": list(state.latest)},
         }
@@ -157,22 +143,36 @@ class Views:
             }
         return pieces
 
-    def _segments(self, column: str) -> dict[str, Any]:
+    def _segment(self, segment: Segment) -> dict[str, Any]:
         series = self._state.over_time
         return {
             "rows": [
-                (value, figures, series.rates((column, value)), series.levels((column, value)))
-                for value, figures in self._state.customers.segments(column)
+                SegmentRow(
+                    name,
+                    group,
+                    series.rates((segment.field, name)),
+                    series.levels((segment.field, name)),
+                )
+                for name, group in self._state.customers.groups(segment)
             ]
         }
+
+    def _filter(self, address: Address, segment: Segment) -> SegmentFilter:
+        return SegmentFilter(
+            parameter(segment.field),
+            title_of(segment),
+            self._state.customers.values(segment),
+            dict(address.query.segments).get(segment.field, ""),
+        )
 
     def _pipeline(self, address: Address) -> dict[str, dict[str, Any]]:
         state, topics = self._state, self._settings.topics
         return {
             "flow": {
                 "state": state,
-                "letters": state.reasons.total(),
-                "foreign": (state.foreign[topics.output], state.foreign[topics.deadletter]),
+                "dead_letters": state.reasons.total(),
+                "foreign_predictions": state.foreign[topics.output],
+                "foreign_dead_letters": state.foreign[topics.deadletter],
                 "lag": state.lag(),
                 "latency": state.latencies.quantiles(),
                 "group": self._settings.consumer.group,
@@ -180,7 +180,7 @@ class Views:
             "rates": {"state": state},
             "lag": {
                 "rows": [row for row in state.partitions if row.topic == topics.input][
-                    :_MOST_PARTITIONS
+                    :_MAX_PARTITIONS
                 ],
                 "values": list(state.lags),
             },
@@ -188,35 +188,35 @@ class Views:
             "reasons": {"reasons": state.reasons.most_common(), "topic": topics.deadletter},
             "models": {"versions": state.models()},
             "processes": {"processes": state.processes},
-            "topics": {"rows": state.partitions[:_MOST_PARTITIONS]},
+            "topics": {"rows": state.partitions[:_MAX_PARTITIONS]},
         }
 
     def _list(self, address: Address) -> dict[str, dict[str, Any]]:
-        state, is_letters = self._state, address.topic == self._settings.topics.deadletter
-        letters = [one for one in state.letters if address.reason in ("", one.reason)]
+        state = self._state
+        listed = [one for one in state.dead_letters if address.reason in ("", one.reason)]
         pieces: dict[str, dict[str, Any]] = {
             "tabs": {"topics": self.topics, "counts": self._counts()}
         }
-        if not is_letters:
+        if address.topic != self._settings.topics.deadletter:
             pieces["newest"] = {"records": list(state.newest[address.topic])}
         else:
-            pieces["letters"] = {
-                "letters": letters[:_MOST_LETTERS],
+            pieces["dead-letters"] = {
+                "listed": listed[:_MAX_DEAD_LETTERS],
                 "reasons": state.reasons.most_common(),
-                "kept": state.letters.maxlen,
+                "kept": state.dead_letters.maxlen,
             }
         return pieces
 
     def _look_up(self, address: Address) -> dict[str, dict[str, Any]]:
         """The piece that shows a record of the topic itself."""
-        if not address.place:
+        if not address.position:
             return {}
         if self._state.epoch != self._epoch:  # the topics are others now
             self._epoch = self._state.epoch
             self._records.forget()
         rows = {row.partition: row for row in self._state.partitions if row.topic == address.topic}
-        found = self._records.get(address.topic, address.place, rows)
-        is_record = isinstance(found, Record)
+        found = self._records.get(address.topic, address.position, rows)
+        is_record = isinstance(found, ShownRecord)
         return {
             "record": {
                 "record": found if is_record else None,

@@ -1,24 +1,23 @@
-"""Topics, their offsets and a group's place in them."""
+"""Topics, their offsets, and those of a group in them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    ClusterMetadata,
     ConfigResource,
     OffsetSpec,
     ResourceType,
 )
 from confluent_kafka.cimpl import NewTopic
 
-from churnstream.errors import BrokerError, BrokerUnreachableError, TopicMissingError
+from churnstream.deadline import Deadline
+from churnstream.errors import BrokerError, TopicMissingError
+from churnstream.kafka.asking import SLICE, Asker
 from churnstream.kafka.client import (
     KafkaError,
     KafkaException,
@@ -27,34 +26,16 @@ from churnstream.kafka.client import (
     is_of_another,
     translated,
 )
-from churnstream.kafka.lookout import Lookout
 from churnstream.kafka.scan import Scan
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 _EMBEDDED_CLUSTER = "tansu_cluster"
 _TIMEOUT = 10.0
 _ONE_ANSWER = 3.0  # seconds that one question may keep a stop waiting; it is asked again
 _ELECTION = 60.0  # seconds that a busy cluster may take to agree on a controller
-_LONGEST_TRANSACTION = 30.0  # seconds: ours time out after 20
-_SLICE = 2.0  # seconds that connecting may keep signals waiting
-_REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
-# A cluster that has just started, or lost a broker, moves things about for a second.
-_MOVES = {
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError._TRANSPORT,
-    KafkaError._TIMED_OUT,  # also where no controller is elected yet, which only some answers need
-}
+_MAX_TRANSACTION = 30.0  # seconds: ours time out after 20
 _BROKER_DEFAULT_BYTES = 1024 * 1024
 
 
@@ -80,64 +61,13 @@ class Admin:
     def __init__(
         self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
     ) -> None:
-        self._settings, self._give_up = settings, give_up
-        self._refusals: list[str] = []
-        self._lookout = Lookout(settings)
-        self._client = self._connect()
-        cluster = self._first_answer()
+        self._settings = settings
+        self._asker = Asker(settings, give_up)
+        cluster = self._asker.cluster
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
         self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
         self.brokers = len(cluster.brokers)
-
-    def _connect(self) -> AdminClient:
-        with translated("connecting"):
-            return AdminClient(client_config(self._settings, {}) | {"error_cb": self._hear})
-
-    @contextmanager
-    def _asking(self, doing: str, needs: str = "") -> Iterator[None]:
-        """See `translated`; a client that has lost its brokers is replaced."""
-        try:
-            with translated(doing, [needs]):
-                yield
-        except BrokerUnreachableError:
-            if not self._give_up() and self._lookout.is_lost(self._client):
-                self._client = self._connect()
-            raise
-
-    def _patiently(self, ask: Callable[[], T], seconds: float = _TIMEOUT) -> T:
-        return _patiently(ask, seconds, self._give_up)
-
-    def _hear(self, error: KafkaError) -> None:
-        if error.code() in _REFUSED:
-            self._refusals.append(error.str())
-
-    def _first_answer(self) -> ClusterMetadata:
-        """Wait for a broker, as long as the settings allow; the client backs off by itself."""
-        left = self._settings.startup_timeout
-        deadline = time.monotonic() + left
-        said = False
-        while True:
-            try:
-                return self._client.list_topics(timeout=min(_SLICE, left))
-            except KafkaException as error:
-                self._client.poll(0)  # hear what went wrong: a password, a certificate
-                left = deadline - time.monotonic()
-                if self._give_up():
-                    raise _given_up("looking for a broker") from error
-                if left <= 0 or self._refusals:
-                    raise self._unreachable() from error
-                if not said:
-                    log.warning("broker_unreachable", waits_s=round(left), retrying=True)
-                said = True
-
-    def _unreachable(self) -> BrokerUnreachableError:
-        where, waited = self._settings.brokers, self._settings.startup_timeout
-        advice = "check --broker, or start one with: churnstream broker"
-        return BrokerUnreachableError(
-            f"no broker answered at {where} within {waited:g} s; "
-            f"{self._refusals[0] if self._refusals else advice}"
-        )
 
     def partitions(self, topic: str) -> list[int]:
         """The topic's partitions, ascending.
@@ -145,35 +75,15 @@ class Admin:
         Raises:
             TopicMissingError: There is no such topic.
         """
-        with self._asking(f"describing topic {topic}"):
-            topics = self._patiently(lambda: self._client.list_topics(timeout=_SLICE).topics)
+        with self._asker.asking(f"describing topic {topic}"):
+            topics = self._asker.repeat(
+                lambda: self._asker.client.list_topics(timeout=SLICE).topics
+            )
         found = topics.get(topic)
         if found is None or found.error is not None:
             self.topic_id(topic)  # the list leaves out what we may not see
             raise _missing(topic)
         return sorted(found.partitions)
-
-    def _place(
-        self, group: str, places: list[TopicPartition], stable: bool
-    ) -> list[TopicPartition]:
-        """The committed offsets; `stable` waits for transactions that are about to move them."""
-        level = "read_committed" if stable else "read_uncommitted"
-        own = {"group.id": group, "isolation.level": level}
-        member = Consumer(client_config(self._settings, own))  # never joins
-
-        def ask() -> list[TopicPartition]:
-            try:
-                return member.committed(places, timeout=_SLICE)
-            except KafkaException as error:
-                # Why there was no answer, as where a right is missing, is told beside it.
-                said = member.poll(0)
-                why = said.error() if said else None
-                raise KafkaException(why or error.args[0]) from error
-
-        try:
-            return self._patiently(ask, _LONGEST_TRANSACTION)
-        finally:
-            member.close()
 
     def topic_id(self, topic: str, timeout: float = _ELECTION) -> str:
         """The topic's identity, which changes when it is deleted and created again.
@@ -185,12 +95,12 @@ class Admin:
         def ask() -> str:
             topics = TopicCollection([topic])
             request_timeout = min(timeout, _ONE_ANSWER)
-            answers = self._client.describe_topics(topics, request_timeout=request_timeout)
+            answers = self._asker.client.describe_topics(topics, request_timeout=request_timeout)
             return str(answers[topic].result().topic_id)
 
         try:
-            with self._asking(f"describing topic {topic}", f"describe topic {topic}"):
-                return self._patiently(ask, timeout)
+            with self._asker.asking(f"describing topic {topic}", f"describe topic {topic}"):
+                return self._asker.repeat(ask, timeout)
         except TopicMissingError as error:
             raise _missing(topic) from error
 
@@ -203,7 +113,7 @@ class Admin:
         new = [
             NewTopic(t.name, t.partitions, t.replication_factor, config=t.config) for t in topics
         ]
-        answers = self._client.create_topics(new, operation_timeout=_TIMEOUT)
+        answers = self._asker.client.create_topics(new, operation_timeout=_TIMEOUT)
         return {name: self._created(name, answer) for name, answer in answers.items()}
 
     def _created(self, name: str, answer: Any) -> bool:  # noqa: ANN401  # an untyped future
@@ -221,7 +131,7 @@ class Admin:
         return self._list_offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def ends(self, topic: str) -> dict[int, int]:
-        """The end by partition, as read_committed sees it: one past the last readable place."""
+        """The end by partition, as read_committed sees it: one past the last readable offset."""
         reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return self._read_to_end(topic, reported) if self.embedded else reported
 
@@ -244,13 +154,13 @@ class Admin:
         written = self.written_ends(topic)
         if self.embedded:
             return written
-        deadline = time.monotonic() + _LONGEST_TRANSACTION
+        deadline = Deadline(_MAX_TRANSACTION)
         while True:
             ends = self.ends(topic)
             open_ = sorted(p for p, end in written.items() if ends.get(p, 0) < end)
             if not open_:
                 return written
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 if whole:
                     raise BrokerError(
                         f"a transaction in {topic} does not end; its process hangs, or was killed "
@@ -286,13 +196,13 @@ class Admin:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
 
         def ask() -> dict[int, int]:
-            answers = self._client.list_offsets(
+            answers = self._asker.client.list_offsets(
                 request, isolation_level=level, request_timeout=_ONE_ANSWER
             )
             return {place.partition: a.result().offset for place, a in answers.items()}
 
-        with self._asking(f"reading the offsets of {topic}", f"describe topic {topic}"):
-            return self._patiently(ask)
+        with self._asker.asking(f"reading the offsets of {topic}", f"describe topic {topic}"):
+            return self._asker.repeat(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
         """The embedded broker reports the base of the last batch + 1: read on from there."""
@@ -325,9 +235,31 @@ class Admin:
     def _places(self, group: str, topic: str, *, stable: bool = True) -> list[TopicPartition]:
         everywhere = [TopicPartition(topic, p) for p in self.partitions(topic)]
         needs = [f"describe group {group}", f"describe topic {topic}"]
-        with translated(f"reading the place of group {group}", needs):
-            found = self._place(group, everywhere, stable)
+        with translated(f"reading the offsets of group {group}", needs):
+            found = self._committed(group, everywhere, stable)
         return [place for place in found if place.offset >= 0]
+
+    def _committed(
+        self, group: str, places: list[TopicPartition], stable: bool
+    ) -> list[TopicPartition]:
+        """Asked by a client that never joins; `stable` waits for transactions that move offsets."""
+        level = "read_committed" if stable else "read_uncommitted"
+        own = {"group.id": group, "isolation.level": level}
+        client = Consumer(client_config(self._settings, own))
+
+        def ask() -> list[TopicPartition]:
+            try:
+                return client.committed(places, timeout=SLICE)
+            except KafkaException as error:
+                # Why there was no answer, as where a right is missing, is told beside it.
+                said = client.poll(0)
+                why = said.error() if said else None
+                raise KafkaException(why or error.args[0]) from error
+
+        try:
+            return self._asker.repeat(ask, _MAX_TRANSACTION)
+        finally:
+            client.close()
 
     def max_record_bytes(self, topic: str) -> int:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
@@ -341,35 +273,13 @@ class Admin:
         resource = ConfigResource(ResourceType.TOPIC, topic)
 
         def ask() -> dict[str, str]:
-            answers = self._client.describe_configs([resource], request_timeout=_ONE_ANSWER)
+            answers = self._asker.client.describe_configs([resource], request_timeout=_ONE_ANSWER)
             return {name: entry.value for name, entry in answers[resource].result().items()}
 
         needs = f"describe configs of topic {topic}"
-        with self._asking(f"reading the configuration of {topic}", needs):
-            return self._patiently(ask, _ELECTION)
+        with self._asker.asking(f"reading the configuration of {topic}", needs):
+            return self._asker.repeat(ask, _ELECTION)
 
 
 def _missing(topic: str) -> TopicMissingError:
     return TopicMissingError(f"no topic {topic}; run: churnstream topics create")
-
-
-def _given_up(doing: str) -> BrokerUnreachableError:
-    return BrokerUnreachableError(f"{doing}: given up, since the process was told to stop")
-
-
-def _patiently(
-    ask: Callable[[], T], seconds: float = _TIMEOUT, give_up: Callable[[], bool] = lambda: False
-) -> T:
-    """Ask again while the cluster is moving what the question is about."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            fault = error.args[0]
-            if fault.code() not in _MOVES or time.monotonic() > deadline:
-                raise
-            if give_up():
-                raise _given_up("asking the broker") from error
-            log.debug("asked_again", error=fault.str())
-            time.sleep(0.1)

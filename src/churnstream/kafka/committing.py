@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer
 
+from churnstream.deadline import Deadline
 from churnstream.errors import AbortableError, BrokerError
 from churnstream.kafka.client import (
     UNREACHABLE,
@@ -58,16 +59,16 @@ def commit(
         BrokerError: The broker refused for another reason, or the wait was given up.
     """
     doing = "committing offsets"
-    begin = time.monotonic()
+    session, repeated = Deadline(session_timeout), Deadline(_REPEATED_FOR)
 
     def check() -> None:
         if give_up():
             raise BrokerError(f"{doing}: given up, since the process was told to stop")
-        if time.monotonic() > begin + session_timeout and lookout.is_lost(None):
+        if session.passed and lookout.is_lost(None):
             raise HangingError(f"{doing} failed: the client has lost its brokers")
 
     while error := _try(client, places, check):
-        if error.code() in _REBALANCES and time.monotonic() < begin + _REPEATED_FOR:
+        if error.code() in _REBALANCES and not repeated.passed:
             time.sleep(_PAUSE)
         elif error.code() in _REPEATED:
             raise AbortableError(f"{doing} failed: {error.str()}")

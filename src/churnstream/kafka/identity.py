@@ -4,10 +4,9 @@ Neither the client library nor an offset tells: reading goes on in the new topic
 old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
 """
 
-import time
-
 import structlog
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError, TopicMissingError, TopicRecreatedError
 from churnstream.kafka.admin import Admin
 
@@ -27,7 +26,7 @@ class TopicIdentity:
     def __init__(self, admin: Admin, topic: str) -> None:
         self._admin, self._topic = admin, topic
         self.topic_id = admin.topic_id(topic)
-        self._asked_at = time.monotonic()
+        self._next = Deadline(_EVERY)
 
     def check(self, advice: str = "") -> None:
         """Ask whether it is still the same topic, unless that was asked just now.
@@ -38,13 +37,13 @@ class TopicIdentity:
         Raises:
             TopicRecreatedError: It is another one; the next question is answered for that.
         """
-        if time.monotonic() - self._asked_at < _EVERY:
+        if not self._next.passed:
             return
         try:
             found = self._admin.topic_id(self._topic, _TIMEOUT)
         except (BrokerUnreachableError, TopicMissingError):
             return
-        self._asked_at = time.monotonic()
+        self._next = Deadline(_EVERY)
         if found != self.topic_id:
             self.topic_id = found
             log.warning("topic_recreated", topic=self._topic)

@@ -1,11 +1,11 @@
 """Leaving a consumer group, so that the others need not miss us first."""
 
-import time
 from collections.abc import Callable
 
 import structlog
 from confluent_kafka import Consumer
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, BrokerUnreachableError
 from churnstream.kafka.client import KafkaException
 from churnstream.kafka.hanging import call_guarded
@@ -33,10 +33,10 @@ def leave(
         give_up: Asked while it takes; True ends the wait.
         classic: Whether the group's protocol is the classic one.
     """
-    deadline = time.monotonic() + _WITHIN
+    deadline = Deadline(_WITHIN)
 
     def check() -> None:
-        if give_up() or time.monotonic() > deadline:
+        if give_up() or deadline.passed:
             raise BrokerUnreachableError("nobody answers; the group will miss us")
 
     def part() -> None:
@@ -58,7 +58,7 @@ def _unsubscribe(consumer: Consumer) -> None:
     it is not committed, so others will read it.
     """
     consumer.unsubscribe()
-    deadline = time.monotonic() + _TOLD
-    while consumer.memberid() and time.monotonic() < deadline:
+    deadline = Deadline(_TOLD)
+    while consumer.memberid() and not deadline.passed:
         consumer.consume(_LEFT_OVER, _PAUSE)
     consumer.consume(_LEFT_OVER, _ON_ITS_WAY)

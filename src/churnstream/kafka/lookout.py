@@ -1,12 +1,12 @@
 """Telling a client that has lost its brokers for good from one that waits for them."""
 
-import time
 from collections.abc import Callable
 
 import structlog
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import KafkaException, client_config, translated
 from churnstream.settings import KafkaSettings
@@ -33,9 +33,6 @@ class Lookout:
     Args:
         topic: What is asked about; without one about all, which is a long answer.
         on_answer: Called when our client was asked, and was answered.
-
-    Attributes:
-        heard_at: When our client last had an answer, or was new; by `time.monotonic`.
     """
 
     def __init__(
@@ -49,8 +46,12 @@ class Lookout:
 
     def note_sign_of_life(self) -> None:
         """The client has just had an answer, or is new."""
-        self.heard_at = time.monotonic()
-        self._due = self.heard_at + _SILENCE
+        self._heard = self._due = Deadline(_SILENCE)
+
+    @property
+    def silence(self) -> float:
+        """Seconds since our client last had an answer, or was new."""
+        return self._heard.elapsed
 
     def is_lost(self, client: Client | None) -> bool:
         """Whether the client gets no answer although there is one to be had.
@@ -61,12 +62,12 @@ class Lookout:
             client: None for one that cannot be asked, since it lets in one call after the other,
                 and one of them hangs.
         """
-        if time.monotonic() < self._due:
+        if not self._due.passed:
             return False
         if self._is_heard(client, _OURS):
             return False
         if not self._is_answered(self._another(), _ANOTHER):
-            self._due = time.monotonic() + _SILENCE  # nobody is
+            self._due = Deadline(_SILENCE)  # nobody is
             return False
         if self._is_heard(client, _LAST):
             return False
@@ -102,8 +103,8 @@ class Lookout:
         """Whether it is told of a broker; signals wait for half a second at most."""
         if client is None:
             return False
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        deadline = Deadline(seconds)
+        while not deadline.passed:
             try:
                 return bool(client.list_topics(self._topic, timeout=_SLICE).brokers)
             except KafkaException:

@@ -17,7 +17,7 @@ from churnstream.model.features import completed, frame
 from churnstream.model.pipeline_file import what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
-from churnstream.model.train import TrainedModel, described, not_held_out
+from churnstream.model.train import TrainedModel, Unseen, described, folds_of, measured_on
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -75,10 +75,10 @@ def adopt(
     Raises:
         ModelError: It cannot score these customers, or they cannot be used to measure it.
     """
-    seen = not_held_out(schema, events, seed)
+    rows, held = measured_on(schema, events, seed)
     try:
         with one_blas_thread():
-            predicted = pipeline.predict_proba(frame(schema, seen))[:, 1]
+            found = pipeline.predict_proba(frame(schema, events))[:, 1]
     except NotFittedError as error:
         raise ModelError(f"the pipeline is not fitted: {error}") from error
     except Exception as error:  # a pipeline can fail in as many ways as there are estimators
@@ -86,9 +86,15 @@ def adopt(
         raise ModelError(
             f"the pipeline cannot score customers ({error}); it gets a frame with {columns}"
         ) from error
-    known = completed(schema, events)
+    unseen = Unseen(rows, found[rows], folds_of(schema, events, rows, seed), found[held])
     return described(
-        pipeline, events, predicted, schema=known, seed=seed, threshold=threshold, offer=offer
+        completed(schema, events),
+        events,
+        unseen,
+        pipeline=pipeline,
+        seed=seed,
+        threshold=threshold,
+        offer=offer,
     )
 
 

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Self
 import msgspec
 import numpy as np
 
-from churnstream.model.additive import Additive, Array, Term, Terms
 from churnstream.model.features import numbers, texts
-from churnstream.model.quality import Count
+from churnstream.model.quality import Array, Count
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -85,12 +84,9 @@ class Background(msgspec.Struct, frozen=True):
     """The part of the customers that a model was fitted on, in figures.
 
     Attributes:
-        mean_terms: By feature, what it adds to the log-odds on average; None for a pipeline that
-            is no sum of terms.
         bins: By feature, and of the `SCORE`, how the customers were distributed.
     """
 
-    mean_terms: dict[str, Term] | None
     bins: dict[str, Bins]
 
     def fits(self, schema: Schema) -> bool:
@@ -115,21 +111,14 @@ class Background(msgspec.Struct, frozen=True):
         }
 
 
-def background(
-    schema: Schema, terms: Terms | None, events: Sequence[Event], probabilities: Array
-) -> Background:
-    """Describe the customers that a pipeline was fitted on.
+def background(schema: Schema, events: Sequence[Event], probabilities: Array) -> Background:
+    """Describe the customers that a model was fitted on.
 
     Args:
-        terms: What it sums up; None if it is no sum of terms.
         events: Those that it was fitted on, at least one.
         probabilities: (n,) what was predicted for them. Out-of-fold predictions show best what to
             expect later: some models know the customers they were fitted on too well.
     """
-    means: dict[str, float] | None = None
-    if terms is not None:
-        found = Additive(terms, schema).terms(events)
-        means = {name: float(term.mean()) for name, term in found.items()}
     bins = {
         name: Bins.of_numbers(np.asarray(values, np.float64))
         if name in (*schema.numeric, SCORE)
@@ -137,7 +126,7 @@ def background(
         for name in (*schema.fields, SCORE)
         for values in [_values(schema, events, probabilities, name)]
     }
-    return Background(means, bins)
+    return Background(bins)
 
 
 def _values(

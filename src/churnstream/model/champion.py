@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from churnstream.errors import ModelError
 from churnstream.model.shadow import Shadow, ShadowBuilder
 from churnstream.model.source import source_of
 from churnstream.model.watch import ModelWatch
@@ -52,7 +53,7 @@ class Models:
 
     Raises:
         ConfigurationError: An address of unknown form, or MLflow is not installed.
-        ModelError: One of them cannot be loaded.
+        ModelError: One of them cannot be loaded, or the challenger reads other fields.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class Models:
             if own.challenger
             else None
         )
+        if self.challenger:
+            _check_reads_the_same(self.champion.current(), self.challenger.current())
         self._shadow = ShadowBuilder()
         self._watching = ExitStack()
 
@@ -135,3 +138,18 @@ def _compare(
         (champion.threshold, challenger.threshold),
         not_scored=len(known) - int(is_scored.sum()),
     )
+
+
+def _check_reads_the_same(champion: Model, challenger: Model) -> None:
+    """Make sure that the champion's events have all that the challenger reads.
+
+    Raises:
+        ModelError: They have not.
+    """
+    known = champion.schema.fields
+    for name, field in challenger.schema.fields.items():
+        if name not in known or type(known[name]) is not type(field):
+            raise ModelError(
+                f"the challenger {challenger.version} reads {name}, which the events of the "
+                f"champion {champion.version} do not have in that form; train both on one schema"
+            )

@@ -9,18 +9,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import RepeatedStratifiedKFold
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
-from churnstream.model.additive import Additive
-from churnstream.model.candidates import Make
-from churnstream.model.features import completed, frame
+from churnstream.model.candidates import Fit
+from churnstream.model.features import completed
 from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
-from churnstream.model.read_out import read_out
 from churnstream.model.train import labels_of
 from churnstream.schema.outcome import worth_of
 from churnstream.schema.record_types import Event
@@ -69,7 +65,7 @@ class _Fold:
 def compare(
     schema: Schema,
     events: Sequence[Event],
-    candidates: Mapping[str, Make],
+    candidates: Mapping[str, Fit],
     *,
     seed: int = 42,
     first_folds: int = FOLDS * REPEATS,
@@ -91,14 +87,14 @@ def compare(
         ModelError: Events without a label, or too few with one of the two labels.
     """
     schema = completed(schema, events)
-    labels, rows = labels_of(schema, events), frame(schema, events)
+    labels = labels_of(schema, events)
     splits = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
-    folds = list(splits.split(rows, labels))[:first_folds]
+    folds = list(splits.split(labels, labels))[:first_folds]
     results: list[Result] = []
     predictions: dict[str, Predictions] = {}
-    for name, make in candidates.items():
+    for name, fit in candidates.items():
         done = []
-        for fold in _run(make(schema), schema, events, rows, labels, folds):
+        for fold in _run(fit, schema, events, labels, folds):
             done.append(fold)
             on_fold(len(results) * len(folds) + len(done))
         results.append(_result(name, done, labels))
@@ -113,32 +109,19 @@ def compare(
 
 
 def _run(
-    pipeline: Pipeline,
-    schema: Schema,
-    events: Sequence[Event],
-    rows: pd.DataFrame,
-    labels: Labels,
-    folds: Sequence[Split],
+    fit: Fit, schema: Schema, events: Sequence[Event], labels: Labels, folds: Sequence[Split]
 ) -> Iterator[_Fold]:
     for fit_on, held in folds:
-        held_events = [events[index] for index in held]
+        seen, unseen = [events[index] for index in fit_on], [events[index] for index in held]
         with threadpool_limits(1):
             begin = time.process_time()
-            pipeline.fit(rows.iloc[fit_on], labels[fit_on])
+            score = fit(schema, seen, labels[fit_on])
             fitted = time.process_time()
-            score = _scorer(pipeline, schema)
-            probabilities = score(held_events)
+            probabilities = score(unseen)
             again = time.process_time()
-            score(held_events)  # timed warm, as a running consumer is
+            score(unseen)  # timed warm, as a running consumer is
             scored = time.process_time()
         yield _Fold(held, probabilities, fitted - begin, (scored - again) / len(held) * 1e6)
-
-
-def _scorer(pipeline: Pipeline, schema: Schema) -> Callable[[Sequence[Event]], Array]:
-    """Scores as `churnstream.model.scorer.Model` does."""
-    if terms := read_out(pipeline, schema):
-        return Additive(terms, schema).score
-    return lambda events: pipeline.predict_proba(frame(schema, events))[:, 1]
 
 
 def _result(name: str, folds: Sequence[_Fold], labels: Labels) -> Result:

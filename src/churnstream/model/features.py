@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.model.feature_table import FeatureTable, Texts
 from churnstream.schema.fields import Boolean, Category, Date, MissingRule, Value, written
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
@@ -57,6 +58,20 @@ def numbers(schema: Schema, events: Sequence[Event], name: str) -> NDArray[np.fl
 def texts(schema: Schema, events: Sequence[Event], name: str) -> list[str]:
     """A categorical field as texts; "" where missing."""
     return [plain(value) or "" for value in map(schema.getter(name), events)]
+
+
+def feature_table(schema: Schema, events: Sequence[Event]) -> FeatureTable:
+    """The features of events in the form in which our own kinds of models are fitted."""
+    numeric = {name: numbers(schema, events, name) for name in schema.numeric}
+    return FeatureTable(
+        numeric, {name: _words(schema, events, name) for name in schema.categorical}
+    )
+
+
+def _words(schema: Schema, events: Sequence[Event], name: str) -> Texts:
+    values = np.empty(len(events), dtype=np.object_)
+    values[:] = [plain(value) for value in map(schema.getter(name), events)]
+    return values
 
 
 def frame(schema: Schema, events: Sequence[Event]) -> "pd.DataFrame":

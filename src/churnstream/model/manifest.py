@@ -1,9 +1,10 @@
-"""A model on disk: the pipeline in a form that runs no code, and the manifest that vouches for it.
+"""A model on disk: what scores, in a form that runs no code, and the manifest that vouches for it.
 
-    FOLDER/manifest.json               what the model is, and the digest of its pipeline
-    FOLDER/pipeline-<digest>.skops     the pipeline that this manifest speaks of
+    FOLDER/manifest.json               what the model is, and the digest of what scores
+    FOLDER/terms-<digest>.json         a sum of terms, as `churnstream train` makes it, or
+    FOLDER/pipeline-<digest>.skops     a pipeline of somebody's own, as `churnstream adopt` takes it
 
-The pipeline goes by its digest and is written first; replacing manifest.json is the moment at
+What scores goes by its digest and is written first; replacing manifest.json is the moment at
 which the new model is there. So a reader sees the old model or the new one, never half of either,
 and a running consumer may load from a folder that is being written to.
 """
@@ -16,43 +17,48 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
-from churnstream.model.additive import Terms
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
+from churnstream.model.choice import Choice
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread
 from churnstream.model.scorer import Model
+from churnstream.model.terms import Terms
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.schema import Schema
 
 if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
     from churnstream.model.train import TrainedModel
 
 FORMAT = 4
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_MOST_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
-_MOST_PIPELINE = 2 * 2**30
+_MAX_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
+_MAX_FILE = 2 * 2**30
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of a model besides its pipeline.
+    """Everything that is known of a model besides what scores.
 
     Attributes:
         format: Of this file; another one is refused.
         version: `YYYYMMDD-HHMMSS-<first 8 of sha256>`, UTC.
-        sha256: Of the pipeline file.
+        kind: What scores.
+        sha256: Of the file that scores.
         python: Version that trained it.
         libraries: Installed versions by distribution name.
-        estimator: The last step of the pipeline, in scikit-learn's notation.
+        estimator: In words, or the last step of a pipeline in scikit-learn's notation.
+        choice: Why it is of this kind; None for a pipeline.
         seed: Of the split and of the folds.
         data_sha256: Of the training data: IDs, features and labels.
         rows: Number of training events, the test part included.
@@ -63,9 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         cross_validated: Metrics over the folds of the training part.
         out_of_fold: Metrics on the pooled predictions of those folds.
         reference: Rows that a loaded model must score as this one did.
-        background: The customers it was fitted on in figures, for reasons and drift.
-        terms: What the pipeline sums up; None if it is no sum of terms.
-        terms_sha256: Of the pipeline file that the terms were read out of.
+        background: The customers it was fitted on in figures, for drift.
     """
 
     format: int
@@ -74,7 +78,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     python: str
     libraries: dict[str, str]
+    kind: Literal["sum", "pairs", "pipeline"]
     estimator: str
+    choice: Choice | None
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
     data_sha256: str
     rows: Count
@@ -86,13 +92,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     out_of_fold: Metrics
     reference: Annotated[tuple[Reference, ...], msgspec.Meta(min_length=1, max_length=1000)]
     background: Background
-    terms: Terms | None
-    terms_sha256: str | None
 
     @property
-    def pipeline_name(self) -> str:
-        """Of the file beside the manifest."""
-        return f"pipeline-{self.sha256[:16]}.skops"
+    def file_name(self) -> str:
+        """Of the file beside the manifest, which scores."""
+        digest = self.sha256[:16]
+        return f"pipeline-{digest}.skops" if self.kind == "pipeline" else f"terms-{digest}.json"
 
 
 class _Format(msgspec.Struct):
@@ -101,33 +106,74 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def save(model: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> Manifest:
-    """Put a model into a folder, in place of the one that is there.
+class Packed(NamedTuple):
+    """A model as it will stand on disk.
+
+    Attributes:
+        content: Of the file that scores.
+    """
+
+    manifest: Manifest
+    content: bytes
+    model: Model
+
+
+def packed(trained: "TrainedModel", trusted: Collection[str] = ()) -> Packed:
+    """A trained model in the form in which it is saved, checked as `load` would.
 
     Args:
-        trusted: Types that may be in it beyond `TRUSTED_TYPES`.
+        trusted: Types that may be in a pipeline beyond `TRUSTED_TYPES`.
 
     Raises:
-        ModelError: `load` would refuse it, or the folder cannot be written.
+        ModelError: `load` would refuse it.
     """
-    pipeline = pack(model.pipeline, trusted)
-    manifest = _describe(model, hashlib.sha256(pipeline).hexdigest())
+    content = _content(trained, trusted)
+    manifest = _describe(trained, hashlib.sha256(content).hexdigest())
     try:
         found = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
     except msgspec.ValidationError as error:  # a figure that is no number, for example
         raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
-    check_sound(found, folder)
-    check_reference(Model(found, lambda: model.pipeline), folder / found.pipeline_name)
-    _replace(folder, manifest, pipeline)
-    return manifest
+    path = Path(found.file_name)
+    check_sound(found, path.parent)
+    terms = _terms(path, content, found) if trained.terms else None
+    model = Model(found, terms, lambda: _pipeline_of(trained))
+    check_reference(model, path)
+    return Packed(manifest, content, model)
 
 
-def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
+def write(found: Packed, folder: Path) -> None:
+    """Put a model into a folder, in place of the one that is there.
+
+    Raises:
+        ModelError: The folder cannot be written.
+    """
+    _replace(folder, found.manifest, found.content)
+
+
+def save(trained: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -> Manifest:
+    """`packed`, then `write`."""
+    found = packed(trained, trusted)
+    write(found, folder)
+    return found.manifest
+
+
+def _content(model: "TrainedModel", trusted: Collection[str]) -> bytes:
+    """The content of the file that scores."""
+    return msgspec.json.encode(model.terms) if model.terms else pack(_pipeline_of(model), trusted)
+
+
+def _pipeline_of(model: "TrainedModel") -> "Pipeline":
+    if model.pipeline is None:
+        raise ModelError("there is neither a pipeline nor a sum of terms")
+    return model.pipeline
+
+
+def _replace(folder: Path, manifest: Manifest, content: bytes) -> None:
     try:
-        safe_files.replace(folder / manifest.pipeline_name, pipeline)
+        safe_files.replace(folder / manifest.file_name, content)
         description = msgspec.json.format(msgspec.json.encode(manifest))
         safe_files.replace(folder / MANIFEST_NAME, description)
-        _remove_old_pipelines(folder)
+        _remove_old_files(folder)
     except OSError as error:
         raise ModelError(f"the model cannot be saved in {folder}: {error.strerror}") from error
 
@@ -135,8 +181,7 @@ def _replace(folder: Path, manifest: Manifest, pipeline: bytes) -> None:
 def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     """Read a model and make sure that it is the one that was saved, and that it works here.
 
-    Where the manifest has the terms of this very pipeline, those score, and the pipeline comes to
-    life only if somebody asks for it: that takes seconds of imports.
+    A pipeline comes to life only if somebody asks for it: that takes seconds of imports.
 
     Args:
         trusted: Types that may be in the pipeline beyond `TRUSTED_TYPES`.
@@ -148,13 +193,30 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     manifest = _read_manifest(folder)
     check_fits(manifest, folder)
     check_sound(manifest, folder)
-    path = folder / manifest.pipeline_name
-    content = checked(path, _read_checked(path, manifest.sha256))
-    if manifest.terms_sha256 != manifest.sha256:
-        manifest = msgspec.structs.replace(manifest, terms=None)
-    model = Model(manifest, partial(unpack, path, content, trusted))
+    path = folder / manifest.file_name
+    content = _read_checked(path, manifest.sha256)
+    if manifest.kind == "pipeline":
+        plain = checked(path, content)
+        model = Model(manifest, None, partial(unpack, path, plain, trusted))
+    else:
+        model = Model(manifest, _terms(path, content, manifest))
     check_reference(model, path)
     return model
+
+
+def _terms(path: Path, content: bytes, manifest: Manifest) -> Terms:
+    """The sum of terms in a file.
+
+    Raises:
+        ModelError: It holds none, or one of other fields.
+    """
+    try:
+        terms = msgspec.json.decode(content, type=Terms)
+    except UNDECODABLE as error:
+        raise ModelError(f"{path} holds no sum of terms ({error}); {TRAIN_AGAIN}") from error
+    if not terms.fit(manifest.schema.numeric, manifest.schema.categorical):
+        raise ModelError(f"{path} is not sound: its terms cannot be; {TRAIN_AGAIN}")
+    return terms
 
 
 def put(model: Path, folder: Path, trusted: Collection[str] = ()) -> Model:
@@ -164,8 +226,7 @@ def put(model: Path, folder: Path, trusted: Collection[str] = ()) -> Model:
         ModelError: It cannot be trusted or used, or the folder cannot be written.
     """
     found = load(model, trusted)
-    pipeline = (model / found.manifest.pipeline_name).read_bytes()
-    _replace(folder, found.manifest, pipeline)
+    _replace(folder, found.manifest, (model / found.manifest.file_name).read_bytes())
     return found
 
 
@@ -176,7 +237,7 @@ def read(folder: Path) -> bytes:
         ModelError: There is none, or it cannot be read.
     """
     missing = f"no model in {folder}; run: churnstream train"
-    return _read(folder / MANIFEST_NAME, missing, _MOST_MANIFEST)
+    return _read(folder / MANIFEST_NAME, missing, _MAX_MANIFEST)
 
 
 def _describe(model: "TrainedModel", sha256: str) -> Manifest:
@@ -188,7 +249,9 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
         sha256=sha256,
         python=platform.python_version(),
         libraries={name: installed_version(name) for name in _LIBRARIES},
-        estimator=" ".join(repr(model.pipeline[-1]).split()),
+        kind=model.choice.kind if model.choice else "pipeline",
+        estimator=_in_words(model),
+        choice=model.choice,
         seed=model.seed,
         data_sha256=model.digest,
         rows=model.rows,
@@ -200,15 +263,20 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
         out_of_fold=model.out_of_fold,
         reference=model.reference,
         background=model.background,
-        terms=model.terms,
-        terms_sha256=sha256 if model.terms else None,
     )
 
 
-def _remove_old_pipelines(folder: Path) -> None:
+def _in_words(model: "TrainedModel") -> str:
+    if model.terms is None:
+        return " ".join(repr(_pipeline_of(model)[-1]).split())
+    pairs = len(model.terms.pairs)
+    return f"a sum of {len(model.terms.fields)} terms" + (f" and {pairs} of pairs" * bool(pairs))
+
+
+def _remove_old_files(folder: Path) -> None:
     """All but the two newest: somebody may just have read the manifest before this one."""
-    pipelines = sorted(folder.glob("pipeline-*.skops"), key=lambda path: path.stat().st_mtime)
-    for path in pipelines[:-2]:
+    files = [*folder.glob("pipeline-*.skops"), *folder.glob("terms-*.json")]
+    for path in sorted(files, key=lambda path: path.stat().st_mtime)[:-2]:
         path.unlink(missing_ok=True)
 
 
@@ -226,25 +294,25 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def _read_checked(path: Path, sha256: str) -> bytes:
-    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MOST_PIPELINE)
+    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MAX_FILE)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(
-            f"{path} is not the pipeline that its manifest describes "
+            f"{path} is not the file that its manifest describes "
             f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {TRAIN_AGAIN}"
         )
     return content
 
 
-def _read(path: Path, missing: str, most: int) -> bytes:
+def _read(path: Path, missing: str, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(size) if size <= most else None
+            content = file.read(size) if size <= max_bytes else None
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(missing) from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     if content is None:
-        raise ModelError(f"{path} is larger than {most >> 20:,} MiB; {TRAIN_AGAIN}")
+        raise ModelError(f"{path} is larger than {max_bytes >> 20:,} MiB; {TRAIN_AGAIN}")
     return content

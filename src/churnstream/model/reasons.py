@@ -1,25 +1,18 @@
-"""Why a customer got its probability: exact Shapley values of an additive model, and words.
+"""Why a customer got its probability: exact Shapley values of a sum of terms, in words.
 
-A Shapley value shares out, fairly among the features, how far a prediction lies from the average
-one: each feature gets what its value changes, averaged over every order in which the features
-could become known, where an unknown one varies as it does among the training customers
-[Lundberg & Lee 2017; "interventional" in Janzing et al. 2020]. In a sum of one term per feature
-that change is the same in every order, so the value is no estimate but the centred term:
-
-    effect of f = term of f for this customer - mean term of f over the training customers
-    log-odds    = mean log-odds over the training customers + the effects of all features
+`churnstream.model.centring` defines them: the share of a field in a centred sum is its effect, and
+with the mean log-odds of the training customers all effects add up to the log-odds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
-from operator import attrgetter
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.errors import ModelError
-from churnstream.model.additive import Additive, Array, Combinations
+from churnstream.model.event_scorer import EventScorer
+from churnstream.model.feature_table import Array
 from churnstream.model.features import numbers
 from churnstream.model.phrases import reason_writer
 from churnstream.records.prediction import ReasonGiven
@@ -30,111 +23,121 @@ from churnstream.schema.values import plain
 Explained = Literal["all", "top", "none"]
 """Which predictions get reasons: every one, those at or above the threshold, or none."""
 
-MOST_REASONS = 3
+MAX_REASONS = 3
 DECIMALS = 4  # the fifth could not move a probability by more than 0.00002
+_MAX_KEPT = 1 << 16
+Reasons = list[list[ReasonGiven] | None]
 
 
 class Explainer:
-    """Says what moved the predictions of an additive model.
-
-    Args:
-        terms: The model.
-        means: By feature, the mean of its term over the training customers.
+    """Says what moved the predictions of a sum of terms.
 
     Attributes:
         base: The mean log-odds of the training customers.
-
-    Raises:
-        ModelError: The means are of other features than the terms.
     """
 
-    def __init__(self, terms: Additive, means: Mapping[str, float]) -> None:
-        if set(means) != {*terms.tables, *terms.curves}:
-            raise ModelError("the mean terms in the model's manifest are not those of its features")
-        self.base = terms.base + sum(means.values())
-        self._terms, self._means = terms, means
-        self._raising = _Strongest(terms, means, sign=1)
-        self._lowering = _Strongest(terms, means, sign=-1)
+    def __init__(self, scorer: EventScorer) -> None:
+        self.base = scorer.terms.terms.base
+        self._scorer = scorer
+        self._writer = ReasonsWriter(scorer.schema)
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
-        """The effect of each feature in log-odds, (n,) each, to the last digit."""
-        terms = self._terms.terms(events)
-        return {name: term - self._means[name] for name, term in terms.items()}
+        """The effect of each field in log-odds, (n,) each, to the last digit."""
+        return self._scorer.contributions(events)
 
     def reasons(
         self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained
-    ) -> list[list[ReasonGiven] | None]:
+    ) -> Reasons:
         """The reasons of each event, strongest first; None where they are not wanted.
 
         A "Yes" is explained by what raises the risk most, a "No" by what lowers it most. There
-        are always `MOST_REASONS`: a weak one may point the other way, and says so.
+        are always `MAX_REASONS`, or as many as there are fields: a weak one may point the other
+        way, and says so.
         """
-        found: list[list[ReasonGiven] | None] = [None] * len(events)
-        wanted = {
-            "all": ((says_yes, self._raising), (~says_yes, self._lowering)),
-            "top": ((says_yes, self._raising),),
-            "none": (),
-        }
-        for which, strongest in wanted[explained]:
-            rows = np.flatnonzero(which).tolist()
-            for row, reasons in zip(rows, strongest([events[r] for r in rows]), strict=True):
+        return self._writer.of_wanted(events, self.effects, says_yes, explained)
+
+
+class ReasonsWriter:
+    """From effects to the strongest reasons; those of equal value and effect are made once."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema, self._write = schema, reason_writer(schema)
+        self._kept: dict[str, dict[tuple[str, float], ReasonGiven]] = {n: {} for n in schema.fields}
+
+    def of_wanted(
+        self,
+        events: Sequence[Event],
+        effects_of: Callable[[Sequence[Event]], dict[str, Array]],
+        says_yes: NDArray[np.bool_],
+        explained: Explained,
+    ) -> Reasons:
+        """The reasons of the events that get some, None for the others.
+
+        Args:
+            effects_of: Asked for the effects of those alone.
+        """
+        rows = _wanted(says_yes, explained)
+        found: Reasons = [None] * len(events)
+        if rows:
+            some = [events[row] for row in rows]
+            written = self._strongest(some, effects_of(some), says_yes[rows])
+            for row, reasons in zip(rows, written, strict=True):
                 found[row] = reasons
         return found
 
+    def _strongest(
+        self,
+        events: Sequence[Event],
+        effects: dict[str, Array],
+        says_yes: NDArray[np.bool_],
+    ) -> list[list[ReasonGiven]]:
+        """The reasons of each event, strongest first.
 
-class _Strongest:
-    """The strongest reasons in one direction.
+        Args:
+            effects: By field, (n,).
+            says_yes: Whether what raises the risk is looked for, or what lowers it, (n,).
+        """
+        names = list(effects)
+        table = np.round(np.column_stack([effects[name] for name in names]), DECIMALS)
+        signed = np.where(says_yes, -1, 1)[:, None] * table
+        strongest = np.argsort(signed, axis=1, kind="stable")[:, :MAX_REASONS]
+        chosen = np.take_along_axis(table, strongest, axis=1)
+        found = np.empty(strongest.shape, dtype=np.object_)
+        for number in np.unique(strongest).tolist():  # field by field, many rows at once
+            mine = strongest == number
+            rows = [events[row] for row in np.nonzero(mine)[0].tolist()]
+            found[mine] = self._of_field(names[number], rows, chosen[mine].tolist())
+        listed: list[list[ReasonGiven]] = found.tolist()
+        return listed
 
-    Those of the categories are worked out once per combination; only the amounts, whose values
-    hardly repeat, are looked at for each event.
-
-    Args:
-        sign: 1 for what raises the risk, -1 for what lowers it.
-    """
-
-    def __init__(self, terms: Additive, means: Mapping[str, float], sign: int) -> None:
-        self._terms, self._means, self._sign = terms, means, sign
-        self._reason = reason_writer(terms.schema)
-        self._combinations = Combinations(self._of_combination)
-
-    def __call__(self, events: Sequence[Event]) -> list[list[ReasonGiven]]:
-        """The reasons of each event, strongest first."""
-        combinations = map(self._terms.combination, events)
-        found = list(map(self._combinations.__getitem__, combinations))
-        bars = self._sign * np.array([reasons[-1].effect for reasons in found])
-        for name, curve in self._terms.curves.items():
-            column = numbers(self._terms.schema, events, name)
-            effects = np.round(curve(column) - self._means[name], DECIMALS)
-            rows = np.flatnonzero(self._sign * effects > bars)
-            over = zip(rows.tolist(), column[rows].tolist(), effects[rows].tolist(), strict=True)
-            for row, value, effect in over:
-                reason = self._reason(name, "%.12g" % value, effect)  # noqa: UP031 - half the time
-                found[row] = self._ranked([*found[row], reason])
-        return found
-
-    def _of_combination(self, combination: tuple[Any, ...]) -> list[ReasonGiven]:
-        named = zip(self._terms.tables.items(), combination, strict=True)
-        return self._ranked(
-            [
-                self._reason(
-                    name,
-                    plain(category) or "",
-                    round(table[category] - self._means[name], DECIMALS),
-                )
-                for (name, table), category in named
-            ]
-        )
-
-    def _ranked(self, reasons: list[ReasonGiven]) -> list[ReasonGiven]:
-        return sorted(reasons, key=_effect, reverse=self._sign > 0)[:MOST_REASONS]
+    def _of_field(
+        self, name: str, events: Sequence[Event], effects: Sequence[float]
+    ) -> list[ReasonGiven]:
+        """The reasons of one field, for events with these effects of it."""
+        kept = self._kept[name]
+        if len(kept) > _MAX_KEPT:
+            kept.clear()
+        keys = list(zip(shown_values(self._schema, events, name), effects, strict=True))
+        try:
+            return list(map(kept.__getitem__, keys))
+        except KeyError:
+            kept |= {key: self._write(name, *key) for key in set(keys).difference(kept)}
+            return list(map(kept.__getitem__, keys))
 
 
-_effect = attrgetter("effect")
+def _wanted(says_yes: NDArray[np.bool_], explained: Explained) -> list[int]:
+    """The rows of predictions that get reasons."""
+    if explained == "all":
+        return list(range(len(says_yes)))
+    return np.flatnonzero(says_yes).tolist() if explained == "top" else []
 
 
-def shown_value(schema: Schema, event: Event, name: str) -> str:
-    """What stands in a field, as a reason shows it; of a date the days until the event."""
+def shown_values(schema: Schema, events: Sequence[Event], name: str) -> list[str]:
+    """What stands in a field, as reasons show it; of a date the days until the event."""
     if name in schema.numeric:
-        (number,) = numbers(schema, [event], name).tolist()
-        return "" if isnan(number) else f"{number:.12g}"
-    return plain(schema.getter(name)(event)) or ""
+        amounts = numbers(schema, events, name).tolist()
+        return ["" if isnan(amount) else "%.12g" % amount for amount in amounts]  # noqa: UP031 - half the time
+    values = list(map(schema.getter(name), events))
+    if {*map(type, values)} == {str}:
+        return values
+    return [plain(value) or "" for value in values]

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from churnstream.codecs.events import EventDecoder
+from churnstream.errors import ModelError
 from churnstream.model import features
-from churnstream.model.additive import Additive
+from churnstream.model.event_scorer import EventScorer
 from churnstream.model.reasons import Explained, Explainer
+from churnstream.model.terms import Terms
 from churnstream.model.threads import one_blas_thread
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.fields import Category
@@ -33,15 +35,23 @@ class Model:
     """Scores events; never changes.
 
     Args:
-        read_pipeline: Called once, by the first who needs the pipeline itself.
+        terms: What it sums up; None for a pipeline of somebody's own.
+        read_pipeline: Called once, by the first who needs that pipeline.
     """
 
     manifest: "Manifest"
-    read_pipeline: "Callable[[], Pipeline]"
+    terms: Terms | None
+    read_pipeline: "Callable[[], Pipeline] | None" = None
 
     @cached_property
     def pipeline(self) -> "Pipeline":
-        """Any fitted classifier that takes `features.frame`; column 1 of its answer is churn."""
+        """A fitted classifier that takes `features.frame`; column 1 of its answer is churn.
+
+        Raises:
+            ModelError: It is a sum of terms, and has none.
+        """
+        if self.read_pipeline is None:
+            raise ModelError(f"model {self.version} is a sum of terms and no pipeline")
         return self.read_pipeline()
 
     @property
@@ -65,9 +75,8 @@ class Model:
         return self.manifest.schema
 
     @cached_property
-    def _additive(self) -> Additive | None:
-        terms = self.manifest.terms
-        return Additive(terms, self.schema) if terms else None
+    def _scorer(self) -> EventScorer | None:
+        return EventScorer(self.schema, self.terms) if self.terms else None
 
     @cached_property
     def explainer(self) -> "Explainer | TreeExplainer | None":
@@ -75,9 +84,8 @@ class Model:
 
         A sum of terms has them, and so have boosted trees if shap is installed.
         """
-        means = self.manifest.background.mean_terms
-        if self._additive and means:
-            return Explainer(self._additive, means)
+        if self._scorer:
+            return Explainer(self._scorer)
         from churnstream.model.tree_reasons import tree_explainer
 
         return tree_explainer(self.pipeline, self.schema)
@@ -104,7 +112,7 @@ class Model:
         """
         if not events:
             return np.empty(0)
-        return self._additive.score(events) if self._additive else self._each(events)
+        return self._scorer.score(events) if self._scorer else self._each(events)
 
     def count(
         self, events: Sequence[Event], probabilities: npt.NDArray[np.float64]
@@ -128,7 +136,7 @@ class Model:
             return np.concatenate([self._each(events[:middle]), self._each(events[middle:])])
 
     def ask(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
-        """What the pipeline itself answers; `score` gives the same to 1e-9."""
+        """What the pipeline answers."""
         rows = features.frame(self.schema, events)
         with one_blas_thread():
             probabilities: npt.NDArray[np.float64] = self.pipeline.predict_proba(rows)

@@ -14,7 +14,6 @@ import numpy as np
 from churnstream.model.compare import Comparison
 from churnstream.model.features import frame
 from churnstream.model.manifest import MANIFEST_NAME, Manifest
-from churnstream.model.pipeline_file import TRUSTED_TYPES
 from churnstream.model.plots import draw
 from churnstream.model.promotion import judge
 from churnstream.model.quality import Metrics
@@ -128,27 +127,21 @@ def _figures(manifest: Manifest) -> dict[str, float]:
 
 
 def _log_model(mlflow: Any, model: TrainedModel, manifest: Manifest, folder: Path) -> str:  # noqa: ANN401
-    """Log MLflow's form of the pipeline, and beside it our own files; answers its address."""
+    """Log the folder, in a form that MLflow itself can score with; answers its address."""
     kind = event_type(manifest.schema)
     events = [msgspec.convert(row.event, kind) for row in manifest.reference]
     example = frame(manifest.schema, events)
-    answer = model.pipeline.predict_proba(example)
-    logged = mlflow.sklearn.log_model(
-        model.pipeline,
+    answer = np.array([row.probability for row in manifest.reference])
+    logged = mlflow.pyfunc.log_model(
         name=NAME,
+        loader_module="churnstream.model.mlflow_flavour",
+        data_path=str(folder),
         signature=mlflow.models.infer_signature(example, answer),
         input_example=example,
-        pyfunc_predict_fn="predict_proba",
-        serialization_format="skops",
-        skops_trusted_types=list(TRUSTED_TYPES),
         # Named here, or MLflow would start a process to find them out.
-        pip_requirements=[
-            f"{name}=={found}"
-            for name, found in manifest.libraries.items()
-            if name != "churnstream"
-        ],
+        pip_requirements=[f"{name}=={found}" for name, found in manifest.libraries.items()],
     )
-    for path in (folder / MANIFEST_NAME, folder / manifest.pipeline_name):
+    for path in (folder / MANIFEST_NAME, folder / manifest.file_name):
         mlflow.MlflowClient().log_model_artifact(logged.model_id, str(path), FOLDER)
     return str(logged.model_uri)
 

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.model.additive import Array
 from churnstream.model.features import frame
-from churnstream.model.phrases import reason_writer
-from churnstream.model.reasons import DECIMALS, MOST_REASONS, Explained, shown_value
-from churnstream.records.prediction import ReasonGiven
+from churnstream.model.quality import Array
+from churnstream.model.reasons import Explained, Reasons, ReasonsWriter
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -66,7 +64,7 @@ class TreeExplainer:
     def __init__(self, pipeline: "Pipeline", schema: Schema, features: Sequence[str]) -> None:
         import shap
 
-        self._schema = schema
+        self._schema, self._writer = schema, ReasonsWriter(schema)
         self._prepare = pipeline[:-1]
         trees: Any = shap.TreeExplainer(pipeline[-1], feature_perturbation="tree_path_dependent")
         self._trees = trees
@@ -85,23 +83,6 @@ class TreeExplainer:
 
     def reasons(
         self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained
-    ) -> list[list[ReasonGiven] | None]:
+    ) -> Reasons:
         """The reasons of each event, as `churnstream.model.reasons.Explainer` gives them."""
-        found: list[list[ReasonGiven] | None] = [None] * len(events)
-        wanted = {"all": np.ones_like(says_yes), "top": says_yes, "none": np.zeros_like(says_yes)}
-        rows = np.flatnonzero(wanted[explained]).tolist()
-        if not rows:
-            return found
-        effects = self.effects([events[row] for row in rows])
-        names = list(self._schema.fields)
-        table = np.round(np.array([effects[name] for name in names]).T, DECIMALS)
-        signs = np.where(says_yes[rows], 1, -1)
-        strongest = np.argsort(-signs[:, None] * table, axis=1, kind="stable")[:, :MOST_REASONS]
-        for row, columns, own in zip(rows, strongest.tolist(), table, strict=True):
-            event = events[row]
-            found[row] = [self._reason(event, names[c], float(own[c])) for c in columns]
-        return found
-
-    def _reason(self, event: Event, name: str, effect: float) -> ReasonGiven:
-        text = shown_value(self._schema, event, name)
-        return reason_writer(self._schema)(name, text, effect)
+        return self._writer.of_wanted(events, self.effects, says_yes, explained)

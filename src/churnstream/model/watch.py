@@ -30,7 +30,7 @@ class ModelWatch:
 
     Attributes:
         swaps: How often another model was taken into use.
-        refused: How many models were not, because they could not be trusted or used.
+        rejected: How many models were not, because they could not be trusted or used.
 
     Raises:
         ModelError: There is no model to begin with, or it cannot be trusted or used.
@@ -43,11 +43,11 @@ class ModelWatch:
         role: str = "model",
         on_use: Callable[[Model], None] = lambda _: None,
     ) -> None:
-        self.swaps = self.refused = 0
+        self.swaps = self.rejected = 0
         self._source, self._seconds, self._role, self._on_use = source, seconds, role, on_use
         self._name = source.newest()
         self._in_use = self._newest = source.load(self._name)
-        self._refused_name = self._trouble = ""
+        self._rejected_name = self._trouble = ""
         self._closed = threading.Event()
         self._take_into_use("model_loaded")
 
@@ -91,13 +91,14 @@ class ModelWatch:
     def _take(self, name: str) -> None:
         try:
             model = self._source.load(name)
+            _check_same_customers(self._newest, model)
         except RegistryError:
             raise  # says nothing of the model: the next look tries again
         except ModelError as error:
-            if name != self._refused_name:
-                self.refused += 1
-                self._refused_name = name
-                log.error("model_refused", role=self._role, error=str(error))
+            if name != self._rejected_name:
+                self.rejected += 1
+                self._rejected_name = name
+                log.error("model_rejected", role=self._role, error=str(error))
             return
         self._name = name
         if model.version != self._newest.version:
@@ -118,3 +119,21 @@ class ModelWatch:
             **more,
         )
         self._on_use(model)
+
+
+def _check_same_customers(before: Model, model: Model) -> None:
+    """Make sure that what is summed up of a run goes on to have a meaning.
+
+    Raises:
+        ModelError: The model is of other customers.
+    """
+    old, new = before.schema, model.schema
+    shown = {segment.field for segment in old.breakdowns}
+    if isinstance(old.value, str):
+        shown.add(old.value)
+    kept = {name: old.fields[name] for name in shown} | {"": old.id, "value": old.value}
+    if kept != {name: new.fields.get(name) for name in shown} | {"": new.id, "value": new.value}:
+        raise ModelError(
+            f"model {model.version} is of other customers than {before.version}: its id, its value "
+            "or fields of its segments differ; start a consumer of its own for it"
+        )

@@ -34,9 +34,9 @@ class ConsumerWatch:
             self._metrics.use_model(model)
 
     def follow(self, models: Models) -> None:
-        """Count the models that were refused, and compare champion and challenger, too."""
+        """Count the models that were rejected, and compare champion and challenger, too."""
         if self._metrics:
-            self._metrics.refused = lambda: models.champion.refused
+            self._metrics.rejected_models = lambda: models.champion.rejected
             self._metrics.compared = models.comparison
 
     def tell(self, notice: Notice) -> None:

@@ -71,7 +71,7 @@ class ConsumerMetrics:
         health: Told the same, and asked for the lag.
 
     Attributes:
-        refused: Asked at every step how many models were refused so far.
+        rejected_models: Asked at every step how many models were rejected so far.
         compared: Asked at every scrape how the challengers did.
     """
 
@@ -80,10 +80,17 @@ class ConsumerMetrics:
         self._topics, self._health = topics, health
         self._drift_watch: DriftWatch | None = None
         self._drift: dict[str, float] = {}
-        self._rebalances_seen = self._refused_seen = 0
-        self.refused: Callable[[], int] = lambda: 0
+        self._rebalances_seen = self._rejected_seen = 0
+        self.rejected_models: Callable[[], int] = lambda: 0
         self.compared: Callable[[], list[Shadow]] = list
         ProcessCollector(registry=registry)
+        self._declare_records(registry)
+        self._declare_batches(registry)
+        self._declare_group(registry)
+        self._declare_models(registry)
+
+    def _declare_records(self, registry: CollectorRegistry) -> None:
+        """What was read and sent."""
         self._consumed = Counter(
             "messaging_client_consumed_messages",
             "Records read; those of batches that were rolled back count each time.",
@@ -96,6 +103,9 @@ class ConsumerMetrics:
             [_TOPIC],
             registry=registry,
         )
+
+    def _declare_batches(self, registry: CollectorRegistry) -> None:
+        """How batches went."""
         self._process = Histogram(
             "messaging_process_duration_seconds",
             "Time of a batch from its poll to its commit.",
@@ -114,7 +124,7 @@ class ConsumerMetrics:
             "churnstream_batch_size", "Records of a batch.", buckets=_SIZES, registry=registry
         )
         self._letters = Counter(
-            "churnstream_dead_letters", "Records refused.", ["reason"], registry=registry
+            "churnstream_dead_letters", "Records rejected.", ["reason"], registry=registry
         )
         self._latency = BatchHistogram(
             "churnstream_event_latency_seconds",
@@ -126,9 +136,13 @@ class ConsumerMetrics:
         self._scores = BatchHistogram(
             "churnstream_churn_probability", "Predicted probabilities.", _SHARES, registry
         )
+
+    def _declare_group(self, registry: CollectorRegistry) -> None:
+        """The group, and this member of it."""
+        health = self._health
         _Table(
             "churnstream_consumer_lag",
-            "Events between the group's place and the end, of the partitions read here.",
+            "Events between the group's offset and the end, of the partitions read here.",
             "partition",
             lambda: {str(p): lag for p, lag in health.lags.items()},
             registry,
@@ -158,6 +172,10 @@ class ConsumerMetrics:
             "When a batch was last committed; 0 before the first one.",
             registry=registry,
         )
+
+    def _declare_models(self, registry: CollectorRegistry) -> None:
+        """The models, and how they fit the customers."""
+        health = self._health
         _Table(
             "churnstream_model_info",
             "1 for the model in use.",
@@ -168,8 +186,8 @@ class ConsumerMetrics:
         self._swaps = Counter(
             "churnstream_model_swaps", "Models taken into use after the first.", registry=registry
         )
-        self._swaps_refused = Counter(
-            "churnstream_model_swaps_refused",
+        self._swaps_rejected = Counter(
+            "churnstream_model_swaps_rejected",
             "Models that were not taken into use, since they could not be trusted or used.",
             registry=registry,
         )
@@ -219,9 +237,9 @@ class ConsumerMetrics:
         self._last_poll.set_to_current_time()
         self._rebalances.inc(step.rebalances - self._rebalances_seen)
         self._rebalances_seen = step.rebalances
-        refused = self.refused()
-        self._swaps_refused.inc(refused - self._refused_seen)
-        self._refused_seen = refused
+        rejected = self.rejected_models()
+        self._swaps_rejected.inc(rejected - self._rejected_seen)
+        self._rejected_seen = rejected
         if step.polled.records:
             self._consumed.labels(self._topics.input).inc(len(step.polled.records))
             self._stages.labels("poll").observe(step.poll_s)

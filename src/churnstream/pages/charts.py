@@ -23,7 +23,7 @@ def bar(share: float | None, tone: str = "risk") -> Markup:
 def line(
     values: Sequence[float | None], top: float, tone: str = "accent", fill: bool = True
 ) -> Markup:
-    """A line over evenly spaced moments; a gap where there is no value.
+    """A line over evenly spaced points of time; a gap where there is no value.
 
     Args:
         top: The value at the upper edge; 0 is the lower one.

@@ -18,15 +18,15 @@ function nextTheme() {
 }
 
 function show(name, html) {
-  const place = document.getElementById(name);
-  if (!place) return;
+  const element = document.getElementById(name);
+  if (!element) return;
   // Whoever moves by keyboard stays where he is, although the element is a new one.
   const active = document.activeElement;
   // Nor does anybody lose what he is typing; the form is shown anew when he is done.
-  if (place.contains(active) && active.matches("input, select")) return;
-  const key = place.contains(active) ? active.dataset.key : null;
-  place.innerHTML = html;
-  if (key) place.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  if (element.contains(active) && active.matches("input, select")) return;
+  const key = element.contains(active) ? active.dataset.key : null;
+  element.innerHTML = html;
+  if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
 function cutOff() {

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from churnstream.pages import charts
 
 _NOTHING = "-"
-_LONGEST = 100
+_MAX_LENGTH = 100
 _NO_TIME = "–"  # noqa: RUF001  # a dash
 # What no text on a page needs: control characters, and those that turn the direction of writing.
 _OBEYED = re.compile(
@@ -34,11 +34,10 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "percent": percent,
-        "moment": moment,
+        "timestamp": timestamp,
         "span": span,
         "words": words,
         "clock": clock,
-        "short": short,
         "brief": brief,
         "duration": duration,
     }
@@ -81,33 +80,27 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return _NOTHING if share is None else f"{100 * share:.{decimals}f} %"
 
 
-def moment(when: datetime | None) -> str:
+def timestamp(when: datetime | None) -> str:
     """A time in UTC, to the minute."""
     return _NOTHING if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def span(window: tuple[datetime | None, datetime | None]) -> str:
     """From one time in UTC to another; what both have in common is said once."""
-    first, last = map(moment, window)
+    first, last = map(timestamp, window)
     if first == last:
         return first
     day, _, clock_time = last.partition(" ")
     return f"{first.removesuffix(' UTC')} to {clock_time if first.startswith(day) else last}"
 
 
-def short(reason: str) -> str:
-    """A reason under a heading that says what reasons do: without the same words again."""
-    text = reason.removesuffix(" raises the risk").removeprefix("A ")
-    return text[:1].lower() + text[1:] if reason.startswith("A ") else text
-
-
 def brief(text: str) -> str:
     """The beginning of a text that may be of any length."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
 
 
 def clock(seconds: float) -> str:
-    """The time of day of a moment in seconds since 1970, UTC; of the years 1 to 9999 only."""
+    """The time of day of a timestamp in seconds since 1970, UTC; of the years 1 to 9999 only."""
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
     except (ValueError, OverflowError, OSError):

@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 import msgspec
 import structlog
 
+from churnstream.deadline import Deadline
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -178,12 +179,12 @@ class TransactionSink:
 
     def _read_patiently(self) -> int:
         """A broker that has just come back does not answer everything at once."""
-        deadline = time.monotonic() + _COMES_BACK
+        deadline = Deadline(_COMES_BACK)
         while True:
             try:
                 return self._read()
             except BrokerError as error:
-                if time.monotonic() > deadline or isinstance(error, RightMissingError):
+                if deadline.passed or isinstance(error, RightMissingError):
                     raise
                 time.sleep(0.5)
 

@@ -8,15 +8,18 @@ import structlog
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Connection
-from churnstream.kafka.identity import TopicIdentity
+from churnstream.kafka.group_offsets import GroupOffsets
+from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.reader import Reader
-from churnstream.kafka.writer import MOST_BYTES, Writer
+from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.writer import Writer
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.dead_letters import SMALLEST_LIMIT
-from churnstream.pipeline.delivery import AtLeastOnce, ExactlyOnce
+from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.notices import Notice
-from churnstream.pipeline.outcomes import note_beginning
-from churnstream.pipeline.scoring import Batch, Scorer
+from churnstream.pipeline.publishing import Publisher
+from churnstream.pipeline.scoring import BatchScorer, ModelInUse
 from churnstream.pipeline.stop import Stop
 from churnstream.pipeline.window import Window
 from churnstream.settings import Settings
@@ -58,31 +61,15 @@ def _unread(settings: Settings, admin: Admin) -> set[int]:
     return partitions
 
 
-def _before_publishing(
-    settings: Settings, admin: Admin, topic: TopicIdentity, stop: Stop
-) -> Callable[[], None]:
-    """What to do before outcomes are published: see `TopicIdentity` and `note_beginning`."""
-    noted: set[str] = set()
-
-    def check_and_note() -> None:
-        topic.check()
-        if topic.topic_id not in noted:
-            note_beginning(settings, admin, topic.topic_id, stop.overdue)
-            noted.add(topic.topic_id)
-
-    return check_and_note
-
-
 def connect(
     settings: Settings,
     admin: Admin,
-    scorer: Callable[[], Scorer],
+    models: ModelInUse,
     *,
     window: Window,
     starts: Mapping[int, int],
     stop: Stop,
-    on_batch: Callable[[Batch], None],
-    tell: Callable[[Notice], None] = lambda _: None,
+    listener: Callable[[Notice], None] = lambda _: None,
 ) -> Consumer:
     """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
 
@@ -91,57 +78,57 @@ def connect(
         ConfigurationError: The dead-letter topic cannot keep every dead letter.
         BrokerError: The broker refused.
     """
-    own, topics = settings.consumer, settings.topics
-
+    own, names = settings.consumer, settings.topics
     _quiet_collector()
+    topics = FlowTopics(settings, admin, stop)
+    limits = {name: admin.max_record_bytes(name) for name in (names.output, names.deadletter)}
+    _check_dead_letters_fit(names.deadletter, limits[names.deadletter], admin)
+    connection = Connection(settings.kafka.brokers)
+    writer = _writer(settings, admin, min(limits.values()), stop, connection)
+    offsets = GroupOffsets(names.input, topics.identity)
+    reader = Reader(
+        settings.kafka,
+        names.input,
+        own.group,
+        offsets,
+        StartingPoints(starts, _unread(settings, admin)),
+        protocol=own.group_protocol,
+        embedded=admin.embedded,
+        give_up=stop.overdue,
+        connection=connection,
+    )
+    delivery: Delivery = AtLeastOnce(reader, writer, names)
+    if writer.is_transactional:
+        delivery = ExactlyOnce(offsets, writer, names)
+    scorer = BatchScorer(
+        models,
+        group=own.group,
+        max_dead_letter_bytes=min(limits[names.deadletter], MAX_BYTES),
+        max_prediction_bytes=min(limits[names.output], MAX_BYTES),
+        explained=own.reasons,
+    )
+    publisher = Publisher(delivery, topics)
+    return Consumer(
+        reader, publisher, scorer, topics, window, batch_size=own.batch_size, listener=listener
+    )
 
-    def check_topics() -> None:
-        for topic in (topics.input, topics.output, topics.deadletter):
-            admin.partitions(topic)
 
-    check_topics()
-    max_bytes = {name: admin.max_record_bytes(name) for name in (topics.output, topics.deadletter)}
-    _check_dead_letters_fit(topics.deadletter, max_bytes[topics.deadletter], admin)
+def _writer(
+    settings: Settings, admin: Admin, max_bytes: int, stop: Stop, connection: Connection
+) -> Writer:
+    """Where outcomes go; with transactions where they are asked for and the broker keeps them."""
+    own = settings.consumer
     exactly_once = own.delivery == "exactly-once" and not admin.embedded
     if own.delivery == "exactly-once" and admin.embedded:
         log.info("delivery_at_least_once", because="the embedded broker keeps no transactions")
-    identity = f"churnstream.{own.group}.{own.instance}" if exactly_once else None
-    topic = TopicIdentity(admin, topics.input)
-    connection = Connection(settings.kafka.brokers)
     writer = Writer(
         settings.kafka,
-        identity,
-        max_bytes=min(max_bytes.values()),
+        f"churnstream.{own.group}.{own.instance}" if exactly_once else None,
+        max_bytes=max_bytes,
         give_up=stop.overdue,
         connection=connection,
     )
     if exactly_once:
         # Before joining: ends the transaction of a predecessor that died, and fences it.
         writer.init_transactions()
-    reader = Reader(
-        settings.kafka,
-        topics.input,
-        own.group,
-        topic_id=lambda: topic.topic_id,
-        starts=starts,
-        unread=_unread(settings, admin),
-        protocol=own.group_protocol,
-        embedded=admin.embedded,
-        give_up=stop.overdue,
-        connection=connection,
-    )
-    return Consumer(
-        reader,
-        (ExactlyOnce if exactly_once else AtLeastOnce)(reader, writer, topics),
-        scorer,
-        window,
-        group=own.group,
-        batch_size=own.batch_size,
-        most_letter_bytes=min(max_bytes[topics.deadletter], MOST_BYTES),
-        max_prediction_bytes=min(max_bytes[topics.output], MOST_BYTES),
-        explained=own.reasons,
-        check_topics=check_topics,
-        before_publishing=_before_publishing(settings, admin, topic, stop),
-        on_batch=on_batch,
-        tell=tell,
-    )
+    return writer

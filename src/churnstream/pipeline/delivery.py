@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.reader import Reader
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.settings import TopicSettings
 
 
 class Delivery(Protocol):
-    """How predictions, dead letters and the group's place reach the broker."""
+    """How predictions, dead letters and the group's offsets reach the broker."""
 
     def publish(
         self,
@@ -27,13 +28,13 @@ class Delivery(Protocol):
             membership: `Reader.group_metadata` of the polling thread, taken just now.
 
         Raises:
-            AbortableError: Nothing counts; `roll_back`, read again from the group's place.
+            AbortableError: Nothing counts; `roll_back`, read again from the group's offsets.
             BrokerError: The process must end.
         """
         ...
 
-    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
-        """Store the group's place, unless `publish` has; in the polling thread.
+    def keep_offsets(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """Store the group's offsets, unless `publish` has; in the polling thread.
 
         Args:
             in_rebalance: Partitions are being given up, in the middle of a poll.
@@ -50,7 +51,7 @@ class Delivery(Protocol):
 
 
 class AtLeastOnce:
-    """Outputs first, then the place: a crash in between repeats a batch, and loses nothing."""
+    """Outputs first, then the offsets: a crash in between repeats a batch, and loses nothing."""
 
     def __init__(self, reader: Reader, writer: Writer, topics: TopicSettings) -> None:
         self._reader, self._writer, self._topics = reader, writer, topics
@@ -66,7 +67,7 @@ class AtLeastOnce:
         _send(self._writer, self._topics, predictions, dead_letters)
         self._writer.flush()
 
-    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+    def keep_offsets(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
         """See `Delivery`."""
         if in_rebalance:
             self._reader.commit_in_rebalance(offsets)
@@ -78,13 +79,13 @@ class AtLeastOnce:
 
 
 class ExactlyOnce:
-    """Outputs and place in one transaction: all of it becomes visible, or nothing.
+    """Outputs and offsets in one transaction: all of it becomes visible, or nothing.
 
     Dead letters go through the same producer, or a crash could lose or repeat them.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, topics: TopicSettings) -> None:
-        self._reader, self._writer, self._topics = reader, writer, topics
+    def __init__(self, offsets: GroupOffsets, writer: Writer, topics: TopicSettings) -> None:
+        self._offsets, self._writer, self._topics = offsets, writer, topics
 
     def publish(
         self,
@@ -96,10 +97,10 @@ class ExactlyOnce:
         """See `Delivery`."""
         self._writer.begin()
         _send(self._writer, self._topics, predictions, dead_letters)
-        self._writer.commit(self._reader.as_places(offsets), membership)
+        self._writer.commit(self._offsets.to_commit(offsets), membership)
 
-    def keep_place(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
-        """The transaction has stored it."""
+    def keep_offsets(self, offsets: Mapping[int, int], *, in_rebalance: bool) -> None:
+        """The transaction has stored them."""
 
     def roll_back(self) -> None:
         """Throw the transaction away."""
@@ -113,5 +114,5 @@ def _send(
     dead_letters: Sequence[FullRecord],
 ) -> None:
     writer.send(topics.output, predictions)
-    for letter in dead_letters:
-        writer.send_full(topics.deadletter, letter)
+    for dead_letter in dead_letters:
+        writer.send_full(topics.deadletter, dead_letter)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import repeat
+from functools import partial
+from itertools import compress, repeat
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -14,7 +15,8 @@ from churnstream.codecs.events import EventDecoder
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
 from churnstream.kafka.polled import Polled
-from churnstream.kafka.writer import MOST_BYTES, FullRecord, Record
+from churnstream.kafka.producer_client import MAX_BYTES
+from churnstream.kafka.writer import FullRecord, Record
 from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
 from churnstream.records.prediction import ReasonGiven, prediction_type
 from churnstream.records.rejection import Rejection, not_scorable, too_large
@@ -95,66 +97,95 @@ class Batch(msgspec.Struct, frozen=True):
         return len(self.events) + len(self.rejected)
 
 
-def score_batch(
-    polled: Polled,
-    scorer: Scorer,
-    *,
-    group: str,
-    now: datetime,
-    most_letter_bytes: int,
-    max_prediction_bytes: int = MOST_BYTES,
-    explained: Explained = "top",
-) -> Batch:
-    """Decode, check and score.
+class ModelInUse(Protocol):
+    """Where the model to score with comes from; it may be another one for the next batch."""
+
+    def current(self) -> Scorer:
+        """The model by which all of a batch is scored."""
+        ...
+
+
+class BatchScorer:
+    """Decodes, checks and scores: no Kafka call, no clock, no side effect.
 
     Args:
-        polled: The records, and their places.
-        scorer: The model.
+        models: Asked before each batch.
         group: The consumer group, for the dead letters' headers.
-        now: The processing time, UTC.
-        most_letter_bytes: The largest record that the dead-letter topic takes.
+        max_dead_letter_bytes: The largest record that the dead-letter topic takes.
         max_prediction_bytes: The largest one that the output topic takes; what would be larger
             becomes a dead letter.
         explained: Which predictions get reasons.
-
-    Raises:
-        ModelError: The model gave more or fewer probabilities than there are events, as one does
-            that leaves out or resamples rows.
     """
-    decoded, probabilities = _score(_decode(polled, scorer), scorer)
-    values = _encoded(decoded, probabilities, scorer, now, explained)
-    # A key is a part of its value, so none of these is larger than twice the largest value.
-    if 2 * max(map(len, values), default=0) + PER_BATCH > max_prediction_bytes:
+
+    def __init__(
+        self,
+        models: ModelInUse,
+        *,
+        group: str,
+        max_dead_letter_bytes: int,
+        max_prediction_bytes: int = MAX_BYTES,
+        explained: Explained = "top",
+    ) -> None:
+        self._models, self._group, self._explained = models, group, explained
+        self._max_dead_letter_bytes = max_dead_letter_bytes
+        self._max_prediction_bytes = max_prediction_bytes
+
+    def score(self, polled: Polled, now: datetime) -> Batch:
+        """Give each record its outcome.
+
+        Args:
+            now: The processing time, UTC.
+
+        Raises:
+            ModelError: The model gave more or fewer probabilities than there are events, as one
+                does that leaves out or resamples rows.
+        """
+        model = self._models.current()
+        decoded, probabilities = _score(_decode(polled, model), model)
+        values = _encoded(decoded, probabilities, model, now, self._explained)
+        decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
+        return Batch(
+            events=decoded.events,
+            partitions=decoded.good.partitions,
+            offsets=decoded.good.offsets,
+            probabilities=probabilities,
+            predictions=[
+                {"key": key, "value": value}
+                for key, value in zip(decoded.keys, values, strict=True)
+            ],
+            rejected=decoded.rejected,
+            rejections=decoded.rejections,
+            dead_letters=list(
+                map(partial(self._dead_letter, model, now), decoded.rejected, decoded.rejections)
+            ),
+            places=polled.places,
+            scored_at=now,
+            scorer=model,
+        )
+
+    def _that_fit(
+        self,
+        decoded: "_Decoded",
+        probabilities: NDArray[np.float64],
+        values: list[bytes],
+        model: Scorer,
+    ) -> tuple["_Decoded", NDArray[np.float64], list[bytes]]:
+        """The good records without those whose prediction the output topic would not take."""
+        limit = self._max_prediction_bytes
+        # A key is a part of its value, so none of these is larger than twice the largest value.
+        if 2 * max(map(len, values), default=0) + PER_BATCH <= limit:
+            return decoded, probabilities, values
         pairs = zip(decoded.keys, values, strict=True)
         sizes = [PER_BATCH + len(key or b"") + len(value) for key, value in pairs]
-        fits = np.array(sizes) <= max_prediction_bytes
-        decoded = decoded.without(
-            fits, lambda i: too_large(sizes[i], max_prediction_bytes, scorer.schema.id)
-        )
-        probabilities = probabilities[fits]
-        values = [value for value, fit in zip(values, fits, strict=True) if fit]
-    return Batch(
-        events=decoded.events,
-        partitions=decoded.good.partitions,
-        offsets=decoded.good.offsets,
-        probabilities=probabilities,
-        predictions=[
-            {"key": key, "value": value} for key, value in zip(decoded.keys, values, strict=True)
-        ],
-        rejected=decoded.rejected,
-        rejections=decoded.rejections,
-        dead_letters=[
-            to_record(
-                record,
-                describe(record, why, group=group, model_version=scorer.version, now=now),
-                most_letter_bytes,
-            )
-            for record, why in zip(decoded.rejected, decoded.rejections, strict=True)
-        ],
-        places=polled.places,
-        scored_at=now,
-        scorer=scorer,
-    )
+        fits = np.array(sizes) <= limit
+        fitting = decoded.without(fits, lambda i: too_large(sizes[i], limit, model.schema.id))
+        return fitting, probabilities[fits], list(compress(values, fits))
+
+    def _dead_letter(
+        self, model: Scorer, now: datetime, record: Message, why: Rejection
+    ) -> FullRecord:
+        said = describe(record, why, group=self._group, model_version=model.version, now=now)
+        return to_record(record, said, self._max_dead_letter_bytes)
 
 
 def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:

@@ -1,8 +1,8 @@
 """A member of a group that has nothing to read."""
 
-import time
-
 import structlog
+
+from churnstream.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
@@ -13,7 +13,7 @@ class Standby:
     """Says once that this member has no partitions; again after it had some."""
 
     def __init__(self) -> None:
-        self._since = time.monotonic()
+        self._deadline = Deadline(_AFTER)
         self._said = False
 
     def note(self, *, assigned: bool, cut_off: bool = False) -> bool:
@@ -23,8 +23,8 @@ class Standby:
             cut_off: Whether no broker can be reached.
         """
         if assigned:
-            self._since, self._said = time.monotonic(), False
-        elif not self._said and time.monotonic() - self._since > _AFTER:
+            self._deadline, self._said = Deadline(_AFTER), False
+        elif not self._said and self._deadline.passed:
             self._said = True
             log.warning(
                 "no_partitions",

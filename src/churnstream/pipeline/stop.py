@@ -5,7 +5,9 @@ import sys
 import time
 from types import FrameType
 
-_PATIENCE = 3.5  # seconds: a stop is promised within 5
+from churnstream.deadline import Deadline
+
+_TIMEOUT = 3.5  # seconds: a stop is promised within 5
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -14,7 +16,7 @@ class Stop:
     """Set by SIGINT and SIGTERM once `listen` was called; asked between batches."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._asked: Deadline | None = None  # and until when waiting may take
         self._number: int = signal.SIGTERM  # of the signal that came
 
     def listen(self) -> None:
@@ -38,21 +40,21 @@ class Stop:
 
     def request(self) -> None:
         """Ask for a stop after the batch in hand."""
-        self._since = self._since or time.monotonic()
+        self._asked = self._asked or Deadline(_TIMEOUT)
 
     def requested(self) -> bool:
         """Whether a stop was asked for."""
-        return self._since is not None
+        return self._asked is not None
 
     def overdue(self) -> bool:
         """Whether it was asked for so long ago that waiting for a broker must end."""
-        return self._since is not None and time.monotonic() - self._since > _PATIENCE
+        return self._asked is not None and self._asked.passed
 
     def wait(self, seconds: float = float("inf")) -> None:
         """Sleep until a stop is asked for, or for so many seconds."""
-        deadline = time.monotonic() + seconds
-        while not self.requested() and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(0.2, left))
+        deadline = Deadline(seconds)
+        while not self.requested() and not deadline.passed:
+            time.sleep(min(0.2, deadline.left))
 
 
 def _end(number: int, frame: FrameType | None) -> None:

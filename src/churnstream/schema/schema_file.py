@@ -15,6 +15,7 @@ from churnstream.errors import ConfigurationError
 from churnstream.schema.checks import faults
 from churnstream.schema.fields import AnyField
 from churnstream.schema.schema import Schema
+from churnstream.schema.values import as_number
 
 DEFAULT_FILE = Path("customers.yaml")
 TELCO_FILE = Path(__file__).with_name("telco.yaml")
@@ -45,7 +46,7 @@ def read(path: Path) -> Schema:
                 at = ("fields", name)
                 msgspec.convert(field, AnyField, strict=False)
         at = ()
-        schema = msgspec.convert(values, Schema, strict=False)
+        schema = msgspec.convert(_with_amount(values), Schema, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_in_words(path, found.lines, at, str(error))) from error
     for where, problem in faults(schema):
@@ -56,6 +57,15 @@ def read(path: Path) -> Schema:
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
     """A key without a value is as good as none."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _with_amount(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values, with what a customer is worth as a number unless it is a field's name."""
+    value, fields = values.get("value"), values.get("fields")
+    number = as_number(value)
+    if not isinstance(fields, dict) or value in fields or number is None:
+        return values
+    return {**values, "value": float(number)}
 
 
 def _in_words(path: Path, lines: Mapping[Names, int], at: Names, text: str) -> str:

@@ -1,21 +1,25 @@
 """Customers in segments: by the values of a category, or by bands of a number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from churnstream.schema.fields import LARGEST_INTEGER, Integer
+from churnstream.schema.fields import LARGEST_INTEGER, AnyField, Boolean, Integer, Value, written
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema, Segment
 from churnstream.schema.values import plain
 
 MISSING = "missing"
+OTHER = "other"
+_FLAGS = {None: MISSING, 0: "no", 1: "yes"}  # true and false are found, too
 
 
 def segment_reader(schema: Schema, segment: Segment) -> Callable[[Sequence[Event]], list[str]]:
     """Takes events; the name of the segment of each."""
     get = schema.getter(segment.field)
+    if _is_bare_flag(schema.fields[segment.field]):
+        return lambda events: [_FLAGS[value] for value in map(get, events)]
     if not segment.edges:
         return lambda events: [plain(value) or MISSING for value in map(get, events)]
     names = np.array([*band_names(schema, segment), MISSING], dtype=object)
@@ -42,6 +46,29 @@ def band_names(schema: Schema, segment: Segment) -> list[str]:
         first = f"to {ends[0]}"
         between = [f"{low} to {high}" for low, high in pairwise(ends)]
     return [first, *between, f"over {ends[-1]}"]
+
+
+def in_order(schema: Schema, segment: Segment, names: Iterable[str]) -> list[str]:
+    """Names of segments as people look for them: bands from low to high, the rest by name."""
+    bands = band_names(schema, segment) if segment.edges else []
+    last = {OTHER: 1, MISSING: 2}
+
+    def rank(name: str) -> tuple[int, int, str]:
+        return last.get(name, 0), bands.index(name) if name in bands else len(bands), name
+
+    return sorted(names, key=rank)
+
+
+def text_of(field: AnyField, value: Value) -> str:
+    """A value for people to read, as `segment_reader` names it where the field has no bands."""
+    if _is_bare_flag(field) and not isinstance(value, str):
+        return "yes" if value else "no" if value is not None else MISSING
+    return plain(value) or MISSING
+
+
+def _is_bare_flag(field: AnyField) -> bool:
+    """Whether yes and no are written as something that does not say so: 1 and 0, say."""
+    return isinstance(field, Boolean) and not isinstance(written(field)[0], str)
 
 
 def title_of(segment: Segment) -> str:

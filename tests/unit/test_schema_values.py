@@ -1,0 +1,128 @@
+"""What values mean, by the type of their field."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
+from churnstream.schema.values import Problem, as_number, plain, quote, read, shown
+from made_schemas import fields, raw_values
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "value"),
+    [
+        (Integer(), "1", 1),
+        (Integer(), "1.0", 1),
+        (Integer(), 1.0, 1),
+        (Integer(), " +7 ", 7),
+        (Integer(), "1e3", 1000),
+        (Number(), "$29.85", 29.85),
+        (Number(), "-€ 3", -3.0),
+        (Number(), ".5", 0.5),
+        (Boolean(), "Yes", 1),
+        (Boolean(), True, 1),
+        (Boolean(), "0.0", 0),
+        (Boolean(values=("No", "Yes")), 1, "Yes"),
+        (Boolean(values=("false", "true")), "F", False),
+        (Boolean(values=("yes", "no")), "no", "no"),
+        (Boolean(values=("Nein", "Ja")), "ja", Problem),
+        (Boolean(values=("", "x")), "", ""),
+        (Category(), "a ", "a "),
+        (Category(values=("Gold", "3")), " Gold ", "Gold"),
+        (Category(values=("Gold", "3")), 3.0, "3"),
+        (Category(values=("No", "Yes", "No phone")), False, "No"),
+        (Category(values=("NA", "EU")), "NA", "NA"),
+        (Category(values=("a",), unknown="other"), "b", "b"),
+        (Date(), "2026-01-31T10:00:00Z", date(2026, 1, 31)),
+        (Date(order="day-first"), "31.12.2025", date(2025, 12, 31)),
+        (Date(order="month-first"), "12/31/2025", date(2025, 12, 31)),
+        (Date(), datetime(2026, 1, 31, tzinfo=UTC), date(2026, 1, 31)),
+    ],
+)
+def test_values(field: AnyField, raw: object, value: object) -> None:
+    """A value means the same in every spelling."""
+    found = read(field, raw)
+    if value is Problem:
+        assert isinstance(found, Problem)
+    else:
+        assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "reason"),
+    [
+        (Integer(), "1.5", "wrong_type"),
+        (Integer(), "1_0", "wrong_type"),
+        (Integer(min=0), "-1", "out_of_range"),
+        (Number(), "inf", "wrong_type"),
+        (Number(), "1e999", "out_of_range"),
+        (Number(), True, "wrong_type"),
+        (Boolean(), "maybe", "unknown_category"),
+        (Category(values=("a", "b")), "c", "unknown_category"),
+        (Category(), [1], "wrong_type"),
+        (Date(), "31.12.2025", "wrong_type"),
+        (Date(order="day-first"), "12/31/2025", "wrong_type"),
+        (Number(), None, "wrong_type"),
+        (Number(), " n/a ", "wrong_type"),
+        (Category(), float("nan"), "wrong_type"),
+    ],
+)
+def test_problems(field: AnyField, raw: object, reason: str) -> None:
+    """What cannot be read is a problem with a code and words in one line."""
+    found = read(field, raw)
+    assert isinstance(found, Problem)
+    assert found.reason == reason
+    assert "\n" not in found.detail
+
+
+def test_missing() -> None:
+    """A missing value is None where it may be, in whatever way it is said."""
+    for raw in (None, "", " ", "NA", "n/a", "NaN", "null", "?", float("nan")):
+        assert read(Number(missing="allow"), raw) is None
+
+
+@given(fields(), raw_values())
+def test_reading_is_idempotent(field: AnyField, raw: Any) -> None:
+    """What has been read means the same when it is read again, and nothing raises."""
+    value = read(field, raw)
+    if not isinstance(value, Problem):
+        again = read(field, value)
+        assert (again, type(again)) == (value, type(value))
+
+
+@given(raw_values())
+def test_shown_in_one_line(raw: Any) -> None:
+    """Whatever comes from outside is shown in one short line of plain characters."""
+    text = shown(raw)
+    assert len(text) < 400
+    assert "\n" not in text
+    assert plain(raw) is None or isinstance(plain(raw), str)
+
+
+def test_quoting() -> None:
+    """A long text is cut, and what is not ASCII is escaped."""
+    assert quote("é") == '"\\u00e9"'
+    assert quote("x" * 50).endswith('..."')
+
+
+def test_numbers() -> None:
+    """Only what is written as a number is one."""
+    assert as_number("5") == 5
+    assert isinstance(as_number("5"), int)
+    raw: object
+    for raw in ("nan", "0x10", "1,5", "", "\u0663", []):
+        assert as_number(raw) is None
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_huge_numbers(sign: int) -> None:
+    """A number with more digits than Python writes out is out of range, and no exception."""
+    huge = sign * 10**5000
+    for field in (Integer(), Number()):
+        found = read(field, huge)
+        assert isinstance(found, Problem)
+        assert found.reason == "out_of_range"
+    assert isinstance(read(Category(values=("a",)), huge), Problem)
