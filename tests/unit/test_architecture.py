@@ -4,7 +4,16 @@ from pathlib import Path
 import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-EVERYBODYS = {"__main__", "errors", "settings", "config_file", "safe_files", "sections", "escaping"}
+EVERYBODYS = {
+    "__main__",
+    "errors",
+    "settings",
+    "config_file",
+    "safe_files",
+    "sections",
+    "escaping",
+    "deadline",
+}
 
 
 def drawn() -> set[tuple[str, str]]:
