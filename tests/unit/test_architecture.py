@@ -6,6 +6,7 @@ import grimp
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 EVERYBODYS = {
     "__main__",
+<<<<<<< HEAD
     "config_file",
     "deadline",
     "errors",
@@ -13,6 +14,15 @@ EVERYBODYS = {
     "safe_files",
     "sections",
     "settings",
+=======
+    "errors",
+    "settings",
+    "config_file",
+    "safe_files",
+    "sections",
+    "escaping",
+    "deadline",
+>>>>>>> h-tests
 }
 
 

@@ -100,7 +100,7 @@ def likely(field: AnyField) -> st.SearchStrategy[Any]:
     """What may stand in a field, mostly what is right."""
     match field:
         case Category(values=values):
-            right = st.sampled_from(values or ("a", "b"))
+            right: st.SearchStrategy[Any] = st.sampled_from(values or ("a", "b"))
         case Boolean():
             right = st.sampled_from(written(field))
         case Date():
@@ -135,8 +135,8 @@ def same(one: Any, other: Any) -> bool:
     """Whether two outcomes are the same, down to the types: 1 is no True, nor 1.0."""
     if isinstance(one, Rejection) or isinstance(other, Rejection):
         return one == other
-    values = [msgspec.structs.astuple(event) for event in (one, other)]
-    return values[0] == values[1] and list(map(type, values[0])) == list(map(type, values[1]))
+    first, second = msgspec.structs.astuple(one), msgspec.structs.astuple(other)
+    return first == second and [*map(type, first)] == [*map(type, second)]
 
 
 # ---- one record ----
@@ -197,7 +197,7 @@ def test_a_repeated_field_is_always_found(
     data: st.DataObject, schema: Schema, escaped: bool
 ) -> None:
     """Also beside fields that are left out since they may be missing, and with escapes."""
-    members = [(schema.id, "C1"), ("event_ts", STAMPS[0])]
+    members: list[tuple[str, Any]] = [(schema.id, "C1"), ("event_ts", STAMPS[0])]
     for name, field in schema.fields.items():
         may_go = field.missing == "allow"
         if not (may_go and data.draw(st.booleans())):
@@ -331,7 +331,7 @@ FLAGS = {"number": ("0", "1"), "literal": ("false", "true"), "text": ("No", "Yes
 def test_a_flag_is_what_the_schema_writes(kind: str, no: Any, yes: Any) -> None:
     """Every spelling of yes and of no, in every form of a flag, alone and in a batch."""
     field = Boolean(values=FLAGS[kind])
-    decode = EventDecoder(Schema(name="x", id="id", fields={"flag": field}))
+    decode: Any = EventDecoder(Schema(name="x", id="id", fields={"flag": field}))
     for raw, expected in zip((no, yes), written(field), strict=True):
         value = json.dumps({"id": "C1", "flag": raw, "event_ts": STAMPS[0]}).encode()
         for event in (decode(value, b"C1"), *decode.batch([value, value], [b"C1", b"C1"])):
@@ -380,9 +380,8 @@ def test_where_a_number_may_be_missing_is_read_in_any_spelling() -> None:
     """The rule looks at what the other field means, not at how it is written."""
     rule = MissingRule(counts_as=0, only_where={"b": "1"})
     for spelling in ("1", "1.0", '"1"', '" 1.0 "'):
-        decode = EventDecoder(
-            Schema(name="x", id="id", fields={"a": Number(missing=rule), "b": Integer()})
-        )
+        fields: dict[str, AnyField] = {"a": Number(missing=rule), "b": Integer()}
+        decode: Any = EventDecoder(Schema(name="x", id="id", fields=fields))
         text = f'{{"id": "C1", "a": null, "b": {spelling}, "event_ts": "{STAMPS[0]}"}}'
         assert decode(text.encode(), b"C1").a is None
         other = decode(text.replace("1", "2").encode(), b"C2")

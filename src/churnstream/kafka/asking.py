@@ -108,7 +108,7 @@ class Asker:
                 self.client.poll(0)  # hear what went wrong: a password, a certificate
                 if self._give_up():
                     raise _given_up("looking for a broker") from error
-                if deadline.passed or self._refusals:
+                if deadline.left < _SHORTEST or self._refusals:
                     raise self._unreachable() from error
                 if not said:
                     log.warning("broker_unreachable", waits_s=round(deadline.left), retrying=True)
