@@ -6,7 +6,6 @@ import grimp
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 EVERYBODYS = {
     "__main__",
-<<<<<<< HEAD
     "config_file",
     "deadline",
     "errors",
@@ -14,15 +13,6 @@ EVERYBODYS = {
     "safe_files",
     "sections",
     "settings",
-=======
-    "errors",
-    "settings",
-    "config_file",
-    "safe_files",
-    "sections",
-    "escaping",
-    "deadline",
->>>>>>> h-tests
 }
 
 
