@@ -134,7 +134,7 @@ STAMPS = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05+01:00", "2026-01-02T03:04
 def same(one: Any, other: Any) -> bool:
     """Whether two outcomes are the same, down to the types: 1 is no True, nor 1.0."""
     if isinstance(one, Rejection) or isinstance(other, Rejection):
-        return one == other
+        return bool(one == other)
     first, second = msgspec.structs.astuple(one), msgspec.structs.astuple(other)
     return first == second and [*map(type, first)] == [*map(type, second)]
 
