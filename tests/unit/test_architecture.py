@@ -6,13 +6,13 @@ import grimp
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 EVERYBODYS = {
     "__main__",
-    "errors",
-    "settings",
     "config_file",
+    "deadline",
+    "errors",
+    "escaping",
     "safe_files",
     "sections",
-    "escaping",
-    "deadline",
+    "settings",
 }
 
 

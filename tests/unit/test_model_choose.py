@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from churnstream.errors import ModelError
 from churnstream.model import choose as choosing
-from churnstream.model.choose import Choice, Chosen, choose
+from churnstream.model.choice import Choice
+from churnstream.model.choose import Chosen, choose
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.splits import folds, sample
 from churnstream.model.term_scorer import TermScorer

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,25 +10,26 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import pytest
-from churnstream.model.additive import Additive, Array
-from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
 from builders import TELCO, CustomerEvent
-from churnstream.errors import ModelError
+from churnstream.model import reasons as reasons_module
 from churnstream.model.background import SCORE, Background, background
-from churnstream.model.features import frame, known_values
-from churnstream.model.manifest import load
+from churnstream.model.centring import centred
+from churnstream.model.choose import choose
+from churnstream.model.feature_table import Array
+from churnstream.model.features import feature_table, known_values
+from churnstream.model.manifest import load, save
 from churnstream.model.phrases import reason_writer
-from churnstream.model.reasons import Explained, Explainer
+from churnstream.model.reasons import Explained, Explainer, ReasonsWriter
 from churnstream.model.scorer import Model
-from churnstream.model.train import behind_one_hot
+from churnstream.model.term_scorer import TermScorer
+from churnstream.model.train import labels_of
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.values import plain
+from pipelines import adopted
 
 reason_for = reason_writer(TELCO)
 ANY_CUSTOMER = settings(
@@ -36,37 +38,48 @@ ANY_CUSTOMER = settings(
 
 
 @pytest.fixture(scope="module")
-def pipeline(trained: Path) -> Pipeline:
-    """The default pipeline."""
-    return load(trained).pipeline
+def model(trained: Path) -> Model:
+    """The default model: a sum."""
+    return that_says_yes_from(0.3, load(trained))
 
 
 @pytest.fixture(scope="module")
-def model(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
-    """The default model, with the bundled customers as its background."""
-    return with_background(pipeline, customers)
+def paired(customers: list[CustomerEvent]) -> Model:
+    """A sum with pairs, of some of the customers."""
+    some = customers[:2000]
+    chosen = choose(feature_table(TELCO, some), labels_of(TELCO, some), kinds=["pairs"])
+    assert len(chosen.terms.pairs) > 50
+    return Model(cast(Any, SimpleNamespace(threshold=0.3, schema=TELCO)), chosen.terms)
+
+
+@pytest.fixture(params=["model", "paired"])
+def either(request: pytest.FixtureRequest) -> Model:
+    """A model of each kind."""
+    model: Model = request.getfixturevalue(request.param)
+    return model
 
 
 @pytest.fixture(scope="module")
 def explainer(model: Model) -> Explainer:
     """The model's."""
+    return explainer_of(model)
+
+
+def that_says_yes_from(threshold: float, model: Model) -> Model:
+    """The same model with another threshold."""
+    return Model(replace(model.manifest, threshold=threshold), model.terms)
+
+
+def explainer_of(model: Model) -> Explainer:
+    """Knows the effects of a sum of terms."""
     assert isinstance(model.explainer, Explainer)
     return model.explainer
 
 
-def with_background(pipeline: Pipeline, customers: list[CustomerEvent]) -> Model:
-    """A model that says "Yes" from 0.3 on, compared to these customers."""
-    probabilities = pipeline.predict_proba(frame(TELCO, customers))[:, 1]
-    terms = read_out(pipeline, TELCO)
-    known = background(TELCO, terms, customers, probabilities)
-    manifest = SimpleNamespace(threshold=0.3, background=known, terms=terms, schema=TELCO)
-    return Model(cast(Any, manifest), lambda: pipeline)
-
-
 def log_odds(model: Model, events: list[CustomerEvent]) -> Array:
-    """What the pipeline itself says."""
-    answer: Array = model.pipeline.decision_function(frame(TELCO, events))
-    return answer
+    """What the terms add up to, column by column."""
+    assert model.terms is not None
+    return TermScorer(model.terms).score(feature_table(TELCO, events).columns)
 
 
 AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
@@ -86,49 +99,56 @@ def anybody(draw: st.DrawFn, customers: list[CustomerEvent]) -> CustomerEvent:
     )
 
 
-def test_effects_and_base_give_the_log_odds(
-    model: Model, explainer: Explainer, customers: list[CustomerEvent]
-) -> None:
-    """For every bundled customer the effects and the base add up to what the pipeline says."""
+def test_effects_and_base_give_the_log_odds(either: Model, customers: list[CustomerEvent]) -> None:
+    """For every bundled customer the effects and the base add up to the log-odds of its score."""
+    explainer = explainer_of(either)
     effects = explainer.effects(customers)
 
     assert set(effects) == set(TELCO.fields)
     total = explainer.base + sum(effects.values())
-    np.testing.assert_allclose(total, log_odds(model, customers), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(total, log_odds(either, customers), rtol=0, atol=1e-9)
+    scores = either.score(customers)
+    np.testing.assert_allclose(total, np.log(scores / (1 - scores)), rtol=0, atol=1e-9)
 
 
 @ANY_CUSTOMER
 @given(st.data())
 def test_effects_and_base_give_the_log_odds_of_anybody(
-    model: Model, explainer: Explainer, customers: list[CustomerEvent], data: st.DataObject
+    either: Model, customers: list[CustomerEvent], data: st.DataObject
 ) -> None:
     """Also for customers that nobody has, the effects and the base add up."""
-    event = data.draw(anybody(customers))
+    event, explainer = data.draw(anybody(customers)), explainer_of(either)
 
     total = explainer.base + sum(effect[0] for effect in explainer.effects([event]).values())
-    assert total == pytest.approx(log_odds(model, [event])[0], rel=0, abs=1e-9)
+    assert total == pytest.approx(log_odds(either, [event])[0], rel=0, abs=1e-9)
 
 
 def test_the_effects_of_the_training_customers_average_to_nothing(
-    explainer: Explainer, customers: list[CustomerEvent]
+    paired: Model, customers: list[CustomerEvent]
 ) -> None:
     """An effect compares to the training customers, so over them its mean is 0."""
-    for effect in explainer.effects(customers).values():
+    for effect in explainer_of(paired).effects(customers[:2000]).values():
         assert effect.mean() == pytest.approx(0, abs=1e-9)
+
+
+def centred_on(customers: list[CustomerEvent], model: Model) -> Model:
+    """The same model, its effects compared to these customers."""
+    assert model.terms is not None
+    terms = centred(model.terms, feature_table(TELCO, customers))
+    return Model(model.manifest, terms)
 
 
 @ANY_CUSTOMER
 @given(st.data())
-def test_effects_are_shapley_values(
-    pipeline: Pipeline, customers: list[CustomerEvent], data: st.DataObject
+def test_effects_of_a_sum_are_shapley_values(
+    model: Model, customers: list[CustomerEvent], data: st.DataObject
 ) -> None:
     """Whatever is known already, to learn a feature moves the expected log-odds by its effect.
 
-    So its average over all orders, the Shapley value by definition, is that effect.
+    So its average over all orders, the Shapley value by definition, is that effect. Those of pairs
+    are compared to the definition where they are made, in the tests of terms.
     """
     others = customers[:50]
-    model = with_background(pipeline, others)
-    assert model.explainer is not None
     event = data.draw(anybody(customers))
     feature = data.draw(st.sampled_from([*TELCO.fields]))
     known = data.draw(
@@ -141,7 +161,7 @@ def test_effects_are_shapley_values(
 
     expected = log_odds(model, population(known) + population(known | {feature}))
     moved = expected[len(others) :].mean() - expected[: len(others)].mean()
-    effect = model.explainer.effects([event])[feature][0]
+    effect = explainer_of(centred_on(others, model)).effects([event])[feature][0]
     assert moved == pytest.approx(effect, rel=0, abs=1e-9)
 
 
@@ -153,13 +173,14 @@ def strongest(explainer: Explainer, event: CustomerEvent, sign: int) -> list[tup
 
 
 def test_yes_is_explained_by_what_raises_the_risk_and_no_by_what_lowers_it(
-    model: Model, explainer: Explainer, customers: list[CustomerEvent]
+    either: Model, customers: list[CustomerEvent]
 ) -> None:
     """Three reasons for each prediction, strongest first, from all features."""
     some = customers[::50]
-    scores = model.score(some)
+    scores, explainer = either.score(some), explainer_of(either)
+    given = either.reasons(some, scores, "all")
 
-    for event, score, reasons in zip(some, scores, model.reasons(some, scores, "all"), strict=True):
+    for event, score, reasons in zip(some, scores, given, strict=True):
         assert reasons is not None
         expected = strongest(explainer, event, 1 if score >= 0.3 else -1)
         assert [effect for _, effect in expected] == [reason.effect for reason in reasons]
@@ -187,15 +208,15 @@ def test_the_threshold_itself_is_explained(model: Model, customers: list[Custome
 
 
 def test_a_batch_has_the_reasons_of_its_events(
-    model: Model, customers: list[CustomerEvent]
+    either: Model, customers: list[CustomerEvent]
 ) -> None:
     """The boundaries of batches change no reason; an empty batch has none."""
     some = customers[::70]
-    scores = model.score(some)
+    scores = either.score(some)
 
-    alone = [model.reasons([e], s[None], "all")[0] for e, s in zip(some, scores, strict=True)]
-    assert model.reasons(some, scores, "all") == alone
-    assert model.reasons([], np.empty(0), "all") == []
+    alone = [either.reasons([e], s[None], "all")[0] for e, s in zip(some, scores, strict=True)]
+    assert either.reasons(some, scores, "all") == alone
+    assert either.reasons([], np.empty(0), "all") == []
 
 
 def test_reasons_in_words(model: Model, customers: list[CustomerEvent]) -> None:
@@ -247,39 +268,31 @@ def test_absurd_amounts_stay_readable(model: Model, customers: list[CustomerEven
         assert all(len(reason.text) < 80 for reason in reasons)
 
 
-def test_other_pipelines_have_no_reasons(customers: list[CustomerEvent]) -> None:
+def test_other_pipelines_have_no_reasons(customers: list[CustomerEvent], tmp_path: Path) -> None:
     """For a model that is no sum of terms none are made up."""
     some = customers[:500]
-    pipeline = behind_one_hot(LogisticRegression(solver="newton-cholesky"), TELCO)
-    pipeline.fit(frame(TELCO, some), [event.Churn == "Yes" for event in some])
-    model = with_background(pipeline, some)
+    save(adopted(some), tmp_path)
+    model = load(tmp_path)
 
     assert model.explainer is None
     assert model.reasons(some[:2], np.array([0.1, 0.9]), "all") == [None, None]
 
 
-def test_means_of_other_features_are_refused(pipeline: Pipeline) -> None:
-    """A manifest that lacks a mean term is an error, not a crash in the middle of a stream."""
-    terms = read_out(pipeline, TELCO)
-    assert terms is not None
-
-    with pytest.raises(ModelError, match="are not those of its features"):
-        Explainer(Additive(terms, TELCO), {"tenure": 0.1})
+@pytest.fixture(scope="module")
+def known(model: Model, customers: list[CustomerEvent]) -> Background:
+    """All bundled customers in figures."""
+    return background(TELCO, customers, model.score(customers))
 
 
-def test_the_background_survives_the_manifest(model: Model, customers: list[CustomerEvent]) -> None:
+def test_the_background_survives_the_manifest(known: Background) -> None:
     """Written as JSON and read again, it is the same to the last digit."""
-    known = model.manifest.background
-
     assert msgspec.json.decode(msgspec.json.encode(known), type=Background) == known
 
 
 def test_the_background_counts_its_own_customers_as_they_are(
-    model: Model, customers: list[CustomerEvent]
+    known: Background, model: Model, customers: list[CustomerEvent]
 ) -> None:
     """The training customers fall into the bins in the numbers that are stored."""
-    known = model.manifest.background
-
     counted = known.count(TELCO, customers, model.score(customers))
 
     assert known.rows == len(customers)
@@ -287,9 +300,9 @@ def test_the_background_counts_its_own_customers_as_they_are(
     assert set(counted) == {*TELCO.fields, SCORE}
 
 
-def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) -> None:
+def test_ranges_hold_a_tenth_each(known: Background, customers: list[CustomerEvent]) -> None:
     """Amounts are cut at their deciles, the upper edge included."""
-    bins = model.manifest.background.bins["MonthlyCharges"]
+    bins = known.bins["MonthlyCharges"]
 
     assert bins.edges is not None
     assert len(bins.edges) == 9
@@ -298,13 +311,56 @@ def test_ranges_hold_a_tenth_each(model: Model, customers: list[CustomerEvent]) 
     assert bins.counts[f"to {low:g}"] == sum(e.MonthlyCharges <= low for e in customers)
 
 
-def test_one_value_alone_has_bins(pipeline: Pipeline, customers: list[CustomerEvent]) -> None:
+def test_one_value_alone_has_bins(customers: list[CustomerEvent]) -> None:
     """Where all training customers have one amount, others can still fall beside it."""
     same = [replace(event, tenure=5) for event in customers[:20]]
-    known = background(TELCO, read_out(pipeline, TELCO), same, np.full(20, 0.5))
+    known = background(TELCO, same, np.full(20, 0.5))
 
     counted = known.count(TELCO, [replace(same[0], tenure=9)], np.array([0.2]))
 
     assert known.bins["tenure"].counts == {"to 5": 20, "over 5": 0}
     assert counted["tenure"] == {"to 5": 0, "over 5": 1}
     assert counted[SCORE] == {"to 0.5": 1, "over 0.5": 0}
+
+
+def test_what_an_open_category_holds_is_counted_together(customers: list[CustomerEvent]) -> None:
+    """However many texts come that training did not know, drift counts them in one bin."""
+    contract = msgspec.structs.replace(TELCO.fields["Contract"], unknown="other")
+    schema = msgspec.structs.replace(TELCO, fields=TELCO.fields | {"Contract": contract})
+    known = background(schema, customers[:20], np.full(20, 0.5))
+    odd = [replace(customers[0], Contract=f"Contract {n}") for n in range(300)]
+
+    assert known.count(schema, odd, np.full(300, 0.2))["Contract"] == {"other": 300}
+    assert len(known.count(TELCO, odd, np.full(300, 0.2))["Contract"]) == 300
+
+
+def test_what_is_remembered_of_reasons_is_bounded(customers: list[CustomerEvent]) -> None:
+    """Neither many values nor long ones stay in memory, and all of them have their reasons."""
+    contract = msgspec.structs.replace(TELCO.fields["Contract"], values=None, unknown="other")
+    schema = msgspec.structs.replace(TELCO, fields=TELCO.fields | {"Contract": contract})
+    writer = ReasonsWriter(schema)
+
+    def given(texts: list[str]) -> list[str]:
+        events = [replace(customers[0], Contract=text) for text in texts]
+        zeros = dict.fromkeys(schema.fields, np.zeros(len(events)))
+        effects = zeros | {"Contract": np.ones(len(events))}
+        found = writer.of_wanted(
+            events, lambda _: effects, np.ones(len(events), dtype=np.bool_), "all"
+        )
+        return [reasons[0].value for reasons in found if reasons]
+
+    short = [f"Contract {n}" for n in range(300)]
+    long = [f"{n} {'x' * 100_000}" for n in range(300)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reasons_module, "_MAX_KEPT", 100)
+        assert given(short) == short
+        assert given(short[:50]) == short[:50]
+    tracemalloc.start()
+    try:
+        assert given(long) == long
+        assert given(short[:60] + long[:1]) == short[:60] + long[:1]
+        del long
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000

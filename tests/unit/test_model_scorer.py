@@ -1,16 +1,15 @@
-"""The contract of a scorer: pure, vectorised, and equal to its pipeline."""
+"""The contract of a scorer: pure, vectorised, and equal to the sum of its terms."""
 
 import json
 import random
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from churnstream.model.additive import Additive
-from churnstream.model.read_out import read_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.json import encode
@@ -22,12 +21,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from builders import TELCO, CustomerEvent, decode_event
-from churnstream.model import additive
-from churnstream.model.features import frame
+from churnstream.errors import ModelError
+from churnstream.model.feature_table import Array
+from churnstream.model.features import feature_table, frame
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
-from churnstream.model.train import labels_of, train
+from churnstream.model.term_scorer import TermScorer, probabilities
+from churnstream.model.terms import Curve
+from churnstream.model.train import labels_of
 from churnstream.records.rejection import Rejection
+from pipelines import adopted
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +39,19 @@ def model(trained: Path) -> Model:
     return load(trained)
 
 
-def test_scores_are_probabilities_of_the_pipeline(
+def summed(model: Model, events: Sequence[CustomerEvent]) -> Array:
+    """Probabilities by adding up the terms column by column, without any memory."""
+    assert model.terms is not None
+    return probabilities(TermScorer(model.terms).score(feature_table(TELCO, events).columns))
+
+
+def test_scores_are_probabilities_by_the_terms(
     model: Model, customers: list[CustomerEvent]
 ) -> None:
-    """A score is the second column of `predict_proba`, a float64 for each event."""
+    """A score is the logistic function of the sum, a float64 for each event."""
     scores = model.score(customers)
 
-    expected = model.pipeline.predict_proba(frame(TELCO, customers))[:, 1]
+    expected = summed(model, customers)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-12)
     assert scores.dtype == np.float64
     assert scores.shape == (len(customers),)
@@ -119,11 +128,10 @@ def test_a_model_names_itself(model: Model) -> None:
     assert (model.version, model.threshold) == (model.manifest.version, model.manifest.threshold)
 
 
-def test_the_terms_give_what_the_pipeline_gives(
-    model: Model, customers: list[CustomerEvent]
-) -> None:
-    """Looked-up terms and the pipeline agree to 1e-9 on every bundled customer."""
-    np.testing.assert_allclose(model.score(customers), model.ask(customers), rtol=0, atol=1e-9)
+def test_a_sum_of_terms_is_no_pipeline(model: Model) -> None:
+    """Who asks for one is told so."""
+    with pytest.raises(ModelError, match=f"model {model.version} is a sum of terms and no pipeli"):
+        _ = model.pipeline
 
 
 AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
@@ -131,7 +139,7 @@ AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**63 - 1) | st.integers(0, 100), AMOUNT, AMOUNT | st.none(), st.integers(0))
-def test_the_terms_agree_on_any_amounts(
+def test_any_amounts_are_summed_alike(
     model: Model,
     customers: list[CustomerEvent],
     tenure: int,
@@ -139,48 +147,45 @@ def test_the_terms_agree_on_any_amounts(
     total: float | None,
     row: int,
 ) -> None:
-    """Looked-up terms and the pipeline agree to 1e-9 on customers that nobody has."""
+    """Looked-up terms and columns of them agree on customers that nobody has."""
     event = replace(
         customers[row % len(customers)], tenure=tenure, MonthlyCharges=monthly, TotalCharges=total
     )
 
-    np.testing.assert_allclose(model.score([event]), model.ask([event]), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(model.score([event]), summed(model, [event]), rtol=0, atol=1e-12)
 
 
-def test_the_terms_agree_at_every_knot(model: Model, customers: list[CustomerEvent]) -> None:
-    """Looked-up terms and the pipeline agree to 1e-9 at and next to each boundary of a curve."""
-    terms = read_out(model.pipeline, TELCO)
-    assert terms is not None
-    events = [
-        replace(customers[0], **{name: float(value)})
-        for name, curve in terms.curves.items()
-        if name != "tenure"
-        for knot in np.expm1(curve.knots)
-        for value in (np.nextafter(knot, 0), knot, np.nextafter(knot, np.inf))
-        if value >= 0
-    ]
-
-    np.testing.assert_allclose(model.score(events), model.ask(events), rtol=0, atol=1e-9)
+def test_curves_have_no_jumps(model: Model, customers: list[CustomerEvent]) -> None:
+    """On both sides of each boundary of a curve the scores are the same to 1e-9."""
+    assert model.terms is not None
+    for name in ("MonthlyCharges", "TotalCharges"):
+        curve = model.terms.fields[name]
+        assert isinstance(curve, Curve)
+        knots = np.expm1(curve.knots)
+        below, above = (
+            model.score([replace(customers[0], **{name: float(k * by)}) for k in knots])
+            for by in (1 - 1e-12, 1 + 1e-12)
+        )
+        np.testing.assert_allclose(below, above, rtol=0, atol=1e-9)
 
 
 def test_other_pipelines_are_asked(customers: list[CustomerEvent], tmp_path: Path) -> None:
     """A classifier that is no sum of terms scores through its own predict_proba."""
-    fitted = train(TELCO, customers[:500], estimator=LogisticRegression(solver="newton-cholesky"))
-    save(fitted, tmp_path)
+    save(adopted(customers[:500]), tmp_path)
     model = load(tmp_path)
 
-    assert read_out(model.pipeline, TELCO) is None
-    np.testing.assert_array_equal(model.score(customers[:50]), model.ask(customers[:50]))
+    expected = model.pipeline.predict_proba(frame(TELCO, customers[:50]))[:, 1]
+    np.testing.assert_array_equal(model.score(customers[:50]), expected)
 
 
 def test_one_event_takes_no_other_along(customers: list[CustomerEvent], tmp_path: Path) -> None:
     """An amount that overflows on its way through a pipeline leaves only its own event unscored."""
     powers = make_column_transformer((PolynomialFeatures(30), ["tenure", "MonthlyCharges"]))
-    fitted = train(TELCO, customers[:500], estimator=DummyClassifier(strategy="prior"))
+    fitted = adopted(customers[:500], DummyClassifier(strategy="prior"))
     pipeline = make_pipeline(powers, StandardScaler(), LogisticRegression(max_iter=1, tol=1e9))
     with warnings.catch_warnings(action="ignore"):
         pipeline.fit(frame(TELCO, customers[:500]), labels_of(TELCO, customers[:500]))
-    model = Model(save(fitted, tmp_path), lambda: pipeline)
+    model = Model(save(fitted, tmp_path), None, lambda: pipeline)
     odd = [replace(customers[n], MonthlyCharges=1e300) for n in (0, 7, 8)]
     events = [odd[0], *customers[1:7], odd[1], odd[2], *customers[9:20]]
 
@@ -190,14 +195,3 @@ def test_one_event_takes_no_other_along(customers: list[CustomerEvent], tmp_path
     assert np.flatnonzero(np.isnan(found)).tolist() == [0, 7, 8]
     good = [event for event in events if event not in odd]
     np.testing.assert_array_equal(found[~np.isnan(found)], model.ask(good))
-
-
-def test_any_number_of_combinations_fits(model: Model, customers: list[CustomerEvent]) -> None:
-    """The memory of combinations is emptied when it is full, and the scores stay the same."""
-    expected = model.score(customers)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(additive, "_MOST_COMBINATIONS", 10)
-        terms = read_out(model.pipeline, TELCO)
-        assert terms is not None
-        np.testing.assert_array_equal(Additive(terms, TELCO).score(customers), expected)

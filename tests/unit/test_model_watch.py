@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from sklearn.linear_model import LogisticRegression
 from structlog.testing import capture_logs
 
 from builders import TELCO, CustomerEvent, decode_prediction, event_message
@@ -25,6 +24,8 @@ from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.window import Window
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop, consumer_of
+from pipelines import adopted
+from saved_models import edit, exchange, scoring_file
 
 NEVER = 3600.0  # seconds: tests look themselves
 
@@ -61,10 +62,9 @@ def events_of(log: list[Any]) -> list[str]:
     return [line["event"] for line in log]
 
 
-def break_pipeline(folder: Path) -> None:
-    """Announce a model whose pipeline is not the one that its manifest describes."""
-    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content | {"sha256": "0" * 64}))
+def break_digest(folder: Path) -> None:
+    """Announce a model whose terms are not those that its manifest describes."""
+    edit(folder, sha256="0" * 64)
 
 
 def change_reference(folder: Path) -> None:
@@ -76,8 +76,7 @@ def change_reference(folder: Path) -> None:
 
 def change_threshold(folder: Path) -> None:
     """Announce a model that says No to everybody."""
-    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content | {"threshold": 1e308}))
+    edit(folder, threshold=1e308)
 
 
 def change_schema(folder: Path) -> None:
@@ -88,17 +87,15 @@ def change_schema(folder: Path) -> None:
 
 
 def change_library(folder: Path) -> None:
-    """Announce a model of another major scikit-learn."""
-    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    content["libraries"]["scikit-learn"] = "2.0.0"
-    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
+    """Announce a pipeline that another major scikit-learn has saved."""
+    edit(folder, kind="pipeline", libraries={"scikit-learn": "2.0.0"})
 
 
-def forget_a_mean(folder: Path) -> None:
-    """Announce a model whose reasons would fail."""
-    content = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
-    del content["background"]["mean_terms"]["tenure"]
-    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
+def forget_a_term(folder: Path) -> None:
+    """Announce a model that knows nothing of one of its fields."""
+    terms = msgspec.json.decode(scoring_file(folder).read_bytes())
+    del terms["fields"]["tenure"]
+    exchange(folder, msgspec.json.encode(terms))
 
 
 def write_nonsense(folder: Path) -> None:
@@ -134,12 +131,12 @@ def test_nothing_new_is_nothing_to_do(watch: ModelWatch, log: list[Any]) -> None
 @pytest.mark.parametrize(
     "breaks",
     [
-        break_pipeline,
+        break_digest,
         change_reference,
         change_schema,
         change_threshold,
         change_library,
-        forget_a_mean,
+        forget_a_term,
         write_nonsense,
     ],
 )
@@ -290,7 +287,7 @@ def test_a_model_that_cannot_explain_is_told_of(
     customers: list[CustomerEvent], tmp_path: Path, folder: Path, log: list[Any]
 ) -> None:
     """Reasons that are asked for and cannot be given: a warning, also after a swap."""
-    plain = train(TELCO, customers[:400], estimator=LogisticRegression(solver="newton-cholesky"))
+    plain = adopted(customers[:400])
     save(plain, tmp_path / "plain")
     with Models(settings(tmp_path / "plain")):
         pass

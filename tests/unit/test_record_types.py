@@ -7,10 +7,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churnstream.records.prediction import prediction_type
 from churnstream.schema import schema_file
 from churnstream.schema.fields import AnyField, Category, Date, written
 from churnstream.schema.fields import Boolean as BooleanField
-from churnstream.schema.record_types import event_type, prediction_type
+from churnstream.schema.record_types import event_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, read
 from made_schemas import TEXTS, fields, schemas

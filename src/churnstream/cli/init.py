@@ -31,7 +31,7 @@ _MAX_EXAMPLE = 20
 
 
 @click.command()
-@click.argument("file", type=options.EXISTING_FILE)
+@click.argument("file", type=options.ANY_PATH)
 @click.option("--id", "id_column", metavar="COLUMN", help="The column that names the customer.")
 @click.option(
     "--label",

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from churnstream.errors import ModelError
 from churnstream.model import archive
 from churnstream.model.features import completed, frame
-from churnstream.model.pipeline_file import what_is_missing
+from churnstream.model.pipeline_file import TRUSTED_TYPES, what_is_missing
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.threads import one_blas_thread
 from churnstream.model.train import TrainedModel, Unseen, described, folds_of, measured_on
@@ -30,7 +30,7 @@ def read_pipeline(path: Path, trusted: Collection[str] = ()) -> Pipeline:
     A pickle, which a joblib file is as well, runs code while it is read: read none of strangers.
 
     Args:
-        trusted: Types that a skops file may hold beyond those that skops trusts by itself.
+        trusted: Types that a skops file may hold beyond `TRUSTED_TYPES`.
 
     Raises:
         ModelError: The file cannot be read, or holds no fitted classifier of churn.
@@ -119,7 +119,7 @@ def _read_joblib(path: Path, _: Collection[str]) -> Any:  # noqa: ANN401
 def _read_skops(path: Path, trusted: Collection[str]) -> Any:  # noqa: ANN401
     import skops.io
 
-    return skops.io.loads(archive.plain(path.read_bytes()), trusted=list(trusted))
+    return skops.io.loads(archive.plain(path.read_bytes()), trusted=[*TRUSTED_TYPES, *trusted])
 
 
 _READERS: Mapping[str, Callable[[Path, Collection[str]], Any]] = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from churnstream.model.features import numbers, texts
 from churnstream.model.quality import Array, Count
+from churnstream.schema.fields import Category
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -62,14 +63,19 @@ class Bins(msgspec.Struct, frozen=True):
         edges = tuple(sorted({float(f"{edge:.4g}") for edge in deciles.tolist()}))
         return cls(_count(edges, values), edges)
 
-    def count(self, values: Sequence[str] | Array) -> Counter[str]:
-        """Sort other values into these bins; an unknown category gets one of its own."""
+    def count(self, values: Sequence[str] | Array, *, fold: bool = False) -> Counter[str]:
+        """Sort other values into these bins; an unknown category gets one of its own.
+
+        Args:
+            fold: Count all unknown categories as one, however many there are.
+        """
         if self.edges is not None:
             return Counter(_count(self.edges, np.asarray(values, np.float64)))
         found = Counter(value or MISSING for value in values)
-        if _OTHER in self.counts:
+        if fold or _OTHER in self.counts:
             rare = [value for value in found if value not in self.counts]
-            found[_OTHER] += sum(found.pop(value) for value in rare)
+            if rare:
+                found[_OTHER] += sum(found.pop(value) for value in rare)
         return found
 
 
@@ -106,7 +112,9 @@ class Background(msgspec.Struct, frozen=True):
     ) -> dict[str, Counter[str]]:
         """Sort other customers into the same bins."""
         return {
-            name: bins.count(_values(schema, events, probabilities, name))
+            name: bins.count(
+                _values(schema, events, probabilities, name), fold=_is_open(schema, name)
+            )
             for name, bins in self.bins.items()
         }
 
@@ -127,6 +135,12 @@ def background(schema: Schema, events: Sequence[Event], probabilities: Array) ->
         for values in [_values(schema, events, probabilities, name)]
     }
     return Background(bins)
+
+
+def _is_open(schema: Schema, name: str) -> bool:
+    """Whether any text may stand in a field, so that a window may hold millions of them."""
+    field = schema.fields.get(name)
+    return isinstance(field, Category) and field.unknown == "other"
 
 
 def _values(

@@ -28,6 +28,9 @@ _MAX_COMBINATIONS = 1 << 16
 class _TooManyError(Exception):
     """A group of fields has more combinations than are kept."""
 
+    def __init__(self, group: "_Group") -> None:
+        self.group = group
+
 
 class EventScorer:
     """Probabilities of churn, and what each field adds to the log-odds.
@@ -80,8 +83,9 @@ class EventScorer:
             try:
                 groups: list[_Group | _OpenField] = [*self._closed, *self._open]
                 return [(group, group(events)) for group in groups]
-            except _TooManyError:
-                self._closed = [part for group in self._closed for part in group.smaller()]
+            except _TooManyError as error:
+                place = self._closed.index(error.group)
+                self._closed[place : place + 1] = error.group.halves()
 
     def _cells(self, rows: "_Rows", names: set[str] | None) -> dict[str, Cells]:
         """The cells of categories, of all of them or of some."""
@@ -130,23 +134,28 @@ class _Group:
         """The row of each event's combination, (n,).
 
         Raises:
-            _TooManyError: There are more than are kept.
+            _TooManyError: There are more than are kept, and it has several fields.
         """
         try:
             return self._look_up(events)
         except KeyError:
-            self._add(list(set(map(self._values, events)) - self._known.keys()))
+            self._learn(set(map(self._values, events)))
             return self._look_up(events)
 
     def _look_up(self, events: Sequence[Event]) -> Cells:
         found = map(self._known.__getitem__, map(self._values, events))
         return np.fromiter(found, np.intp, len(events))
 
-    def _add(self, combinations: list[tuple[Any, ...]]) -> None:
-        if len(self._known) + len(combinations) > _MAX_COMBINATIONS:
+    def _learn(self, wanted: set[tuple[Any, ...]]) -> None:
+        new = wanted - self._known.keys()
+        if len(self._known) + len(new) > _MAX_COMBINATIONS:
             if len(self.names) > 1:
-                raise _TooManyError
-            self._clear()  # what is asked for now may all be known, but is too much together
+                raise _TooManyError(self)
+            self._clear()
+            new = wanted
+        self._add(list(new))
+
+    def _add(self, combinations: list[tuple[Any, ...]]) -> None:
         columns = zip(*combinations, strict=True)
         pairs = zip(self._cells_of, columns, strict=True)
         cells = np.array([list(map(cell_of, values)) for cell_of, values in pairs], np.intp).T
@@ -157,10 +166,8 @@ class _Group:
         self.sums = np.concatenate([self.sums, sums])
         self.cells = np.concatenate([self.cells, cells])
 
-    def smaller(self) -> "list[_Group]":
-        """Itself, or two halves if its combinations are many."""
-        if len(self._known) < _MAX_COMBINATIONS // 4 or len(self.names) == 1:
-            return [self]
+    def halves(self) -> "list[_Group]":
+        """Two groups of its fields, which have far fewer combinations."""
         middle = len(self.names) // 2
         parts = (self.names[:middle], self.names[middle:])
         return [_Group(self._schema, self._terms, part) for part in parts]

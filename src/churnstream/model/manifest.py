@@ -43,8 +43,8 @@ FORMAT = 4
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_MAX_MANIFEST = 64 * 2**20  # bytes; one has some 50,000
-_MAX_FILE = 2 * 2**30
+_MAX_JSON = 64 * 2**20  # bytes; a manifest has some 50,000, terms up to a few million
+_MAX_PIPELINE = 2 * 2**30
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,11 +194,11 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     check_fits(manifest, folder)
     check_sound(manifest, folder)
     path = folder / manifest.file_name
-    content = _read_checked(path, manifest.sha256)
     if manifest.kind == "pipeline":
-        plain = checked(path, content)
+        plain = checked(path, _read_checked(path, manifest.sha256, _MAX_PIPELINE))
         model = Model(manifest, None, partial(unpack, path, plain, trusted))
     else:
+        content = _read_checked(path, manifest.sha256, _MAX_JSON)
         model = Model(manifest, _terms(path, content, manifest))
     check_reference(model, path)
     return model
@@ -237,7 +237,7 @@ def read(folder: Path) -> bytes:
         ModelError: There is none, or it cannot be read.
     """
     missing = f"no model in {folder}; run: churnstream train"
-    return _read(folder / MANIFEST_NAME, missing, _MAX_MANIFEST)
+    return _read(folder / MANIFEST_NAME, missing, _MAX_JSON)
 
 
 def _describe(model: "TrainedModel", sha256: str) -> Manifest:
@@ -293,8 +293,8 @@ def _read_manifest(folder: Path) -> Manifest:
     )
 
 
-def _read_checked(path: Path, sha256: str) -> bytes:
-    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", _MAX_FILE)
+def _read_checked(path: Path, sha256: str, max_bytes: int) -> bytes:
+    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", max_bytes)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(

@@ -11,9 +11,10 @@ from churnstream.model import archive
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the
-# splines, and the function that they keep a reference to.
+# What may be loaded beyond scikit-learn's own estimators, which skops trusts by itself: the type
+# of an array's numbers, which an imputer keeps, splines, and the function that they refer to.
 TRUSTED_TYPES = (
+    "numpy.dtype",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
 )

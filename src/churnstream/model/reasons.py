@@ -25,8 +25,10 @@ Explained = Literal["all", "top", "none"]
 
 MAX_REASONS = 3
 DECIMALS = 4  # the fifth could not move a probability by more than 0.00002
-_MAX_KEPT = 1 << 16
+_MAX_KEPT = 1 << 16  # of all fields together: 30 MB
+_MAX_TEXT = 100  # characters of a value whose reason is kept; an open category may hold megabytes
 Reasons = list[list[ReasonGiven] | None]
+_Kept = dict[tuple[str, float], ReasonGiven]  # by value as text and effect
 
 
 class Explainer:
@@ -58,11 +60,14 @@ class Explainer:
 
 
 class ReasonsWriter:
-    """From effects to the strongest reasons; those of equal value and effect are made once."""
+    """From effects to the strongest reasons; those of equal value and effect are made once.
+
+    What is kept for that is bounded, in number and in length.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self._schema, self._write = schema, reason_writer(schema)
-        self._kept: dict[str, dict[tuple[str, float], ReasonGiven]] = {n: {} for n in schema.fields}
+        self._kept: dict[str, _Kept] = {name: {} for name in schema.fields}
 
     def of_wanted(
         self,
@@ -115,14 +120,21 @@ class ReasonsWriter:
     ) -> list[ReasonGiven]:
         """The reasons of one field, for events with these effects of it."""
         kept = self._kept[name]
-        if len(kept) > _MAX_KEPT:
-            kept.clear()
         keys = list(zip(shown_values(self._schema, events, name), effects, strict=True))
         try:
             return list(map(kept.__getitem__, keys))
         except KeyError:
-            kept |= {key: self._write(name, *key) for key in set(keys).difference(kept)}
-            return list(map(kept.__getitem__, keys))
+            new = {key: self._write(name, *key) for key in set(keys).difference(kept)}
+            found = [kept.get(key) or new[key] for key in keys]
+            self._keep(kept, new)
+            return found
+
+    def _keep(self, kept: "_Kept", new: "_Kept") -> None:
+        if sum(map(len, self._kept.values())) + len(new) > _MAX_KEPT:
+            for of_field in self._kept.values():
+                of_field.clear()
+        if len(new) <= _MAX_KEPT:
+            kept |= {key: reason for key, reason in new.items() if len(key[0]) <= _MAX_TEXT}
 
 
 def _wanted(says_yes: NDArray[np.bool_], explained: Explained) -> list[int]:
