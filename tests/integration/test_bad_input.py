@@ -169,7 +169,7 @@ def numbers() -> Iterator[Bad]:
         for token in ("1e999", "-1e999"):
             yield Bad(f"{field} {token}", raw(field, token), "out_of_range", f"{field}: ")
         digits = "9" * 400
-        reason = "unknown_category" if field == "SeniorCitizen" else "out_of_range"
+        reason: Reason = "unknown_category" if field == "SeniorCitizen" else "out_of_range"
         yield Bad(f"{field} of 400 digits", raw(field, digits), reason, f"{field}: ")
         yield Bad(f"{field} of 5,000 digits", raw(field, "9" * 5000), "out_of_range", f"{field}: ")
     for field in NUMBERS[1:]:
