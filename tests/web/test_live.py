@@ -104,7 +104,7 @@ def test_filter_sort_and_history(browser: Browser, scored: Flow) -> None:
     with opened(browser, scored) as tab:
         page = tab.open()
         expect(page.locator("#table")).to_contain_text("of 7,043")
-        page.get_by_label("Contract").select_option("Two year")
+        page.get_by_role("combobox", name="Contract").select_option("Two year")
         expect(page.locator("#table")).to_contain_text("of 1,695")
         page.get_by_role("link", name="At risk a month").click()
         page.wait_for_url(re.compile("sort=at_risk"))
