@@ -76,7 +76,7 @@ def test_a_training_is_a_run_and_a_version(
     )
     assert theirs.input_example is not None
     np.testing.assert_allclose(
-        np.asarray(theirs.predict(frame(TELCO, customers[:50])))[:, 1],
+        np.asarray(theirs.predict(frame(TELCO, customers[:50]))),
         load(Path("model")).score(customers[:50]),
         atol=1e-9,
     )
@@ -130,15 +130,15 @@ def test_predict_takes_an_address(
     assert champion(client) == "1"
 
 
-def test_a_changed_pipeline_is_refused(client: mlflow.MlflowClient) -> None:
+def test_changed_terms_are_rejected(client: mlflow.MlflowClient) -> None:
     """A file that somebody exchanged in the store is not scored with."""
     train()
     version = client.get_model_version_by_alias(NAME, CHAMPION)
-    (pipeline,) = Path("model").glob("pipeline-*.skops")
-    pipeline.write_bytes(b"something else")
-    client.log_model_artifact(version.source.rsplit("/", 1)[-1], str(pipeline), "churnstream")
+    (terms,) = Path("model").glob("terms-*.json")
+    terms.write_bytes(b"something else")
+    client.log_model_artifact(version.source.rsplit("/", 1)[-1], str(terms), "churnstream")
 
-    with pytest.raises(ModelError, match=r"^models:/telco-churn/1: .* is not the pipeline that"):
+    with pytest.raises(ModelError, match=r"^models:/telco-churn/1: .* is not the file that its"):
         Registered(AT_CHAMPION).load("1")
 
 

@@ -14,8 +14,8 @@ from sklearn.ensemble import (
 from builders import TELCO, CustomerEvent
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
-from churnstream.model.train import train
 from churnstream.model.tree_reasons import TreeExplainer
+from pipelines import adopted
 
 TRUSTED = (
     "sklearn.tree._tree.Tree",
@@ -24,8 +24,8 @@ TRUSTED = (
 
 
 def model_of(estimator: BaseEstimator, customers: list[CustomerEvent], folder: Path) -> Model:
-    """A trained, saved and loaded model."""
-    save(train(TELCO, customers[:2000], estimator=estimator), folder, TRUSTED)
+    """A pipeline that was adopted, saved and loaded."""
+    save(adopted(customers[:2000], estimator), folder, TRUSTED)
     return load(folder, TRUSTED)
 
 
