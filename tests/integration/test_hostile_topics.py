@@ -275,7 +275,7 @@ def test_what_was_rejected_counts_nowhere(page: tuple[Flow, int]) -> None:
     body = get(port, "/?customer=G0")[1]
     assert "Weekly" not in body
     assert "ccccc" not in body
-    assert re.search(r"Charges a month</dt><dd>29.85\s", body)
+    assert re.search(r"Monthly charges</dt><dd>29.85\s", body)
     headline = re.sub(r"<[^>]+>", "", next(pushed(port))["headline"])
     assert not re.search(r"\b(inf|nan)\b", headline)
 
