@@ -178,7 +178,9 @@ def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: l
         raise _UnderstoodError
 
     monkeypatch.setattr(settings_module, "load", load_and_end)
-    monkeypatch.setattr("churnstream.files.open_file", end)  # of init, which has no settings
+    monkeypatch.setattr(
+        "churnstream.files.opening.open_file", end
+    )  # of init, which has no settings
     with pytest.raises(_UnderstoodError):
         cli.main(example, standalone_mode=False)
 

@@ -359,6 +359,22 @@ def test_bands_of_a_number_stand_in_their_order(bank_page: Page) -> None:
     assert list(bank_page.views.headings.values()) == ["By geography", "By age", "By credit card"]
 
 
+def test_what_was_rejected_is_in_no_filter(bank_page: Page) -> None:
+    """An event without a prediction names no segment and moves no number."""
+    before = bank_page.pieces()
+    odd = [
+        bank_message(4, CustomerId="A", Geography="Atlantis", Age=99),
+        bank_message(5, CustomerId="A", Age=17),  # below the schema's minimum
+        bank_message(6, CustomerId="E", Balance="much"),
+    ]
+    bank_page.feed.take_events(odd)
+    after = bank_page.pieces()
+    changing = {"status"}  # counts what was read
+    assert {n: p for n, p in after.items() if n not in changing} == {
+        n: p for n, p in before.items() if n not in changing
+    }
+
+
 def test_an_address_filters_and_sorts_by_fields(bank_page: Page) -> None:
     """Each segment and each number of the schema has its parameter; others are passed over."""
 

@@ -18,7 +18,7 @@ from churnstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from churnstream.files import CustomerFile
+    from churnstream.files.customer_file import CustomerFile
     from churnstream.schema.inference.findings import Finding
     from churnstream.schema.inference.infer import Inferred
     from churnstream.schema.inference.questions import Question
@@ -76,7 +76,8 @@ def init(
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
     """
-    from churnstream.files import open_file, plain_numbers
+    from churnstream.files.numbers import plain_numbers
+    from churnstream.files.opening import open_file
     from churnstream.schema.inference.infer import infer_schema, name_for
 
     _require_free(output, force=force)

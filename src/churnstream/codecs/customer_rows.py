@@ -7,8 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from churnstream.errors import DataError
-from churnstream.files import CustomerFile, FileForm, match_names, open_file, plain_numbers
-from churnstream.files.names import match_notes
+from churnstream.files.customer_file import CustomerFile
+from churnstream.files.form import FileForm
+from churnstream.files.names import match_names, match_notes
+from churnstream.files.numbers import plain_numbers
+from churnstream.files.opening import open_file
 from churnstream.records.rejection import RejectionCount
 from churnstream.schema.fields import Boolean, Numeric
 from churnstream.schema.schema import Schema
