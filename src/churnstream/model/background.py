@@ -19,6 +19,7 @@ SCORE = "churn_probability"
 MISSING = "missing"
 _OTHER = "other"
 _MAX_CATEGORIES = 100  # of a field; the rare ones beyond are counted together
+_MAX_EDGE = 1e308
 _INNER_DECILES = np.arange(1, 10) / 10
 
 
@@ -56,11 +57,13 @@ class Bins(msgspec.Struct, frozen=True):
     def of_numbers(cls, values: Array) -> Self:
         """Ranges that hold about a tenth of the values each; fewer where values repeat a lot.
 
-        The edges are rounded to four digits, so that the names of the ranges give them in full.
+        The edges are rounded to four digits, so that the names of the ranges give them in full,
+        and capped, so that none is rounded to what is no number any more.
         """
         present = values[~np.isnan(values)]
         deciles = np.quantile(present if len(present) else [0.0], _INNER_DECILES, method="lower")
-        edges = tuple(sorted({float(f"{edge:.4g}") for edge in deciles.tolist()}))
+        capped = np.clip(deciles, -_MAX_EDGE, _MAX_EDGE).tolist()
+        edges = tuple(sorted({float(f"{edge:.4g}") for edge in capped}))
         return cls(_count(edges, values), edges)
 
     def count(self, values: Sequence[str] | Array, *, fold: bool = False) -> Counter[str]:
