@@ -55,7 +55,8 @@ def _pipeline(folder: Path) -> Path:
     """A scikit-learn pipeline for those who call one; ours are tables, which they cannot read."""
     events, _ = usable(open_rows(None, SCHEMA))
     classifier = make_pipeline(StandardScaler(), LogisticRegression())
-    fitted = behind_one_hot(classifier, SCHEMA).fit(frame(SCHEMA, events), labels_of(SCHEMA, events))
+    pipeline = behind_one_hot(classifier, SCHEMA)
+    fitted = pipeline.fit(frame(SCHEMA, events), labels_of(SCHEMA, events))
     save(adopt(fitted, SCHEMA, events), folder)
     return folder
 
