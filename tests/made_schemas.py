@@ -94,7 +94,7 @@ def schemas(draw: st.DrawFn) -> Schema:
         elif draw(st.booleans()):
             edges = draw(st.lists(FLOATS, min_size=1, max_size=3, unique=True))
             segments.append(Segment(name, tuple(sorted(edges))))
-    values = st.none() | FLOATS | (st.sampled_from(numeric) if numeric else st.none())
+    values = st.none() | FLOATS.map(abs) | (st.sampled_from(numeric) if numeric else st.none())
     schema = Schema(
         name=draw(st.from_regex("[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)),
         id=the_id,

@@ -18,7 +18,7 @@ from churnstream.model.profit import Offer
 from churnstream.model.quality import Predictions
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
-DEFAULT, LINEAR = "additive splines", "logistic regression"
+DEFAULT, LINEAR = "sum of terms", "logistic regression"
 TWO = {name: CANDIDATES[name] for name in (DEFAULT, LINEAR)}
 PICTURES = ["ranking.svg", "calibration.svg", "gain.svg", "profit.svg"]
 

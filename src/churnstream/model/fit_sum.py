@@ -4,11 +4,13 @@ An additive logistic regression, whose numbers are cubic splines of their logari
 interactions, fits in well under a second, and on customers that need none it is the best there is.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import BSpline, PPoly
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
@@ -20,6 +22,7 @@ from churnstream.model.terms import Curve, Field, Steps, Table, Terms
 
 _KNOTS = 10
 _PENALTY = 0.02  # C of the regression: small is smooth
+_GAP = 1e-4  # between knots; a polynomial of a shorter piece has coefficients without bounds
 
 
 def fit_sum(table: FeatureTable, labels: Labels) -> Terms:
@@ -36,7 +39,9 @@ def fit_sum(table: FeatureTable, labels: Labels) -> Terms:
     # Scaled, so that the penalty bears on each term by its weight among the customers. Newton's
     # method reaches the optimum to many digits: the same figures on every machine.
     regression = LogisticRegression(C=_PENALTY, solver="newton-cholesky", tol=1e-8)
-    regression.fit(scaler.fit_transform(np.hstack(design)), labels)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        # Where rounding leaves Newton's method nothing to gain, it resorts to another, and says so.
+        regression.fit(scaler.fit_transform(np.hstack(design)), labels)
     weights = regression.coef_[0] / scaler.scale_
     base = float(regression.intercept_[0] - weights @ scaler.mean_)
     shares = np.split(scaler.mean_, np.cumsum([part.shape[1] for part in design])[:-1])
@@ -82,7 +87,7 @@ class _Numbers:
     @classmethod
     def of(cls, column: Array) -> "_Numbers":
         logs = signed_log(column[np.isfinite(column)])
-        knots = np.unique(np.quantile(logs, np.linspace(0, 1, _KNOTS))) if len(logs) else logs
+        knots = _apart(np.quantile(logs, np.linspace(0, 1, _KNOTS))) if len(logs) else logs
         if len(knots) < 2:  # noqa: PLR2004 - a piece has two ends
             return cls(None, (0, 0))
         made = SplineTransformer(degree=3, knots=knots[:, None]).fit(logs[:, None])
@@ -109,3 +114,12 @@ class _Numbers:
         within = (self.inside[0] <= left) & (right <= self.inside[1]) & (left < right)
         knots = (*left[within].tolist(), float(right[within][-1]))
         return Curve(knots, tuple(map(tuple, spline.c.T[within].tolist())), missing)
+
+
+def _apart(rising: Array) -> Array:
+    """Those of some knots that are at least `_GAP` from the one before."""
+    kept: list[float] = []
+    for knot in rising.tolist():
+        if not kept or knot - kept[-1] >= _GAP:
+            kept.append(knot)
+    return np.array(kept)

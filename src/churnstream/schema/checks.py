@@ -14,6 +14,8 @@ def faults(schema: Schema) -> Iterator[Fault]:
     yield from _faults_of_names(schema)
     if isinstance(schema.value, str) and not isinstance(schema.fields.get(schema.value), Numeric):
         yield ("value",), f"{schema.value} is no numeric field; name one, a number, or null"
+    if isinstance(schema.value, float) and schema.value < 0:
+        yield ("value",), "is below 0; a customer is worth 0 or more"
     for segment in schema.breakdowns:
         if problem := _fault_of_segment(schema, segment):
             yield ("segments",), problem

@@ -64,7 +64,7 @@ def worth_of(schema: Schema, events: Sequence[Event]) -> NDArray[np.float64] | N
     if schema.value is None:
         return None
     if isinstance(schema.value, float):
-        return np.full(len(events), schema.value)
+        return np.full(len(events), min(schema.value, _MAX_WORTH))
     found = np.array(list(map(schema.getter(schema.value), events)), dtype=np.float64)
     worth: NDArray[np.float64] = np.clip(np.nan_to_num(found, nan=0.0), 0, _MAX_WORTH)
     return worth
