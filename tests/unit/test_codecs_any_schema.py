@@ -405,9 +405,11 @@ def test_a_date_is_a_day(order: Any, text: str, day: date) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "2025-02-30", "31.12.2025", "12/31/2025"])
 def test_what_is_no_date_is_rejected(text: str) -> None:
-    """A day that there is not, and one that may be another."""
+    """A day that there is not, and one that may be another; how to read that is said."""
+    advice = "; order: day-first or month-first in the schema says which of them it is"
+    hint = advice if text[2] in "./" else ""
     assert event_with(Date(), f'"a": "{text}"') == Rejection(
-        "invalid_value", "a", f'expected a date, got "{text}"'
+        "invalid_value", "a", f'expected a date such as 2026-12-31, got "{text}"{hint}'
     )
 
 

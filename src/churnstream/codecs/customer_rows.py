@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnstream.errors import DataError
 from churnstream.files.customer_file import CustomerFile
@@ -60,6 +61,9 @@ class CustomerRows:
         return pa.RecordBatch.from_arrays(columns, names=list(self.names))
 
     def _plain(self, name: str, column: pa.StringArray) -> pa.StringArray:
+        if name == self.schema.id:
+            # An id of blanks is none.
+            return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), "", column)
         is_number = isinstance(self.schema.fields.get(name), Numeric | Boolean)
         return plain_numbers(column, self.file.form) if is_number else column
 
