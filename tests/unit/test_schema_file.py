@@ -101,6 +101,7 @@ def test_a_value_is_a_number_or_a_field(tmp_path: Path) -> None:
         ("id: CustomerId", "id: Age", "line 3: id: Age stands among the fields"),
         ("field: Exited", "field: Age", "line 4: label: Age is a field, too"),
         ("value: null", "value: Plan", "line 5: value: Plan is no numeric field"),
+        ("value: null", "value: -1", "line 5: value: is below 0; a customer is worth 0 or more"),
         ("value: null", "left_out: {Age: old}", "left_out.Age: is a field, too"),
         ("Plan, {", "Other, {", "segments: Other is none of the fields"),
         (", edges: [30, 45]", "", "Age is numeric; say where its bands end"),

@@ -11,7 +11,7 @@ from churnstream.files.names import match_names
 from churnstream.files.typed_text import as_texts
 from churnstream.model.quality import Array
 from churnstream.model.scorer import Model
-from churnstream.records.rejection import Rejection
+from churnstream.records.rejection import Rejection, not_scorable
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -32,11 +32,18 @@ def events_in(model: Model, table: pa.Table) -> list[Event | Rejection]:
 
 
 def score_table(model: Model, table: pa.Table) -> tuple[Array, list[Event | Rejection]]:
-    """Probabilities of churn, (n,), NaN for rows that cannot be scored; and the rows as events."""
+    """Probabilities of churn, (n,), NaN for rows that cannot be scored; and the rows as events.
+
+    A row to which the model gives no probability is none that can be scored.
+    """
     rows = events_in(model, table)
     good = [i for i, row in enumerate(rows) if not isinstance(row, Rejection)]
     found = np.full(len(rows), np.nan)
-    found[good] = model.score([rows[i] for i in good])
+    for i, probability in zip(good, model.score([rows[i] for i in good]).tolist(), strict=True):
+        if 0 <= probability <= 1:
+            found[i] = probability
+        else:
+            rows[i] = not_scorable(probability)
     return found, rows
 
 
