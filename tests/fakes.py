@@ -20,6 +20,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.reader import Reader
+from churnstream.kafka.starting_points import StartingPoints
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.delivery import Delivery
@@ -30,6 +31,7 @@ from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
 from churnstream.pipeline.stop import Stop
 from churnstream.pipeline.window import Window
 from churnstream.records.prediction import ReasonGiven
+from churnstream.settings import KafkaSettings
 
 Journal = list[tuple[Any, ...]]
 
@@ -183,6 +185,26 @@ class FakeOffsets(GroupOffsets):
         return [TopicPartition("telco.raw.customers", p, o) for p, o in offsets.items()]
 
 
+class FixedIdentity:
+    """A topic that stays the same."""
+
+    topic_id = ""
+
+
+def reader_of(
+    settings: KafkaSettings,
+    topic: str,
+    group: str,
+    *,
+    starts: Mapping[int, int] | None = None,
+    protocol: str = "classic",
+) -> Reader:
+    """A reader of the real client library, of a topic that is never made again."""
+    offsets = GroupOffsets(topic, FixedIdentity())
+    points = StartingPoints(starts or {}, ())
+    return Reader(settings, topic, group, offsets, points, protocol=protocol)
+
+
 class FakeTopics(FlowTopics):
     """Topics that are there, unless `check` says otherwise.
 
@@ -277,7 +299,7 @@ class FakeAdmin(Admin):
         self.asked_moments: list[datetime] = []
         self._ends, self._at = dict(ends), dict(at or {})
         self._begins = dict(begins or dict.fromkeys(ends, 0))
-        self._committed = dict(committed or {})
+        self._of_group = dict(committed or {})
 
     def partitions(self, topic: str) -> list[int]:
         return sorted(self._ends)
@@ -289,7 +311,7 @@ class FakeAdmin(Admin):
         return dict(self._ends)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        return dict(self._committed)
+        return dict(self._of_group)
 
     def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
         self.asked_moments.append(moment)

@@ -170,7 +170,7 @@ def scored_most(address: str) -> str:
     records = Scan(kafka, TOPICS.output, admin.beginnings(TOPICS.output), admin.ends(TOPICS.output))
     made = (decode_prediction(record.value() or b"") for batch in records for record in batch)
     times = Counter(one.customerID for one in made if one.prediction == "Yes")
-    return times.most_common(1)[0][0]
+    return str(times.most_common(1)[0][0])
 
 
 def live(browser: Browser, page: str, customer: str) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
-from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.observability.producer_metrics import ProducerMetrics
 from churnstream.settings import TopicSettings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"

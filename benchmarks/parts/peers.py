@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.bench import Bench
-from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
+from benchmarks.events import SCHEMA, SIZE, create_topic, delete_topics, fill, of_size
 from benchmarks.parts.throughput import OURS, one
 from benchmarks.processes import Report, measure
 from benchmarks.rounds import Line, Run, rounds
+from churnstream.codecs.customer_rows import open_rows
+from churnstream.model.adopt import adopt
+from churnstream.model.candidates import behind_one_hot
+from churnstream.model.features import frame
+from churnstream.model.manifest import save
+from churnstream.model.train import labels_of
+from churnstream.model.training_rows import usable
 
 _QUIX = "benchmarks.peers.quix"
 _PLAIN = "benchmarks.peers.kafka_python"
@@ -22,18 +34,31 @@ def run(bench: Bench) -> list[Line]:
         return []
     topic = create_topic(bench.broker, "in")
     fill(bench.broker, topic, of_size(SIZE), bench.stock)
+    model = str(_pipeline(bench.folder / "pipeline"))
     contestants: dict[str, Run] = {
         "churnstream, at least once": partial(one, bench, topic, OURS),
         "Quix Streams, no model": partial(_peer, bench, topic, _QUIX, bench.events),
         "Quix Streams, model call per event": partial(
-            _peer, bench, topic, _QUIX, _SLOW, variant="model"
+            _peer, bench, topic, _QUIX, _SLOW, variant="model", model=model
         ),
-        "kafka-python, model call per event": partial(_peer, bench, topic, _PLAIN, _SLOW),
+        "kafka-python, model call per event": partial(
+            _peer, bench, topic, _PLAIN, _SLOW, model=model
+        ),
     }
     try:
         return rounds(contestants, bench.repeats)
     finally:
         delete_topics(bench.broker, [topic])
+
+
+def _pipeline(folder: Path) -> Path:
+    """A scikit-learn pipeline for those who call one; ours are tables, which they cannot read."""
+    events, _ = usable(open_rows(None, SCHEMA))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression())
+    pipeline = behind_one_hot(classifier, SCHEMA)
+    fitted = pipeline.fit(frame(SCHEMA, events), labels_of(SCHEMA, events))
+    save(adopt(fitted, SCHEMA, events), folder)
+    return folder
 
 
 def _peer(bench: Bench, topic: str, module: str, events: int, **more: object) -> Report:

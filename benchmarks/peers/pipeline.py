@@ -1,4 +1,4 @@
-"""The very pipeline that churnstream scores with, called for one event at a time."""
+"""A scikit-learn pipeline, called for one event at a time."""
 
 from pathlib import Path
 from typing import Any

@@ -6,9 +6,11 @@ from typing import Any
 from benchmarks.workers.meter import Meter, task, wait_for_go
 from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import load
+from churnstream.model.scorer import Model
 from churnstream.observability.instrumentation import watched_consumer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.connect import connect
+from churnstream.pipeline.notices import Committed, Notice
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop import Stop
 from churnstream.pipeline.window import Window
@@ -19,6 +21,17 @@ from churnstream.settings import (
     Settings,
     TopicSettings,
 )
+
+
+class InUse:
+    """A model that is never replaced."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def current(self) -> Model:
+        """It, always."""
+        return self._model
 
 
 def settings(asked: dict[str, Any]) -> Settings:
@@ -57,18 +70,22 @@ def main() -> None:
         if meter.add(len(batch)):
             stop.request()
 
+    def listen(notice: Notice) -> None:
+        watch.tell(notice)
+        if isinstance(notice, Committed) and len(notice.batch):
+            count(notice.batch)
+
     wait_for_go()
     with watched_consumer(own) as watch:
         watch.use_model(model)
         connect(
             own,
             admin,
-            lambda: model,
+            InUse(model),
             window=Window(),
             starts={},
             stop=stop,
-            on_batch=count,
-            tell=watch.tell,
+            listener=listen,
         ).run(stop)
     meter.report(rejected=rejected)
 

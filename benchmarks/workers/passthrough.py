@@ -57,9 +57,7 @@ def main() -> None:
     asked = task()
     kafka = KafkaSettings(brokers=asked["broker"], client=asked["client"])
     transactional = asked["delivery"] == "exactly-once"
-    consumer = Consumer(
-        consumer_settings(kafka, asked["input"], asked["group"], embedded=asked["embedded"])
-    )
+    consumer = Consumer(consumer_settings(kafka, asked["group"], embedded=asked["embedded"]))
     producer = Producer(producer_settings(kafka, asked["group"] if transactional else None))
     publish = exactly_once if transactional else at_least_once
     wait_for_go()

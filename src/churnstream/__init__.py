@@ -5,7 +5,6 @@ each is looked up when it is first asked for.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,12 +22,14 @@ __all__ = [
     "train",
 ]
 
-__version__ = version("churnstream")
-
 _ELSEWHERE = {"ChurnstreamError": "churnstream.errors", "Schema": "churnstream.schema.schema"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # any of the names above
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("churnstream")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_ELSEWHERE.get(name, "churnstream.api")), name)

@@ -17,7 +17,7 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether it lies in the past."""
-        return self.elapsed > self.seconds
+        return self.elapsed >= self.seconds
 
     @property
     def elapsed(self) -> float:

@@ -36,6 +36,7 @@ TEXTS = (
     "PaperlessBilling",
     "PaymentMethod",
 )
+FLAGS = ("Partner", "Dependents", "PhoneService", "PaperlessBilling")
 NUMBERS = ("SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges")
 KEY = customer()["customerID"].encode()
 HUGE = 900_000
@@ -93,7 +94,7 @@ def no_objects() -> Iterator[Bad]:
     for name, value, kind in (
         ("an array", b"[1, 2]", "array"),
         ("a string", b'"customer"', "str"),
-        ("a number", b"1.5", "float"),
+        ("a number", b"1.5", "number"),
         ("true", b"true", "bool"),
         ("null", b"null", "null"),
     ):
@@ -101,7 +102,12 @@ def no_objects() -> Iterator[Bad]:
     deep = "[" * 10_000 + "]" * 10_000
     yield Bad("deep", deep.encode(), "not_an_object", "value: expected object, got array")
     yield Bad("deep and open", b"[" * 10_000, "not_an_object", "value: expected object, got array")
-    yield Bad("deep in a field", raw("gender", deep), "wrong_type", "gender: expected str")
+    yield Bad(
+        "deep in a field",
+        raw("gender", deep),
+        "wrong_type",
+        "gender: expected a text, got an array",
+    )
     yield Bad("deep in extra", raw("extra", deep), "not_json", "value: is nested too deeply")
 
 
@@ -124,29 +130,34 @@ def fields() -> Iterator[Bad]:
         yield Bad(f"{field} twice", twice, "duplicate_field", f'"{field}": appears more than once')
     twice = appended('"extra": 1, "extra": 2')
     yield Bad("extra twice", twice, "duplicate_field", '"extra": appears more than once')
-    for field in (*TEXTS, "customerID", "event_ts", "Churn"):
-        yield from _wrong(field, 5, None if field == "Churn" else "null", "int")
-        yield from _wrong(field, ["Yes"], None, "array")
+    for field in (*TEXTS, "event_ts"):
+        yield _wrong(field, 5, "int")
+        yield _wrong(field, None, "null")
+    for field in (*TEXTS, "customerID", "event_ts"):
+        yield _wrong(field, ["Yes"], "array")
+    yield _wrong("customerID", 5.5, "float")
+    yield Bad("customerID null", event_json(customerID=None), "wrong_type", "customerID: is null")
+    yield Bad(
+        "customerID empty", event_json(customerID=""), "invalid_value", "customerID: is empty"
+    )
+    for field in NUMBERS[1:]:
+        yield _wrong(field, True, "bool")
     for field in NUMBERS:
-        yield from _wrong(field, True, None, "bool")
-        yield from _wrong(field, {}, None, "object")
+        yield _wrong(field, {}, "object")
         if field != "TotalCharges":
-            yield from _wrong(field, "1", "null", "str")
+            yield _wrong(field, None, "null")
+    yield _wrong("SeniorCitizen", "old", "str")
     for field in TEXTS:
-        says = f'{field}: "Maybe" is unknown to the model; it knows'
+        problem = "none of" if field in FLAGS else "unknown to the model; it knows"
+        says = f'{field}: "Maybe" is {problem} "'
         yield Bad(f"unknown {field}", event_json(**{field: "Maybe"}), "unknown_category", says)
     value = event_json(SeniorCitizen=2)
     yield Bad("unknown SeniorCitizen", value, "unknown_category", "SeniorCitizen: 2 is none of")
-    yield Bad(
-        "unknown Churn", event_json(Churn="Maybe"), "unknown_category", 'Churn: "Maybe" is none of'
-    )
 
 
-def _wrong(field: str, value: Any, null: str | None, kind: str) -> Iterator[Bad]:
-    got = f"{field}: expected"
-    yield Bad(f"{field} of type {kind}", event_json(**{field: value}), "wrong_type", got)
-    if null is not None:
-        yield Bad(f"{field} null", event_json(**{field: None}), "wrong_type", got)
+def _wrong(field: str, value: Any, kind: str) -> Bad:
+    says = f"{field}: expected"
+    return Bad(f"{field} of type {kind}", event_json(**{field: value}), "wrong_type", says)
 
 
 def numbers() -> Iterator[Bad]:
@@ -158,16 +169,24 @@ def numbers() -> Iterator[Bad]:
         for token in ("1e999", "-1e999"):
             yield Bad(f"{field} {token}", raw(field, token), "out_of_range", f"{field}: ")
         digits = "9" * 400
-        yield Bad(f"{field} of 400 digits", raw(field, digits), "out_of_range", f"{field}: ")
+        reason: Reason = "unknown_category" if field == "SeniorCitizen" else "out_of_range"
+        yield Bad(f"{field} of 400 digits", raw(field, digits), reason, f"{field}: ")
+        yield Bad(f"{field} of 5,000 digits", raw(field, "9" * 5000), "out_of_range", f"{field}: ")
     for field in NUMBERS[1:]:
         yield Bad(f"{field} -1", raw(field, "-1"), "out_of_range", f"{field}: expected")
     yield Bad("SeniorCitizen -1", raw("SeniorCitizen", "-1"), "unknown_category", "SeniorCitizen: ")
-    yield Bad("tenure 1.5", raw("tenure", "1.5"), "wrong_type", "tenure: expected int")
-    for text in ("a lot", "-1", "NaN", "Infinity", "1e999", "1_0", "9" * 400):
-        value = event_json(TotalCharges=text)
-        says = "TotalCharges: expected a number"
-        yield Bad(f"TotalCharges text {text[:9]}", value, "invalid_value", says)
-    for total in (" ", None):
+    yield Bad(
+        "tenure 1.5", raw("tenure", "1.5"), "wrong_type", "tenure: expected a whole number, got 1.5"
+    )
+    for field, kind in zip(NUMBERS[1:], ("a whole number", "a number", "a number"), strict=True):
+        for text in ("a lot", "Infinity", "1_0"):
+            says = f'{field}: expected {kind}, got "{text}"'
+            value = event_json(**{field: text})
+            yield Bad(f"{field} text {text}", value, "invalid_value", says)
+        for text in ("-1", "1e999", "9" * 400):
+            value = event_json(**{field: text})
+            yield Bad(f"{field} text {text[:9]}", value, "out_of_range", f"{field}: ")
+    for total in (" ", "NaN", None):
         value = event_json(TotalCharges=total, tenure=5)
         yield Bad(f"TotalCharges {total!r}", value, "invalid_value", "TotalCharges: is blank")
 
@@ -193,6 +212,14 @@ GOOD = [
     Good("labelled", event_json(Churn="Yes")),
     Good("label null", event_json(Churn=None)),
     Good("TotalCharges text", event_json(TotalCharges=" 29.85 ")),
+    Good("numbers as text", event_json(tenure="1", MonthlyCharges="29.85", SeniorCitizen="0")),
+    Good("a whole number with a fraction of 0", raw("tenure", "1.0")),
+    Good("flags as numbers and literals", event_json(SeniorCitizen=False, Partner=True)),
+    Good("a category with blanks around", event_json(Contract=" One year ")),
+    Good("a label that nobody knows", event_json(Churn="Maybe")),
+    Good("a label of another kind", event_json(Churn=["Yes"])),
+    Good("a label that is no number anywhere", raw("Churn", "1e999")),
+    Good("an extra number that no computer holds", raw("extra", "9" * 5000)),
     Good("new, blank", event_json(TotalCharges=" ", tenure=0)),
     Good("new, null", event_json(TotalCharges=None, tenure=0)),
     Good("largest numbers", event_json(tenure=2**63 - 1, MonthlyCharges=1e308, TotalCharges=1e308)),

@@ -161,7 +161,7 @@ def test_dead_letters_list(refused: Flow) -> None:
         assert row["value"] == (None if value is None else value.decode(errors="replace"))
     table = refused.run("dead-letters list").out
     assert table.splitlines()[0].split() == ["offset", "tries", "source", "what", "is", "wrong"]
-    assert "Contract: is missing" in table
+    assert "gender: is missing" in table
 
 
 def test_hint_can_be_pasted(new_flow: NewFlow) -> None:

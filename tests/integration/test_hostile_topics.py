@@ -275,7 +275,7 @@ def test_what_was_rejected_counts_nowhere(page: tuple[Flow, int]) -> None:
     body = get(port, "/?customer=G0")[1]
     assert "Weekly" not in body
     assert "ccccc" not in body
-    assert re.search(r"Charges a month</dt><dd>29.85\s", body)
+    assert re.search(r"Monthly charges</dt><dd>29.85\s", body)
     headline = re.sub(r"<[^>]+>", "", next(pushed(port))["headline"])
     assert not re.search(r"\b(inf|nan)\b", headline)
 
@@ -293,7 +293,7 @@ def test_an_unknown_time_is_a_dash(page: tuple[Flow, int]) -> None:
     [
         "?view=%ff%fe&topic=%00&reason=%F0%9F%92%A3",
         "?customer=" + "%F0%9F%92%A3" * 3000,
-        "?q=" + "%3Cscript%3E" * 3000 + "&contract=" + "%22" * 9000,
+        "?q=" + "%3Cscript%3E" * 3000 + "&by.Contract=" + "%22" * 9000,
         "?page=999999999999999999&sort=nothing",
         "?view=records&partition=9999999999999&offset=999999999999999999",
         "?view=records&partition=-1&offset=1e9",

@@ -11,7 +11,6 @@ import pytest
 from builders import TELCO, CustomerEvent, decode_event, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
 from churnstream.codecs.rows import decode_rows
-from churnstream.model import features
 from churnstream.model.manifest import load
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from integration.flow import Flow, NewFlow, Sent, place_of, value_of
@@ -45,14 +44,14 @@ def summary(flow: Flow, broken: list[BrokenRecord]) -> Summary:
 
 @pytest.fixture(scope="module")
 def expected(model_folder: Path) -> dict[str, float]:
-    """By customer, what the saved pipeline says when it is asked directly."""
+    """By customer, what the saved model says when it is asked directly."""
     rows = [
         row
         for batch in telco_rows().batches(10_000)
         for row in decode_rows(batch, TELCO, datetime.now(UTC), decode_event)
     ]
     events = [row for row in rows if isinstance(row, CustomerEvent)]
-    probabilities = load(model_folder).pipeline.predict_proba(features.frame(TELCO, events))[:, 1]
+    probabilities = load(model_folder).score(events)
     return {e.customerID: p for e, p in zip(events, probabilities.tolist(), strict=True)}
 
 

@@ -52,14 +52,14 @@ def test_the_page_follows_the_topics(flow: Flow) -> None:
 
 
 def test_single_records_can_be_looked_at(flow: Flow) -> None:
-    """A record is shown whole, and a place without one is named."""
+    """A record is shown whole, and an offset without one is named."""
     port = free_port()
     ((partition, offset),) = flow.send([Sent(b'{"a": 1}', b"some-key")])
     query = f"/?view=records&topic={flow.settings.topics.input}&partition={partition}"
     with flow.process("dashboard", "--port", port):
         until(lambda: "some-key" in get(port, query)[1])
         assert "&#34;a&#34;: 1" in get(port, f"{query}&offset={offset}")[1]
-        assert "There is no record at this place" in get(port, f"{query}&offset=99")[1]
+        assert "There is no record at this offset" in get(port, f"{query}&offset=99")[1]
     assert value_of(flow.events()[0]) == b'{"a": 1}'
 
 

@@ -20,6 +20,7 @@ from churnstream.errors import AbortableError
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
+from fakes import reader_of
 
 _RECORDS = 3000  # in each of two partitions
 _WITHIN = 20.0  # seconds: notices after 5, asks for 2, and the group misses the old client after 6
@@ -44,7 +45,7 @@ def reader(
         "topic.metadata.refresh.interval.ms": 200,
     }
     settings = KafkaSettings(brokers=forgetful.address, client=client)
-    reader = Reader(settings, topic_prefix, topic_prefix)
+    reader = reader_of(settings, topic_prefix, topic_prefix)
     polled = _read_on(reader)
     reader.commit(polled.places)
     yield reader
@@ -80,11 +81,11 @@ def _lose(broker: ForgetfulBroker) -> None:
 
 def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> None:
     """Nothing can be asked through the old client; the new one begins at the group's place."""
-    partition, place = next(iter(reader.group_places().items()))
+    partition, place = next(iter(reader.group_offsets().items()))
     _lose(forgetful)
 
     assert reader.rewind() == {}
-    assert reader.assigned == set()
+    assert reader.membership.assigned == set()
     polled = _read_on(reader)
     while partition not in polled.partitions:
         polled = _read_on(reader)
@@ -97,7 +98,7 @@ def test_a_commit_ends(reader: Reader, forgetful: ForgetfulBroker) -> None:
     _lose(forgetful)
 
     with pytest.raises(AbortableError):
-        reader.commit(dict.fromkeys(reader.assigned, 2000))
+        reader.commit(dict.fromkeys(reader.membership.assigned, 2000))
     assert reader.rewind() == {}
     polled = _read_on(reader)
 

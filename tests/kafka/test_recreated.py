@@ -146,7 +146,7 @@ def test_an_offset_beyond_the_end_is_said(flow: Flow) -> None:
     assert "the group's offset in partition 0 lies beyond its end" in audit.output
     batch = flow.run_batch()
 
-    assert "place_missing" in batch.log
+    assert "offset_missing" in batch.log
     verdict = flow.audit()
     assert (verdict.lost, verdict.in_flight) == (10, 0)  # what the move to 5 has left out
 
@@ -160,7 +160,7 @@ def test_a_running_consumer_whose_topic_is_truncated_starts_over(flow: Flow) -> 
     until(lambda: flow.audit().complete, 60, "all is scored")
     consumer.stop()
 
-    assert "place_missing" in consumer.log
+    assert "offset_missing" in consumer.log
     assert flow.run("health").code == 0
 
 

@@ -22,8 +22,9 @@ from cluster import Cluster
 from pyarrow import compute, csv
 
 from builders import telco_rows
+from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
-from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.observability.producer_metrics import ProducerMetrics
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import Flow, Process, Sent, until
 

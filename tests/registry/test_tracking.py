@@ -47,8 +47,8 @@ def champion(client: mlflow.MlflowClient) -> str:
 
 
 def few_customers(customers: list[CustomerEvent], path: Path) -> str:
-    """A file of 200 customers, of whom a model learns little."""
-    rows = [msgspec.to_builtins(customer) for customer in customers[1000:1200]]
+    """A file of 100 customers, of whom a model learns little."""
+    rows = [msgspec.to_builtins(customer) for customer in customers[:100]]
     names = list(rows[0])
     lines = [",".join("" if row[n] is None else str(row[n]) for n in names) for row in rows]
     path.write_text("\n".join([",".join(names), *lines]) + "\n")
@@ -78,8 +78,7 @@ def test_a_training_is_a_run_and_a_version(
     np.testing.assert_allclose(
         np.asarray(theirs.predict(frame(TELCO, customers[:50]))),
         load(Path("model")).score(customers[:50]),
-        rtol=0,
-        atol=1e-12,
+        atol=1e-9,
     )
 
 
@@ -131,7 +130,7 @@ def test_predict_takes_an_address(
     assert champion(client) == "1"
 
 
-def test_changed_terms_are_refused(client: mlflow.MlflowClient) -> None:
+def test_changed_terms_are_rejected(client: mlflow.MlflowClient) -> None:
     """A file that somebody exchanged in the store is not scored with."""
     train()
     version = client.get_model_version_by_alias(NAME, CHAMPION)

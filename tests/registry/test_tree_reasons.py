@@ -24,7 +24,7 @@ TRUSTED = (
 
 
 def model_of(estimator: BaseEstimator, customers: list[CustomerEvent], folder: Path) -> Model:
-    """An adopted, saved and loaded model."""
+    """A pipeline that was adopted, saved and loaded."""
     save(adopted(customers[:2000], estimator), folder, TRUSTED)
     return load(folder, TRUSTED)
 

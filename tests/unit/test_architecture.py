@@ -1,10 +1,21 @@
+import ast
 import re
 from pathlib import Path
 
 import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-EVERYBODYS = {"__main__", "errors", "settings", "config_file", "safe_files", "sections", "escaping"}
+PACKAGE = Path(__file__).parents[2] / "src" / "churnstream"
+EVERYBODYS = {
+    "__main__",
+    "config_file",
+    "deadline",
+    "errors",
+    "escaping",
+    "safe_files",
+    "sections",
+    "settings",
+}
 
 
 def drawn() -> set[tuple[str, str]]:
@@ -33,3 +44,26 @@ def test_the_diagram_shows_the_imports() -> None:
         for start, end in found
         if start != end and "" not in (start, end) and not EVERYBODYS & {start, end}
     }
+
+
+def test_no_module_names_a_column_of_any_data_set() -> None:
+    """What a customer is stands in a schema; that of Telco is merely the one that comes along."""
+    names = re.compile("MonthlyCharges|TotalCharges|InternetService|PaymentMethod|SeniorCitizen")
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.suffix in (".py", ".j2", ".js", ".css", ".yaml", ".md")
+        and names.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert found == {"schema/telco.yaml", "data/README.md"}
+
+
+def test_every_module_and_function_can_be_read_at_a_glance() -> None:
+    """No module is longer than 300 lines, and no function longer than 60."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"

@@ -174,7 +174,13 @@ def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: l
         real(*args)
         raise _UnderstoodError
 
+    def end(*args: Any) -> None:
+        raise _UnderstoodError
+
     monkeypatch.setattr(settings_module, "load", load_and_end)
+    monkeypatch.setattr(
+        "churnstream.files.opening.open_file", end
+    )  # of init, which has no settings
     with pytest.raises(_UnderstoodError):
         cli.main(example, standalone_mode=False)
 
@@ -189,6 +195,12 @@ def flags_of_settings() -> list[Any]:
     ]
 
 
+WHERE_NONE_IS_NAMED = {
+    "dataset": "the one that the schema was made from; of Telco's the 7,043",
+    "schema_file": "customers.yaml, or else Telco's",
+}
+
+
 @pytest.mark.parametrize("option", flags_of_settings())
 def test_the_default_in_brackets_is_the_settings_default(option: click.Option) -> None:
     """What help says of a default is what happens without the flag."""
@@ -198,8 +210,8 @@ def test_the_default_in_brackets_is_the_settings_default(option: click.Option) -
 
     if isinstance(default, bool) or (default in (None, ()) and not stated):
         assert stated == []
-    elif name == "dataset":
-        assert stated == ["the bundled 7,043"]
+    elif name in WHERE_NONE_IS_NAMED:
+        assert stated == [WHERE_NONE_IS_NAMED[name]]
     else:
         (text,) = stated
         assert text == (f"{default:g}" if isinstance(default, float) else str(default))
@@ -335,7 +347,7 @@ def test_a_property_that_does_not_exist_is_wrong_use(run: Run) -> None:
         (["predict", "--model", "elsewhere", "{}"], "no model in elsewhere"),
         (["train", "--dataset", "nowhere.csv"], "nowhere.csv"),
         (["train", "--dataset", "."], ".: cannot be read: Is a directory"),
-        (["batch-predict", "--input", "nowhere.csv", "--output", "x.csv"], "nowhere.csv"),
+        (["batch-predict", "--input", "x.csv", "--output", "y.csv"], "no model in models/telco-"),
         (["produce", "--dataset", "nowhere.parquet", *UNREACHABLE], "nowhere.parquet"),
         (["demo", "--dataset", "nowhere.csv"], "nowhere.csv"),
     ],
@@ -344,6 +356,18 @@ def test_a_property_that_does_not_exist_is_wrong_use(run: Run) -> None:
 def test_a_file_that_is_missing_is_named(run: Run, words: list[str], expected: str) -> None:
     """A missing model or data set is named, before anything else is begun."""
     assert_fails(run(*words), 1, expected)
+
+
+def test_a_missing_file_to_score_is_named(run: Run, trained: Path) -> None:
+    """Once the model is there, which says what a customer is."""
+    words = ["--input", "nowhere.csv", "--output", "x.csv"]
+
+    assert_fails(
+        run("batch-predict", "--model", trained, *words),
+        1,
+        "nowhere.csv: cannot be read: No such file",
+    )
+    assert not Path("x.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -592,7 +616,7 @@ def events(*changes: dict[str, Any]) -> list[CustomerEvent]:
     """Events as the command decodes them."""
     found = [decode_event(event_json(**one), b"7590-VHVEG") for one in changes]
     assert all(isinstance(event, CustomerEvent) for event in found)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def test_predict_scores_as_the_model_does(run: Run, trained: Path) -> None:
@@ -713,7 +737,7 @@ def test_batch_predict_keeps_every_row(
     found = scored_rows(Path(target))
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("2 rows scored")
-    assert "1 refused" in answer.out
+    assert "1 rejected" in answer.out
     assert [row["customerID"] for row in found] == ["C0", "C1", "C2"]
     assert [row["error"] is None for row in found] == [True, False, True]
     assert found[1]["error"].startswith('Contract: "Weekly" is unknown')
@@ -741,7 +765,7 @@ def test_batch_predict_does_not_name_its_draft(run: Run, trained: Path, rows: Pa
 
 
 def test_batch_predict_counts_the_reasons(run: Run, trained: Path, tmp_path: Path) -> None:
-    """What was refused is said by reason, the most frequent first, with an example each."""
+    """What was rejected is said by reason, the most frequent first, with an example each."""
     path = write_csv(tmp_path / "customers.csv", 10)
     lines = path.read_text().splitlines()
     lines[3:6] = [line.replace("Month-to-month", "Weekly") for line in lines[3:6]]
@@ -753,10 +777,10 @@ def test_batch_predict_counts_the_reasons(run: Run, trained: Path, tmp_path: Pat
     assert answer.code == 0
     _, reasons = answer.out.splitlines()
     assert reasons.startswith(
-        "refused: 3 unknown_category in Contract, as in row 4 (the header is row 1): "
+        "rejected: 3 unknown_category in Contract, as in row 4 (the header is row 1): "
         '"Weekly" is unknown to the model'
     )
-    assert "; 1 invalid_value in customerID, as in row 8 (" in reasons
+    assert "; 1 wrong_type in customerID, as in row 8 (" in reasons
 
 
 def test_batch_predict_of_nothing_fails(run: Run, trained: Path, tmp_path: Path) -> None:
@@ -799,18 +823,16 @@ def test_train_needs_both_kinds_of_customers(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["train --compare", "train", "adopt any.joblib"])
 def test_labels_of_another_kind_are_named(run: Run, tmp_path: Path, command: str) -> None:
-    """Where no row can be used it is said what stands in the label and what is expected."""
+    """Where labels say nothing, their column is named; 1 and true say as much as Yes."""
     joblib.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "any.joblib")
-    path = write_csv(tmp_path / "binary.csv", 40, Churn="1")
-
-    answer = run(*command.split(), "--dataset", path)
-
-    assert_fails(
-        answer,
-        1,
-        "binary.csv: none of its 40 rows can be used: 40 unknown_category in Churn, as in row 2",
-        '"1" is none of "Yes", "No"',
-    )
+    for label, problem in {
+        "left": "cannot train: 40 of 40 customers have no label in Churn",
+        "": "cannot train: 40 of 40 customers have no label in Churn",
+        "1": "cannot train: 40 of 40 customers churned; needs at least 10 who did and 10 who did",
+        "false": "cannot train: 0 of 40 customers churned; needs at least 10",
+    }.items():
+        path = write_csv(tmp_path / "other.csv", 40, Churn=label)
+        assert_fails(run(*command.split(), "--dataset", path), 1, problem)
 
 
 def test_an_empty_file_trains_nothing(run: Run, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_wrong_type_is_named(field: str, kind: str) -> None:
     # A text might have held a number or a moment; another type could not.
     reason = "invalid_value" if kind == "str" else "wrong_type"
     assert (found.reason, found.field) == (reason, field)
-    if field != "event_ts" or kind != "str":
+    if kind != "str" and (field, kind) != ("customerID", "null"):
         assert re.fullmatch(r"expected [a-z ]+, got .+", found.detail)
 
 
@@ -648,6 +648,7 @@ WORDINGS: list[tuple[str, Any, str, str]] = [
     *(("event_ts", JSON_TYPES[kind], "wrong_type", f"expected str, got {kind}")
       for kind in ("null", "bool", "int", "float", "array", "object")),
     ("customerID", "", "invalid_value", "is empty; it must name a customer"),
+    ("customerID", None, "wrong_type", "is null; it must name a customer"),
     ("customerID", 1.5, "wrong_type", "expected str, got float"),
     ("event_ts", "yesterday", "invalid_value", "invalid RFC3339 encoded datetime"),
     ("event_ts", "2026-01-02T03:04:05", "invalid_value",
@@ -675,7 +676,7 @@ def test_each_fault_of_a_field_has_its_reason_and_words(
 
 PLAIN = re.compile(
     r"(expected (str|a text|a number|a whole number|yes or no), got .+"
-    r"|is empty; it must name a customer|expected [\d.e+-]+ or (more|less), got .+"
+    r"|is (empty|null); it must name a customer|expected [\d.e+-]+ or (more|less), got .+"
     r"|is larger than any number that is computed with"
     r"|invalid RFC3339 encoded datetime|expected datetime with a timezone component"
     r"|.* is none of .*|is missing|is NaN or infinite, which JSON does not have"

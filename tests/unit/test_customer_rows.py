@@ -11,9 +11,10 @@ import pytest
 from builders import DATASET_COLUMNS, TELCO, customer, telco_rows
 from churnstream.codecs.customer_rows import BUNDLED, CustomerRows, open_rows
 from churnstream.errors import DataError
-from churnstream.files import FileForm
+from churnstream.files.form import FileForm
+from churnstream.model.training_rows import usable
 from churnstream.records.rejection import Rejection, RejectionCount
-from churnstream.schema.fields import Boolean, Category, Number
+from churnstream.schema.fields import Boolean, Category, Integer, Number
 from churnstream.schema.schema import Label, Schema
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
@@ -210,3 +211,12 @@ def test_a_file_of_no_use_says_why(write: Write) -> None:
         "customers.csv: none of its 2 rows can be scored: "
         "2 missing_field in tenure, as in row 2: is missing"
     )
+
+
+def test_an_id_of_blanks_is_none(tmp_path: Path) -> None:
+    """Such a row is rejected, as one whose id is empty."""
+    path = tmp_path / "c.csv"
+    path.write_text("id,a\n ,1\nC-1,2\n")
+    rows = open_rows(path, Schema(name="s", id="id", fields={"a": Integer()}))
+    events, rejected = usable(rows)
+    assert (len(events), rejected.total) == (1, 1)

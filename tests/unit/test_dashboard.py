@@ -172,7 +172,7 @@ def test_columns_hold_the_last_word_on_every_customer(
     at_risk = sum(risk * charges for risk, charges, _ in last.values())
     assert (whole.scored, leaving) == (len(last), sum(r >= 0.5 for r, _, _ in last.values()))
     assert whole.at_risk == pytest.approx(at_risk, abs=0.1)
-    for contract, group in customers.groups(FIELDS.segments[0]):
+    for contract, group in customers.groups()["Contract"]:
         assert group.scored == sum(c == contract for _, _, c in last.values())
         now = customers.levels["Contract", contract]
         assert now == pytest.approx(group.at_risk, abs=0.1)
@@ -349,17 +349,30 @@ def test_without_a_value_the_page_counts_customers(bank_page: Page) -> None:
 
 def test_bands_of_a_number_stand_in_their_order(bank_page: Page) -> None:
     """Segments are bands from low to high, values by name, and flags that say yes or no."""
-    customers = bank_page.state.customers
-    named = {
-        segment.field: [name for name, _ in customers.groups(segment)]
-        for segment in bank_page.state.fields.segments
-    }
+    groups = bank_page.state.customers.groups()
+    named = {field: [name for name, _ in found] for field, found in groups.items()}
     assert named == {
         "Geography": ["France", "Germany", "Spain"],
         "Age": ["18-30", "31-45", "46-60", "over 60"],
         "HasCrCard": ["no", "yes"],
     }
     assert list(bank_page.views.headings.values()) == ["By geography", "By age", "By credit card"]
+
+
+def test_what_was_rejected_is_in_no_filter(bank_page: Page) -> None:
+    """An event without a prediction names no segment and moves no number."""
+    before = bank_page.pieces()
+    odd = [
+        bank_message(4, CustomerId="A", Geography="Atlantis", Age=99),
+        bank_message(5, CustomerId="A", Age=17),  # below the schema's minimum
+        bank_message(6, CustomerId="E", Balance="much"),
+    ]
+    bank_page.feed.take_events(odd)
+    after = bank_page.pieces()
+    changing = {"status"}  # counts what was read
+    assert {n: p for n, p in after.items() if n not in changing} == {
+        n: p for n, p in before.items() if n not in changing
+    }
 
 
 def test_an_address_filters_and_sorts_by_fields(bank_page: Page) -> None:
@@ -387,8 +400,8 @@ def test_numbers_are_shown_as_they_are(bank_page: Page) -> None:
     assert [column.field for column in everything.numbers] == ["CreditScore", "Age", "Balance"]
     worth = PageFields(msgspec.structs.replace(BANK, value="Balance"))
     assert [column.field for column in worth.numbers] == ["Balance", "Age"]
-    (details,) = worth.read([bank_customer(Balance=None)])
-    assert worth.worth(details.numbers[0]) == 0
+    balance = worth.read([bank_customer(Balance=None)]).numbers[0]
+    assert worth.worth(balance[0]) == 0
 
 
 def test_reasons_are_made_of_field_and_value(bank_page: Page) -> None:

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnstream.errors import DataError
-from churnstream.files import FileForm, open_file, workbook_size
+from churnstream.files import workbook_size
+from churnstream.files.form import FileForm
+from churnstream.files.opening import open_file
 
 Cells = list[list[Any]]
 TABLE: Cells = [["id", "n"], *([f"C{n}", n] for n in range(30))]

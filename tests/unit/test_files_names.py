@@ -1,8 +1,7 @@
 import pytest
 
 from churnstream.errors import DataError
-from churnstream.files import match_names
-from churnstream.files.names import match_notes
+from churnstream.files.names import match_names, match_notes
 
 WANTED = ["customerID", "MonthlyCharges", "tenure"]
 

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.files import FileForm, plain_numbers
+from churnstream.files.form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
+from churnstream.files.numbers import plain_numbers
 
 POINT, COMMA = FileForm(decimal=".", thousands=","), FileForm(decimal=",", thousands=".")
 SPACE = FileForm(decimal=",", thousands=" ")

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from churnstream.errors import DataError
-from churnstream.files import FileForm, open_file
+from churnstream.files.form import FileForm
+from churnstream.files.opening import open_file
 
 CSV = b"id,n\nC1,1\nC2,2\n"
 ROWS = [{"id": "C1", "n": "1"}, {"id": "C2", "n": "2"}]

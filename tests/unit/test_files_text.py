@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnstream.errors import ConfigurationError, DataError
-from churnstream.files import CustomerFile, FileForm, open_file
+from churnstream.files.customer_file import CustomerFile
+from churnstream.files.form import FileForm
+from churnstream.files.opening import open_file
 
 Write = Callable[..., Path]
 Cells = list[list[str | None]]
@@ -353,7 +355,7 @@ def test_a_batch_left_unread_costs_nothing(write: Write) -> None:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from churnstream.files import open_file
+from churnstream.files.opening import open_file
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 file = open_file(Path(sys.argv[1]))
 print(sum(batch.num_rows for batch in file.batches(10_000)))

@@ -17,6 +17,7 @@ GENERATED: dict[Path, str] = {
         "write_grafana",
         "write_schemas",
         "write_asyncapi",
+        "write_files",
     )
     for path, content in runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["files"]().items()
 }

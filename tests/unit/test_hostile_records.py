@@ -462,7 +462,7 @@ def test_of_too_many_values_the_rest_is_one() -> None:
     """Segments, filters and models are few on the page, and still count everybody."""
     page = Page(many(3000, scored=True))
     page.all()
-    groups = page.state.customers.groups(CONTRACT)
+    groups = page.state.customers.groups()["Contract"]
     assert len(groups) <= 21
     assert sum(group.scored for _, group in groups) == 3000
     assert dict(groups)["other"].scored >= 2900

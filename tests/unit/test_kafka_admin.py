@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from churnstream.errors import BrokerUnreachableError, TopicMissingError
-from churnstream.kafka import admin as module
-from churnstream.kafka.admin import Admin, _patiently
+from churnstream.kafka import asking as module
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.asking import Asker
 from churnstream.kafka.client import KafkaError, KafkaException
+from churnstream.kafka.lookout import Lookout
 from churnstream.settings import KafkaSettings
 
 
@@ -25,17 +27,24 @@ def failing(*codes: int) -> Callable[[], str]:
     return ask
 
 
-def test_a_cluster_without_controller_is_asked_again() -> None:
+@pytest.fixture
+def asker(monkeypatch: pytest.MonkeyPatch) -> Asker:
+    """One on a cluster that answers."""
+    monkeypatch.setattr(module, "AdminClient", Client)
+    return Asker(KafkaSettings(), lambda: False)
+
+
+def test_a_cluster_without_controller_is_asked_again(asker: Asker) -> None:
     """What only a controller can answer times out until there is one, and that is no failure."""
-    assert _patiently(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
+    assert asker.repeat(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
 
 
-def test_patience_ends() -> None:
+def test_asking_again_ends(asker: Asker) -> None:
     """After the time that was given the last error is raised, and others are raised at once."""
     with pytest.raises(KafkaException):
-        _patiently(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
+        asker.repeat(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
     with pytest.raises(KafkaException):
-        _patiently(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        asker.repeat(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
 
 
 class Client:
@@ -62,8 +71,9 @@ class Client:
 def test_a_client_that_lost_its_brokers_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The question fails, and the next one goes to another client."""
     monkeypatch.setattr(module, "AdminClient", Client)
+    monkeypatch.setattr(Client, "made", 0)
     admin = Admin(KafkaSettings())
-    monkeypatch.setattr(admin._lookout, "is_lost", lambda _: True)
+    monkeypatch.setattr(Lookout, "is_lost", lambda *_: True)
 
     with pytest.raises(BrokerUnreachableError):
         admin.partitions("telco.raw.customers")

@@ -44,6 +44,7 @@ from churnstream.settings import TopicSettings
 from fakes import (
     FakeAdmin,
     FakeDelivery,
+    FakeOffsets,
     FakeReader,
     FakeScorer,
     FakeStop,
@@ -721,7 +722,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
 ) -> None:
     """Whoever is assigned them next goes on behind what was published."""
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]})
-    before_loss, publish = setup.reader.before_loss, setup.delivery.publish
+    before_loss, publish = setup.reader.membership.before_loss, setup.delivery.publish
     losing = threading.Event()
 
     def tell_and_wait(still_ours: bool) -> None:
@@ -732,7 +733,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
         assert losing.wait(10)
         publish(*outcomes)
 
-    monkeypatch.setattr(setup.reader, "before_loss", tell_and_wait)
+    monkeypatch.setattr(setup.reader.membership, "before_loss", tell_and_wait)
     monkeypatch.setattr(setup.delivery, "publish", publish_late)
     setup.run(steps=4)
 
@@ -1099,7 +1100,9 @@ def delivered(kind: type[AtLeastOnce] | type[ExactlyOnce]) -> tuple[Delivery, Fa
     """A delivery, where it sends to, and the order of all that it does."""
     journal: Journal = []
     writer = FakeWriter(journal)
-    return kind(FakeReader({0: []}, journal=journal), writer, TOPICS), writer, journal
+    if kind is ExactlyOnce:
+        return ExactlyOnce(FakeOffsets(), writer, TOPICS), writer, journal
+    return AtLeastOnce(FakeReader({0: []}, journal=journal), writer, TOPICS), writer, journal
 
 
 def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
@@ -1139,7 +1142,7 @@ def test_at_least_once_stores_the_place_before_partitions_go() -> None:
     journal: Journal = []
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]}, journal=journal)
     delivery = AtLeastOnce(setup.reader, FakeWriter(), TOPICS)
-    vars(setup.consumer)["_delivery"] = delivery
+    vars(setup.consumer)["_publisher"]._delivery = delivery
     setup.run(steps=2)
 
     order = [entry for entry in journal if entry[0] != "group_metadata"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka import lookout as module
 from churnstream.kafka import scan, tail
@@ -135,13 +136,13 @@ def test_an_answer_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=False))
     answers: list[bool] = []
     lookout = Lookout(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
-    begin = lookout.heard_at
+    begin = lookout._heard
 
     silent: Any = Client(answered=False)
     assert not lookout.is_lost(silent)
-    assert (lookout.heard_at, answers) == (begin, [])
+    assert (lookout._heard, answers) == (begin, [])
 
     heard: Any = Client(answered=True)
-    lookout._due = 0
+    lookout._due = Deadline(-1)
     assert not lookout.is_lost(heard)
-    assert (lookout.heard_at > begin, answers) == (True, [True])
+    assert (lookout._heard is begin, answers) == (False, [True])

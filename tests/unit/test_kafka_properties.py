@@ -13,9 +13,9 @@ from churnstream.cli import cli
 from churnstream.errors import BrokerUnreachableError, ConfigurationError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.properties import LIMITS, REJECTED, check_properties
-from churnstream.kafka.reader import Reader
 from churnstream.kafka.writer import Writer
 from churnstream.settings import KafkaSettings
+from fakes import reader_of
 
 NOBODY = "127.0.0.1:1"
 
@@ -149,7 +149,7 @@ def _made(client: dict[str, str | int | float | bool]) -> None:
     Writer(settings)
     Writer(settings, "someone")
     for protocol in ("classic", "consumer"):
-        Reader(settings, "topic", "group", protocol=protocol).close()
+        reader_of(settings, "topic", "group", protocol=protocol).close()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.errors import AbortableError, BrokerError, RightMissingError
-from churnstream.kafka import committing
+from churnstream.kafka import committing, membership
 from churnstream.kafka import reader as module
 from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
 from churnstream.kafka.polled import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
+from fakes import reader_of
 
 TOPIC = "telco.raw.customers"
 
@@ -87,15 +88,15 @@ class Client:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     """One that has partitions 0 and 1."""
-    monkeypatch.setattr(module, "Consumer", Client)
-    made = Reader(KafkaSettings(), TOPIC, "group")
+    monkeypatch.setattr(membership, "Consumer", Client)
+    made = reader_of(KafkaSettings(), TOPIC, "group")
     client_of(made).give(0, 1)
     return made
 
 
 def client_of(reader: Reader) -> Client:
     """The client under it."""
-    client: Client = vars(reader)["_consumer"]
+    client: Client = vars(reader.membership)["client"]
     return client
 
 
@@ -135,13 +136,13 @@ def test_an_error_after_which_nothing_comes_ends_the_work(
 def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> None:
     """Records of the lost one may belong to its next owner by now; the others are ours still."""
     told: list[set[int]] = []
-    reader.before_loss = lambda _: told.append(set(reader.assigned))
+    reader.membership.before_loss = lambda _: told.append(set(reader.membership.assigned))
 
     found = poll(reader, (0, 5), (1, 8), (0, 6), happens=lambda: client_of(reader).take(1))
 
     assert read(found) == [(0, 5), (0, 6)]
     assert (found.places, found.again) == ({0: 7}, frozenset())
-    assert (reader.assigned, told) == ({0}, [{0, 1}])
+    assert (reader.membership.assigned, told) == ({0}, [{0, 1}])
 
 
 def test_a_partition_that_went_and_came_back_is_read_again(reader: Reader) -> None:
@@ -184,7 +185,7 @@ def test_going_back_waits_for_a_coordinator(
     with capture_logs() as logs:
         assert reader.rewind([1, 2]) == {1: 4}
 
-    assert [line["event"] for line in logs] == ["place_unknown"]
+    assert [line["event"] for line in logs] == ["offsets_unknown"]
     assert client_of(reader).moved[-1].offset == 4
     assert read(poll(reader, (1, 4))) == [(1, 4)]
 
@@ -213,10 +214,10 @@ def lost(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_a_silent_client_that_is_lost_is_replaced(reader: Reader, lost: Client) -> None:
     """Its partitions are gone before it is, and the new one is given some in its turn."""
     told: list[set[int]] = []
-    reader.before_loss = lambda _: told.append(set(reader.assigned))
+    reader.membership.before_loss = lambda _: told.append(set(reader.membership.assigned))
 
     assert read(poll(reader)) == []
-    assert (reader.assigned, told) == (set(), [{0, 1}])
+    assert (reader.membership.assigned, told) == (set(), [{0, 1}])
     assert client_of(reader) is not lost
     client_of(reader).give(1)
     assert read(poll(reader, (1, 4))) == [(1, 4)]
@@ -241,7 +242,7 @@ def test_a_commit_that_hangs_fails(
     reader: Reader, lost: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing more can be asked through its client, and the batch comes again through another."""
-    reader._config["session.timeout.ms"] = 200
+    monkeypatch.setattr(reader, "_session_s", 0.2)
     monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
     let_go = threading.Event()
     lost.commits = lambda: let_go.wait(10)
@@ -306,8 +307,8 @@ def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reade
 
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the group has no place yet, what comes before the start is never read."""
-    monkeypatch.setattr(module, "Consumer", Client)
-    reader = Reader(KafkaSettings(), TOPIC, "group", starts={1: 50})
+    monkeypatch.setattr(membership, "Consumer", Client)
+    reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     client_of(reader).give(1)
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
     no_place = Message(topic=TOPIC, partition=1, error=error)
@@ -321,8 +322,8 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
 
 def test_a_new_owner_without_a_place_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if that is ourselves, once more."""
-    monkeypatch.setattr(module, "Consumer", Client)
-    reader = Reader(KafkaSettings(), TOPIC, "group", starts={1: 50})
+    monkeypatch.setattr(membership, "Consumer", Client)
+    reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
     client = client_of(reader)
     for _ in range(2):

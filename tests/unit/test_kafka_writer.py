@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from churnstream.deadline import Deadline
 from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
-from churnstream.kafka import writer as module
+from churnstream.kafka import producer_client, transactions
 from churnstream.kafka.client import KafkaError, KafkaException
 from churnstream.kafka.writer import Writer
 from churnstream.settings import KafkaSettings
@@ -49,7 +50,7 @@ class Client:
 @pytest.fixture
 def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
     """A writer in the middle of a transaction."""
-    monkeypatch.setattr(module, "Producer", Client)
+    monkeypatch.setattr(producer_client, "Producer", Client)
     made = Writer(KafkaSettings(), "identity")
     made.begin()
     return made
@@ -63,11 +64,17 @@ def test_a_transaction_that_never_began_needs_no_abort(writer: Writer) -> None:
     writer.abort()
 
 
+def client_of(writer: Writer) -> Client:
+    """The client under it."""
+    client: Client = vars(writer)["_client"].producer
+    return client
+
+
 def fail(writer: Writer, code: int, *, late: bool) -> None:
     """Let the transaction fail, at once or after it may have timed out."""
-    vars(writer)["_producer"].error = code
+    client_of(writer).error = code
     if late:
-        vars(writer)["_began_at"] -= 3600
+        vars(writer)["_transactions"]._deadline = Deadline(-1)
 
 
 def assert_replaced_by_abort(writer: Writer) -> None:
@@ -117,15 +124,15 @@ def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[Broker
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """All patience ends at once."""
-    monkeypatch.setattr(module, "_HANGS", -1e9)
-    monkeypatch.setattr(module, "_SILENT", -1e9)
+    monkeypatch.setattr(transactions, "_HANGS", -1e9)
+    monkeypatch.setattr(transactions, "_SILENT", -1e9)
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("hangs_in_commit", [True, False])
 def test_a_client_without_an_answer_is_replaced(writer: Writer, *, hangs_in_commit: bool) -> None:
     """How a commit ended nobody here knows then; the new client makes the broker end it."""
-    vars(writer)["_producer"].silent = True
+    client_of(writer).silent = True
     if hangs_in_commit:
         with pytest.raises(AbortableError, match="no answer"):
             writer.commit()
@@ -138,7 +145,7 @@ def test_clients_follow_each_other_until_one_gets_the_identity(
 ) -> None:
     """The new client may hang as well."""
     monkeypatch.setattr(Client, "deaf", Client.made + 2)
-    vars(writer)["_producer"].silent = True
+    client_of(writer).silent = True
     before = Client.made
     writer.abort()
 

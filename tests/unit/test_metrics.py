@@ -18,11 +18,12 @@ from churnstream.errors import AbortableError
 from churnstream.kafka.polled import Polled
 from churnstream.model.manifest import load
 from churnstream.model.shadow import ShadowBuilder
+from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.interval import IntervalLog
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
-from churnstream.observability.metrics import ConsumerMetrics, ProducerMetrics
+from churnstream.observability.producer_metrics import ProducerMetrics
 from churnstream.pipeline.notices import Notice, Stepped
 from churnstream.pipeline.window import Window
 from churnstream.settings import TopicSettings
@@ -131,7 +132,7 @@ def test_partitions_that_are_taken_away_have_no_lag_here() -> None:
     watched = Watched({0: events(2)})
     watched.run()
     watched.reader.assigned.clear()
-    watched.reader.rebalances = 1
+    watched.reader.membership.rebalances = 1
     watched.run(1)
 
     assert watched.value("churnstream_consumer_lag", {"partition": "0"}) is None
@@ -268,7 +269,7 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     watched = Watched({0: []})
     monkeypatch.setattr(watched.reader, "ends", dict)
     monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
-    watched.reader.assigned = {0}
+    watched.reader.membership.assigned = {0}
     watched.run(1)
     watched.clock.now += 61
     watched.run(1)

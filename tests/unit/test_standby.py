@@ -9,7 +9,7 @@ from churnstream.pipeline.standby import Standby
 def test_it_is_said_once_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """After half a minute without partitions there is one warning, and another the next time."""
     now = 100.0
-    monkeypatch.setattr("churnstream.pipeline.standby.time.monotonic", lambda: now)
+    monkeypatch.setattr("churnstream.deadline.time.monotonic", lambda: now)
     member = Standby()
     said = []
     for now, assigned in (  # read by the clock
@@ -26,7 +26,7 @@ def test_it_is_said_once_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_broker_nobody_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no broker can be reached it is that which is said, and not that others have them."""
     now = 100.0
-    monkeypatch.setattr("churnstream.pipeline.standby.time.monotonic", lambda: now)
+    monkeypatch.setattr("churnstream.deadline.time.monotonic", lambda: now)
     member = Standby()
     now = 140.0
     with capture_logs() as lines:

@@ -104,7 +104,7 @@ def test_filter_sort_and_history(browser: Browser, scored: Flow) -> None:
     with opened(browser, scored) as tab:
         page = tab.open()
         expect(page.locator("#table")).to_contain_text("of 7,043")
-        page.get_by_label("All contracts").select_option("Two year")
+        page.get_by_role("combobox", name="Contract").select_option("Two year")
         expect(page.locator("#table")).to_contain_text("of 1,695")
         page.get_by_role("link", name="At risk a month").click()
         page.wait_for_url(re.compile("sort=at_risk"))
@@ -126,7 +126,7 @@ def test_a_broken_record_is_among_the_dead_letters(browser: Browser, scored: Flo
     with opened(browser, scored) as tab:
         page = tab.open("?view=pipeline")
         page.get_by_role("link", name="not json").click()
-        expect(page.locator("#letters")).to_contain_text("value: is not JSON")
+        expect(page.locator("#dead-letters")).to_contain_text("value: is not JSON")
         page.get_by_role("link", name="0:0").first.click()
         expect(page.locator("#record pre")).to_have_text("no JSON")
         expect(page.locator("#record")).to_contain_text("broken-key")
@@ -177,10 +177,10 @@ def test_by_keyboard_alone(browser: Browser, scored: Flow) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_read_it(browser: Browser, scored: Flow, width: int, scheme: str) -> None:
     """Nothing sticks out at any width, and axe finds nothing serious in either theme."""
-    letters = f"?view=records&topic={scored.settings.topics.deadletter}&partition=0&offset=0"
+    dead_letters = f"?view=records&topic={scored.settings.topics.deadletter}&partition=0&offset=0"
     with opened(browser, scored, width=width) as tab:
         tab.page.emulate_media(color_scheme=scheme)
-        for query in ("", "?view=pipeline", "?view=records", letters):
+        for query in ("", "?view=pipeline", "?view=records", dead_letters):
             page = tab.open(query)
             page.wait_for_timeout(1500)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, query

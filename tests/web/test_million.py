@@ -8,12 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from churnstream.files.dataset import open_dataset
 from cluster import Cluster
 from confluent_kafka import Producer
 from msgspec.json import encode
 
-from builders import Prediction
+from builders import TELCO, Prediction, telco_rows
 from churnstream.codecs.rows import encode_events
 from churnstream.records.prediction import ReasonGiven
 from churnstream.testing.embedded import free_port
@@ -29,7 +28,7 @@ WHY = [
 ]
 LOOKS = (
     "/",
-    "/?sort=at_risk&contract=One+year&page=3",
+    "/?sort=at_risk&by.Contract=One+year&page=3",
     f"/?q={SOMEBODY[:7]}",
     f"/?customer={SOMEBODY}",
     "/?view=pipeline",
@@ -52,9 +51,9 @@ def fill(flow: Flow) -> None:
     producer = Producer(
         {"bootstrap.servers": flow.settings.kafka.brokers, "compression.type": "lz4"}
     )
-    rows = next(open_dataset(None).batches(10_000))
+    rows = next(telco_rows().batches(10_000))
     for batch in renamed(rows, CUSTOMERS):
-        keys, values = encode_events(batch, NOW)
+        keys, values = encode_events(batch, TELCO, NOW)
         send(producer, flow.settings.topics.input, keys, values)
         send(producer, flow.settings.topics.output, keys, [prediction(key) for key in keys])
     assert producer.flush(60) == 0

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from churnstream.analysis.top_customers import shown_fields
-from churnstream.schema.fields import Integer, Numeric
+from churnstream.schema.fields import Boolean, Integer, Numeric
 from churnstream.schema.schema import Schema, Segment
 from churnstream.schema.segments import text_of, title_of, words_of
 
@@ -20,6 +20,7 @@ class ShownColumn(NamedTuple):
     field: str
     attribute: str
     title: str
+    is_flag: bool
     is_number: bool
     decimals: int
 
@@ -39,6 +40,7 @@ def column_of(schema: Schema, name: str) -> ShownColumn:
         field=name,
         attribute=schema.attributes[name],
         title=titles.get(name) or title_of(Segment(name)),
+        is_flag=isinstance(field, Boolean),
         is_number=isinstance(field, Numeric),
         decimals=0 if isinstance(field, Integer) else 2,
     )

@@ -22,10 +22,10 @@ _Rank = tuple[float, float, str, int, int]
 
 def shown_fields(schema: Schema) -> tuple[str, ...]:
     """The fields by which people know a customer: those of the segments, or else the first."""
+    worth = [schema.value] if isinstance(schema.value, str) else []
     fields = [segment.field for segment in schema.breakdowns] or list(schema.fields)
-    if isinstance(schema.value, str):
-        fields = [*(f for f in fields if f != schema.value), schema.value]
-    return tuple(dict.fromkeys(fields))[:_MAX_SHOWN]
+    others = dict.fromkeys(name for name in fields if name not in worth)
+    return (*list(others)[: _MAX_SHOWN - len(worth)], *worth)
 
 
 @lru_cache(maxsize=16)

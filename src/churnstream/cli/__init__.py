@@ -46,6 +46,7 @@ def cli(context: click.Context) -> None:
 
     \b
     Try it:         churnstream demo
+    Your customers: churnstream init customers.csv
     Run it:         churnstream train
                     churnstream topics create --broker HOST:9092
                     churnstream consume --broker HOST:9092

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.errors import ConfigurationError
-from churnstream.schema import schema_file
 
 if TYPE_CHECKING:
     from churnstream.codecs.customer_rows import CustomerRows
@@ -23,6 +22,8 @@ def schema_of(settings: Settings) -> Schema:
     Raises:
         ConfigurationError: The schema file cannot be read, or something in it is wrong.
     """
+    from churnstream.schema import schema_file
+
     return schema_file.read(schema_file.find(settings.customers.schema_file))
 
 
@@ -34,6 +35,7 @@ def rows_of(settings: Settings) -> CustomerRows:
         DataError: It cannot be read, or lacks a column.
     """
     from churnstream.codecs.customer_rows import open_rows
+    from churnstream.schema import schema_file
 
     path = schema_file.find(settings.customers.schema_file)
     schema = schema_file.read(path)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import schema_of
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings
@@ -41,6 +40,7 @@ def dashboard(settings: Settings) -> None:
     import os
     import secrets
 
+    from churnstream.cli.customers import schema_of
     from churnstream.dashboard.serve import serve
     from churnstream.kafka.client import require_valid
     from churnstream.observability.web_server import listen

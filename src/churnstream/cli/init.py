@@ -18,7 +18,7 @@ from churnstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from churnstream.files import CustomerFile
+    from churnstream.files.customer_file import CustomerFile
     from churnstream.schema.inference.findings import Finding
     from churnstream.schema.inference.infer import Inferred
     from churnstream.schema.inference.questions import Question
@@ -31,7 +31,7 @@ _MAX_EXAMPLE = 20
 
 
 @click.command()
-@click.argument("file", type=options.EXISTING_FILE)
+@click.argument("file", type=options.ANY_PATH)
 @click.option("--id", "id_column", metavar="COLUMN", help="The column that names the customer.")
 @click.option(
     "--label",
@@ -76,7 +76,8 @@ def init(
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
     """
-    from churnstream.files import open_file, plain_numbers
+    from churnstream.files.numbers import plain_numbers
+    from churnstream.files.opening import open_file
     from churnstream.schema.inference.infer import infer_schema, name_for
 
     _require_free(output, force=force)

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnstream.errors import DataError
-from churnstream.files import CustomerFile, FileForm, match_names, open_file, plain_numbers
-from churnstream.files.names import match_notes
+from churnstream.files.customer_file import CustomerFile
+from churnstream.files.form import FileForm
+from churnstream.files.names import match_names, match_notes
+from churnstream.files.numbers import plain_numbers
+from churnstream.files.opening import open_file
 from churnstream.records.rejection import RejectionCount
 from churnstream.schema.fields import Boolean, Numeric
 from churnstream.schema.schema import Schema
@@ -57,6 +61,9 @@ class CustomerRows:
         return pa.RecordBatch.from_arrays(columns, names=list(self.names))
 
     def _plain(self, name: str, column: pa.StringArray) -> pa.StringArray:
+        if name == self.schema.id:
+            # An id of blanks is none.
+            return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), "", column)
         is_number = isinstance(self.schema.fields.get(name), Numeric | Boolean)
         return plain_numbers(column, self.file.form) if is_number else column
 

@@ -168,6 +168,8 @@ def _value(schema: Schema, name: str, raw: object, found: Members) -> Value | Re
 
 
 def _id(name: str, raw: object) -> str | Rejection:
+    if raw is None:
+        return Rejection("wrong_type", name, "is null; it must name a customer")
     text = plain(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else None
     if text is None:
         return Rejection("wrong_type", name, f"expected str, got {kind_of(raw)}")

@@ -121,29 +121,32 @@ class Customers:
         scored_at: float,
         reasons: Sequence[str],
         said: Details | None = None,
-    ) -> int:
+    ) -> tuple[int, list[Part]]:
         """Take note of a prediction; the last one counts.
 
         Args:
             said: What its event says of the customer; None if that is not known.
 
         Returns:
-            The customer's row, -1 if there is none left.
+            The customer's row, -1 if there is none left, and the parts that one belongs to.
         """
         row = self._add(name)
         if row < 0:
-            return row
+            return row, [EVERYBODY]
         columns = self._columns
-        self._count(row, -1)
-        columns["risk"][row] = risk
+        before = float(columns["risk"][row])
+        if before > 0:
+            self._count(self._parts(row), -before * self._worth(row))
         if said:
             self._note(row, said)
-        self._count(row, 1)
+        parts = self._parts(row)
+        self._count(parts, risk * self._worth(row))
+        columns["risk"][row] = risk
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
         numbers = [self._reasons.number(text) for text in reasons[:_REASONS]]
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
-        return row
+        return row, parts
 
     def _note(self, row: int, said: Details) -> None:
         for (field, codes), name in zip(self._codes.items(), said.segments, strict=True):
@@ -151,22 +154,23 @@ class Customers:
         for column, number in zip(self._numbers.values(), said.numbers, strict=True):
             column[row] = number
 
-    def _count(self, row: int, sign: int) -> None:
-        """Take a customer into the levels, or out of them before something changes."""
-        risk = float(self._columns["risk"][row])
-        if risk > 0:
-            worth = self._fields.worth(self._first_number(row))
-            for part in self.parts(row):
-                self.levels[part] += sign * risk * worth
+    def _count(self, parts: list[Part], at_risk: float) -> None:
+        for part in parts:
+            self.levels[part] += at_risk
+
+    def _parts(self, row: int) -> list[Part]:
+        """Which parts of the customers one belongs to."""
+        parts = [EVERYBODY]
+        for field, codes in self._codes.items():
+            if code := int(codes[row]):
+                parts.append((field, self._texts[field].all[code]))
+        return parts
+
+    def _worth(self, row: int) -> float:
+        return self._fields.worth(self._first_number(row))
 
     def _first_number(self, row: int) -> float:
         return next((float(column[row]) for column in self._numbers.values()), 0.0)
-
-    def parts(self, row: int) -> list[Part]:
-        """Which parts of the customers one belongs to."""
-        texts = self._texts
-        codes = ((field, codes[row]) for field, codes in self._codes.items())
-        return [EVERYBODY, *((field, texts[field].all[code]) for field, code in codes if code)]
 
     def _add(self, name: str) -> int:
         row = self._rows.get(name)
@@ -198,18 +202,25 @@ class Customers:
         at_risk = float(self._at_risk().sum())
         return CustomerGroup(count, leaving / count if count else None, at_risk), leaving, average
 
-    def groups(self, segment: Segment) -> list[tuple[str, CustomerGroup]]:
-        """Those of each name of a segment that occurs, in the order that people look for."""
-        risk = self._column("risk")
-        codes = np.where(risk >= 0, self._codes[segment.field][: len(risk)], 0)
-        size = _MAX_VALUES + 2
+    def groups(self) -> dict[str, list[tuple[str, CustomerGroup]]]:
+        """By field, those of each segment that occurs, in the order that people look for."""
+        is_scored, at_risk = self._column("risk") >= 0, self._at_risk()
+        return {
+            segment.field: self._groups(segment, is_scored, at_risk)
+            for segment in self._fields.segments
+        }
+
+    def _groups(
+        self, segment: Segment, is_scored: NDArray[np.bool_], at_risk: NDArray[np.float64]
+    ) -> list[tuple[str, CustomerGroup]]:
+        codes = np.where(is_scored, self._codes[segment.field][: len(is_scored)], 0).astype(np.intp)
+        size, texts = _MAX_VALUES + 2, self._texts[segment.field].all
         counts = np.bincount(codes, minlength=size)
         leaving = np.bincount(codes, self._column("leaving"), size)
-        at_risk = np.bincount(codes, self._at_risk(), size)
-        texts = self._texts[segment.field].all
+        sums = np.bincount(codes, at_risk, size)
         found = {
             texts[code]: CustomerGroup(
-                int(counts[code]), float(leaving[code] / counts[code]), float(at_risk[code])
+                int(counts[code]), float(leaving[code] / counts[code]), float(sums[code])
             )
             for code in np.flatnonzero(counts).tolist()
             if code
@@ -219,7 +230,7 @@ class Customers:
     def values(self, segment: Segment) -> list[str]:
         """What occurs of a segment, for a filter."""
         texts = self._texts[segment.field].all
-        codes = np.unique(self._codes[segment.field][: len(self.names)]).tolist()
+        codes = np.flatnonzero(np.bincount(self._codes[segment.field][: len(self.names)])).tolist()
         return in_order(self._fields.schema, segment, (texts[code] for code in codes if code))
 
     def _at_risk(self) -> NDArray[np.float64]:
@@ -272,7 +283,7 @@ class Customers:
         return CustomerShown(
             self.names[row],
             risk,
-            None if unknown else risk * self._fields.worth(first),
+            None if unknown else risk * self._worth(row),
             {field: None if isnan(number) else number for field, number in numbers.items()},
             texts,
             bool(own["leaving"]),

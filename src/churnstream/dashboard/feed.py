@@ -18,6 +18,7 @@ from churnstream.errors import ChurnstreamError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
+from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline import topics
 from churnstream.pipeline.dead_letters import parse
 from churnstream.records.prediction import prediction_reader
@@ -51,6 +52,7 @@ class Feed:
         self._identity = ""
         self._decode = EventDecoder(state.schema, closed=False)
         self._read_prediction = prediction_reader(state.schema)
+        self._id_of, self._in_short = state.schema.id_of, short_reason_writer(state.schema)
         self._pending = Pending(state.fields)
         self._waiting: deque[tuple[float, Made]] = deque()
         self._others = threading.Event()  # the topics are other ones than before
@@ -161,7 +163,8 @@ class Feed:
         if prediction is None:
             self._state.foreign[self._settings.topics.output] += 1
             return None
-        return Made.of(self._state.schema, prediction, timestamp_of(record), position_of(record))
+        name, position = self._id_of(prediction), position_of(record)
+        return Made.of(name, prediction, timestamp_of(record), position, self._in_short)
 
     def _take_predictions(self, made: list[tuple[float, Made]], now: float) -> None:
         """Count those whose event is known or will not come, and keep the others waiting.

@@ -1,7 +1,6 @@
 """Which fields of a schema the live page shows and filters by, and what they say of an event."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +34,13 @@ class Details(NamedTuple):
     numbers: Sequence[float]
 
 
+class DetailColumns(NamedTuple):
+    """The same of many events, in columns."""
+
+    segments: list[list[str]]
+    numbers: list[NDArray[np.float64]]
+
+
 class PageFields:
     """What the page shows of a customer besides the prediction.
 
@@ -63,14 +69,12 @@ class PageFields:
         own = ("risk", "at_risk", "scored_at") if self.in_money else ("risk", "scored_at")
         self.sorts = (*own, *(parameter(column.field) for column in self.numbers))
 
-    def read(self, events: Sequence[Event]) -> list[Details]:
-        """What events say, one by one."""
-        columns = [reader(events) for reader in self._readers]
-        segments = zip(*columns, strict=True) if columns else repeat((), len(events))
-        getters = [self.schema.getter(column.field) for column in self.numbers]
-        found = [[get(event) for get in getters] for event in events]
-        numbers = np.array(found, dtype=np.float64).tolist()  # None becomes NaN
-        return list(map(Details, segments, numbers))
+    def read(self, events: Sequence[Event]) -> DetailColumns:
+        """What events say, (n,) for each segment and each number."""
+        segments = [reader(events) for reader in self._readers]
+        found = [map(self.schema.getter(column.field), events) for column in self.numbers]
+        numbers = [np.array(list(column), dtype=np.float64) for column in found]
+        return DetailColumns(segments, numbers)  # None became NaN
 
     def worth(self, number: float) -> float:
         """What a customer counts at risk.

@@ -20,9 +20,7 @@ _MAX_TEXTS = 4096
 _MAX_TEXT_LENGTH = 60
 
 
-def _hash(text: str) -> int:
-    """A number of 4 bytes, which nobody can choose: Python's hashes differ by process."""
-    return (hash(text) & 0xFFFF_FFFF) - 2**31
+_HASH = 0xFFFF_FFFF  # 4 bytes, which nobody can choose: Python's hashes differ by process
 
 
 class _HashedTexts:
@@ -34,7 +32,7 @@ class _HashedTexts:
 
     def note(self, text: str) -> int:
         """The text's number."""
-        number = _hash(text)
+        number = hash(text) & _HASH
         if number not in self._recent:
             if len(self._recent) >= _MAX_TEXTS:
                 self._recent.clear()
@@ -60,12 +58,14 @@ class Pending:
 
     def __init__(self, fields: PageFields, partitions: int = 1) -> None:
         self._fields = fields
+        self._segments = [f"segment {i}" for i in range(len(fields.segments))]
+        self._numbers = [f"number {i}" for i in range(len(fields.numbers))]
         self._slot = np.dtype(
             [
                 ("taken", "i8"),  # offset + 1: 0 is an empty slot
-                ("name", "i4"),
-                ("segments", "i4", (len(fields.segments),)),
-                ("numbers", "f8", (len(fields.numbers),)),
+                ("name", "u4"),
+                *((name, "u4") for name in self._segments),
+                *((name, "f8") for name in self._numbers),
             ]
         )
         self._size = max(1000, _MAX_EVENTS // max(1, partitions))
@@ -77,14 +77,17 @@ class Pending:
         """Take note of what events of a partition say."""
         if partition not in self._slots:
             self._slots[partition] = np.zeros(self._size, self._slot)
-        id_of, note = self._fields.schema.id_of, self._texts.note
-        said = self._fields.read(events)
+        id_of, said = self._fields.schema.id_of, self._fields.read(events)
+        at = np.asarray(offsets, np.int64)
         new = np.zeros(len(events), self._slot)
-        new["taken"] = np.asarray(offsets, np.int64) + 1
-        new["name"] = [_hash(short_name(id_of(event))) for event in events]
-        new["segments"] = [list(map(note, one.segments)) for one in said]
-        new["numbers"] = [one.numbers for one in said]
-        self._slots[partition][np.asarray(offsets, np.int64) % self._size] = new
+        new["taken"] = at + 1
+        new["name"] = [hash(short_name(id_of(event))) & _HASH for event in events]
+        for name, texts in zip(self._segments, said.segments, strict=True):
+            numbers = {text: self._texts.note(text) for text in set(texts)}
+            new[name] = [numbers[text] for text in texts]
+        for name, column in zip(self._numbers, said.numbers, strict=True):
+            new[name] = column
+        self._slots[partition][at % self._size] = new
 
     def note_read(self, partition: int, offset: int) -> None:
         """Take note that a record was read, an event or not."""
@@ -99,8 +102,8 @@ class Pending:
         slots = self._slots.get(partition)
         if slots is None:
             return None
-        slot = slots[offset % self._size]
-        if (slot["taken"], slot["name"]) != (offset + 1, _hash(name)):
+        taken, customer, *found = slots[offset % self._size].tolist()
+        if (taken, customer) != (offset + 1, hash(name) & _HASH):
             return None
-        texts = [self._texts.find(number) for number in slot["segments"].tolist()]
-        return Details(texts, slot["numbers"].tolist())
+        count = len(self._segments)
+        return Details(list(map(self._texts.find, found[:count])), found[count:])

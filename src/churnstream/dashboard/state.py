@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +12,13 @@ from churnstream.dashboard.customers import Customers
 from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import Process
 from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
-from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
+from churnstream.dashboard.series import Latencies, OverTime, PerSecond
 from churnstream.dashboard.text_numbers import short_name
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
-from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline.topics import PartitionState
 from churnstream.records.dead_letter import DeadLetter
-from churnstream.records.prediction import Prediction
+from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.schema.schema import Schema
 from churnstream.schema.segments import OTHER
 
@@ -60,11 +59,23 @@ class Made(NamedTuple):
     position: Position
 
     @classmethod
-    def of(cls, schema: Schema, made: Prediction, at: float, position: Position) -> "Made":
-        """What to keep of a prediction."""
-        reasons = map(short_reason_writer(schema), (made.reasons or ())[:_MAX_REASONS])
+    def of(
+        cls,
+        name: str,
+        made: Prediction,
+        at: float,
+        position: Position,
+        in_short: Callable[[ReasonGiven], str],
+    ) -> "Made":
+        """What to keep of a prediction.
+
+        Args:
+            name: The customer's ID.
+            in_short: Shortens a reason.
+        """
+        reasons = map(in_short, (made.reasons or ())[:_MAX_REASONS])
         return cls(
-            short_name(schema.id_of(made)),
+            short_name(name),
             made.churn_probability,
             made.prediction == "Yes",
             made.event_ts.timestamp(),
@@ -203,9 +214,11 @@ class State:
         Args:
             said: What its event said; None if that is not known.
         """
-        row = self.customers.score(made.name, made.risk, made.leaving, made.at, made.reasons, said)
-        parts = self.customers.parts(row) if row >= 0 else [EVERYBODY]
-        levels = {part: max(0.0, self.customers.levels[part]) for part in parts}
+        customers = self.customers
+        row, parts = customers.score(
+            made.name, made.risk, made.leaving, made.at, made.reasons, said
+        )
+        levels = {part: max(0.0, customers.levels[part]) for part in parts}
         now = time.time()
         if _MIN_TIMESTAMP <= made.processed_at <= now + _DAY:
             self.over_time.add(made.processed_at, made.leaving, levels)

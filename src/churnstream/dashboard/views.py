@@ -10,6 +10,7 @@ from churnstream.dashboard.address import Address
 from churnstream.dashboard.customers import PAGE, CustomerGroup
 from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.record_view import RecordLookup, ShownRecord
+from churnstream.dashboard.series import Part
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
 from churnstream.schema.schema import Segment
@@ -129,7 +130,7 @@ class Views:
                 "broker": self._settings.kafka.brokers,
             },
             "over-time": {"series": state.over_time},
-            **{_piece(i): self._segment(one) for i, one in enumerate(state.fields.segments)},
+            **self._segments(),
             "filters": {"filters": [self._filter(address, one) for one in state.fields.segments]},
             "table": {"rows": rows, "matching": matching, "size": PAGE},
             "just-scored": {"latest": list(state.latest)},
@@ -143,19 +144,17 @@ class Views:
             }
         return pieces
 
-    def _segment(self, segment: Segment) -> dict[str, Any]:
-        series = self._state.over_time
+    def _segments(self) -> dict[str, dict[str, Any]]:
+        """A piece for each segment."""
+        groups = self._state.customers.groups()
         return {
-            "rows": [
-                SegmentRow(
-                    name,
-                    group,
-                    series.rates((segment.field, name)),
-                    series.levels((segment.field, name)),
-                )
-                for name, group in self._state.customers.groups(segment)
-            ]
+            _piece(i): {"rows": [self._segment_row((field, name), group) for name, group in found]}
+            for i, (field, found) in enumerate(groups.items())
         }
+
+    def _segment_row(self, part: Part, group: CustomerGroup) -> SegmentRow:
+        series = self._state.over_time
+        return SegmentRow(part[1], group, series.rates(part), series.levels(part))
 
     def _filter(self, address: Address, segment: Segment) -> SegmentFilter:
         return SegmentFilter(

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _TIMEOUT = 10.0
-_SHORTEST = 0.01  # seconds: 0 would not wait at all
+_SHORTEST = 0.01  # seconds: 0 would not wait at all, and a fraction of a millisecond is cut
 SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 _REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 # A cluster that has just started, or lost a broker, moves things about for a second.
@@ -103,12 +103,12 @@ class Asker:
         said = False
         while True:
             try:
-                return self.client.list_topics(timeout=max(_SHORTEST, min(SLICE, deadline.left)))
+                return self.client.list_topics(timeout=min(SLICE, deadline.left + _SHORTEST))
             except KafkaException as error:
                 self.client.poll(0)  # hear what went wrong: a password, a certificate
                 if self._give_up():
                     raise _given_up("looking for a broker") from error
-                if deadline.passed or self._refusals:
+                if deadline.left < _SHORTEST or self._refusals:
                     raise self._unreachable() from error
                 if not said:
                     log.warning("broker_unreachable", waits_s=round(deadline.left), retrying=True)

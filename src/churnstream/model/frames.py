@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from churnstream.codecs.rows import decode_rows
 from churnstream.errors import DataError
-from churnstream.files import match_names
+from churnstream.files.names import match_names
 from churnstream.files.typed_text import as_texts
 from churnstream.model.quality import Array
 from churnstream.model.scorer import Model

@@ -10,7 +10,6 @@ and a running consumer may load from a folder that is being written to.
 """
 
 import hashlib
-import os
 import platform
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from churnstream.model.choice import Choice
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread
+from churnstream.model.reading import read_bounded, read_checked
 from churnstream.model.scorer import Model
 from churnstream.model.terms import Terms
 from churnstream.records.rejection import UNDECODABLE
@@ -195,10 +195,10 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
     check_sound(manifest, folder)
     path = folder / manifest.file_name
     if manifest.kind == "pipeline":
-        plain = checked(path, _read_checked(path, manifest.sha256, _MAX_PIPELINE))
+        plain = checked(path, read_checked(path, manifest.sha256, _MAX_PIPELINE))
         model = Model(manifest, None, partial(unpack, path, plain, trusted))
     else:
-        content = _read_checked(path, manifest.sha256, _MAX_JSON)
+        content = read_checked(path, manifest.sha256, _MAX_JSON)
         model = Model(manifest, _terms(path, content, manifest))
     check_reference(model, path)
     return model
@@ -237,7 +237,7 @@ def read(folder: Path) -> bytes:
         ModelError: There is none, or it cannot be read.
     """
     missing = f"no model in {folder}; run: churnstream train"
-    return _read(folder / MANIFEST_NAME, missing, _MAX_JSON)
+    return read_bounded(folder / MANIFEST_NAME, missing, _MAX_JSON)
 
 
 def _describe(model: "TrainedModel", sha256: str) -> Manifest:
@@ -291,28 +291,3 @@ def _read_manifest(folder: Path) -> Manifest:
     raise ModelError(
         f"{path} has format {found}, this churnstream reads format {FORMAT}; {TRAIN_AGAIN}"
     )
-
-
-def _read_checked(path: Path, sha256: str, max_bytes: int) -> bytes:
-    content = _read(path, f"{path} is missing; {TRAIN_AGAIN}", max_bytes)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ModelError(
-            f"{path} is not the file that its manifest describes "
-            f"(SHA-256 {found[:8]}…, not {sha256[:8]}…); {TRAIN_AGAIN}"
-        )
-    return content
-
-
-def _read(path: Path, missing: str, max_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(size) if size <= max_bytes else None
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelError(missing) from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-    if content is None:
-        raise ModelError(f"{path} is larger than {max_bytes >> 20:,} MiB; {TRAIN_AGAIN}")
-    return content

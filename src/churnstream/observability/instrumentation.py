@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from churnstream.model.champion import Models
     from churnstream.model.scorer import Model
-    from churnstream.observability.metrics import ConsumerMetrics
+    from churnstream.observability.consumer_metrics import ConsumerMetrics
     from churnstream.pipeline.notices import Notice
     from churnstream.settings import Settings
 
@@ -57,8 +57,8 @@ def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
         watch = ConsumerWatch(None, settings.log.interval)
         yield watch
     else:
+        from churnstream.observability.consumer_metrics import ConsumerMetrics
         from churnstream.observability.liveness import ConsumerHealth
-        from churnstream.observability.metrics import ConsumerMetrics
         from churnstream.observability.metrics_server import serve
 
         health = ConsumerHealth(settings.metrics.patience)
@@ -76,8 +76,8 @@ def watched_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
         return
     from churnstream.observability.liveness import ProducerHealth
-    from churnstream.observability.metrics import ProducerMetrics
     from churnstream.observability.metrics_server import serve
+    from churnstream.observability.producer_metrics import ProducerMetrics
 
     # At a low rate, minutes between two events are no failure.
     health = ProducerHealth(max(settings.metrics.patience, 3 / settings.producer.events_per_sec))

@@ -78,7 +78,7 @@ def title_of(segment: Segment) -> str:
 
 
 def words_of(name: str) -> str:
-    """A field's name as words: `MonthlyCharges` and `monthly_charges` are monthly charges."""
+    """A field's name as words: `AccountBalance` and `account_balance` are account balance."""
     parts: list[str] = []
     for part in name.replace("_", " ").replace("-", " ").replace(".", " ").split():
         parts += _camel_case(part)

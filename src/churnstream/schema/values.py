@@ -33,6 +33,7 @@ _CURRENCY = re.compile(r"^([+-]?)\s*[$€£¥]\s*|\s*[$€£¥]$")
 _ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
 _NUMERIC_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]\d{1,2}:\d{2}.*)?", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_WHICH_FIRST = "; order: day-first or month-first in the schema says which of them it is"
 _MAX_DIGITS = 400  # of a whole number that is converted exactly
 _MAX_BITS = 1300  # of a whole number that is written in decimal digits, some 400 of them
 _TOO_LARGE = "is larger than any number that is computed with"
@@ -202,7 +203,11 @@ def _date(field: Date, raw: object) -> date | Problem:
         return raw.date()
     if isinstance(raw, date):
         return raw
-    found = _date_in(raw.strip(), field.order) if isinstance(raw, str) else None
+    if not isinstance(raw, str):
+        return _no_value(field, raw)
+    found = _date_in(raw.strip(), field.order)
+    if found is None and field.order == "year-first" and _NUMERIC_DATE.fullmatch(raw.strip()):
+        return Problem("invalid_value", _expected(field, raw) + _WHICH_FIRST)
     return found or _no_value(field, raw)
 
 
@@ -235,7 +240,7 @@ def plain(raw: object) -> str | None:
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < _EXACT:
         return str(int(raw))
     if isinstance(raw, float):
-        return format(raw, ".17g")
+        return repr(raw)
     if isinstance(raw, int):
         return str(raw) if raw.bit_length() < _MAX_BITS else hex(raw)[:_MAX_DIGITS]
     return raw.isoformat() if isinstance(raw, date) else None
@@ -269,6 +274,6 @@ _KINDS = {
     Integer: "a whole number",
     Category: "a text",
     Boolean: "yes or no",
-    Date: "a date",
+    Date: "a date such as 2026-12-31",
 }
 _JSON_KINDS: Mapping[type, str] = {dict: "an object", list: "an array"}

@@ -1,4 +1,4 @@
-"""Metrics of consumer and producer, in the form that Prometheus reads.
+"""Metrics of a consumer, in the form that Prometheus reads.
 
 Names that begin with `messaging_` are OpenTelemetry's conventions for messaging in Prometheus'
 spelling; dashboards know them. Labels are few, and none of them grows with the customers. A batch
@@ -20,12 +20,12 @@ from churnstream.model.scorer import Model
 from churnstream.model.shadow import Shadow
 from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
-from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.liveness import ConsumerHealth
+from churnstream.observability.producer_metrics import TOPIC as _TOPIC
 from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
 from churnstream.records.rejection import REASONS
 from churnstream.settings import TopicSettings
 
-_TOPIC = "messaging_destination_name"
 _SIZES = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86_400)
@@ -270,33 +270,3 @@ class ConsumerMetrics:
         self._scores.add(probabilities)
         if self._drift_watch and (found := self._drift_watch.add(events, probabilities)):
             self._drift = {one.name: one.psi for one in found.measured}
-
-
-class ProducerMetrics:
-    """What a producer does, told the number of rows sent so far."""
-
-    def __init__(self, topics: TopicSettings, health: ProducerHealth) -> None:
-        self.registry = registry = CollectorRegistry()
-        self._health = health
-        self._rows: int | None = None
-        ProcessCollector(registry=registry)
-        sent = Counter(
-            "messaging_client_sent_messages",
-            "Events handed to the broker.",
-            [_TOPIC],
-            registry=registry,
-        )
-        self._sent = sent.labels(topics.input)
-        self._last_send = Gauge(
-            "churnstream_last_send_timestamp_seconds",
-            "When the producer last sent; 0 before the first time.",
-            registry=registry,
-        )
-
-    def on_rows(self, rows: int) -> None:
-        """Take note that so many rows were sent in all; the first call says by earlier runs."""
-        if self._rows is not None and rows > self._rows:
-            self._sent.inc(rows - self._rows)
-            self._last_send.set_to_current_time()
-            self._health.on_rows()
-        self._rows = rows
