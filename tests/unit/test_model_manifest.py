@@ -22,15 +22,16 @@ from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
 from churnstream.model.event_scorer import EventScorer
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
-from churnstream.model.train import TrainedModel, train
+from churnstream.model.train import TrainedModel
 from pipelines import adopted
+from quick import train_quickly
 from saved_models import change_at, edit, exchange, refusal, scoring_file
 
 
 @pytest.fixture(scope="module")
 def quick(customers: list[CustomerEvent]) -> TrainedModel:
     """Another model, of few customers."""
-    return train(TELCO, customers[:500])
+    return train_quickly(TELCO, customers[:500])
 
 
 @pytest.fixture

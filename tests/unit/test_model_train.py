@@ -17,6 +17,7 @@ from churnstream.model.profit import gains, point
 from churnstream.model.quality import Array, best_f1_threshold
 from churnstream.model.train import TrainedModel, folds_of, held_out, measured_on, train
 from churnstream.schema.fields import Category
+from quick import train_quickly
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,8 @@ def test_another_label_is_other_training_data(customers: list[CustomerEvent]) ->
     """One changed label changes the digest; another seed changes the test part alone."""
     some = customers[:300]
     flipped = [replace(some[0], Churn="No" if some[0].Churn == "Yes" else "Yes"), *some[1:]]
-    model, other = train(TELCO, some), train(TELCO, flipped, seed=42)
-    reseeded = train(TELCO, some, seed=1)
+    model, other = train_quickly(TELCO, some), train_quickly(TELCO, flipped, seed=42)
+    reseeded = train_quickly(TELCO, some, seed=1)
 
     assert other.digest != model.digest == reseeded.digest
     assert reseeded.test != model.test
@@ -91,7 +92,7 @@ def test_events_without_a_label_are_refused(customers: list[CustomerEvent]) -> N
     some = [replace(event, Churn=None) for event in customers[:3]] + customers[3:100]
 
     with pytest.raises(ModelError, match=r"3 of 100 customers have no label in Churn"):
-        train(TELCO, some)
+        train_quickly(TELCO, some)
 
 
 def test_too_few_customers_in_many_rows_are_refused(customers: list[CustomerEvent]) -> None:
@@ -100,7 +101,7 @@ def test_too_few_customers_in_many_rows_are_refused(customers: list[CustomerEven
     stayed = [event for event in customers if event.Churn == "No"][:50]
 
     with pytest.raises(ModelError, match=r"1 of 51 customers churned; needs at least 5 who did"):
-        train(TELCO, [left] * 12 + stayed)
+        train_quickly(TELCO, [left] * 12 + stayed)
 
 
 @pytest.mark.parametrize("churners", [0, 9])
@@ -110,7 +111,7 @@ def test_too_few_churners_are_refused(churners: int, customers: list[CustomerEve
     no = [event for event in customers if event.Churn == "No"][:50]
 
     with pytest.raises(ModelError, match=f"{churners} of {churners + 50} customers churned; needs"):
-        train(TELCO, yes + no)
+        train_quickly(TELCO, yes + no)
 
 
 def test_very_few_and_uniform_customers_train(customers: list[CustomerEvent]) -> None:
@@ -120,7 +121,7 @@ def test_very_few_and_uniform_customers_train(customers: list[CustomerEvent]) ->
         for n in range(40)
     ]
 
-    np.testing.assert_allclose(score(train(TELCO, alike), alike), 0.25)
+    np.testing.assert_allclose(score(train_quickly(TELCO, alike), alike), 0.25)
 
 
 def test_reference_rows_tell_nothing_about_anybody(model: TrainedModel) -> None:
@@ -170,7 +171,7 @@ def test_without_a_value_the_threshold_is_that_of_the_best_f1(
 ) -> None:
     """Profit cannot be asked for where nobody says what a customer is worth, and it is said."""
     valueless = msgspec.structs.replace(TELCO, value=None)
-    model = train(valueless, customers[:400])
+    model = train_quickly(valueless, customers[:400])
 
     assert model.decision.rule == "f1"
     found = model.predictions
@@ -180,7 +181,7 @@ def test_without_a_value_the_threshold_is_that_of_the_best_f1(
 
 def test_one_value_for_everybody_is_a_value(customers: list[CustomerEvent]) -> None:
     """Then profit counts customers at that price."""
-    model = train(msgspec.structs.replace(TELCO, value=30.0), customers[:400])
+    model = train_quickly(msgspec.structs.replace(TELCO, value=30.0), customers[:400])
 
     assert model.decision.rule == "profit"
     assert set(model.predictions.worth.tolist()) == {30.0}
@@ -189,7 +190,10 @@ def test_one_value_for_everybody_is_a_value(customers: list[CustomerEvent]) -> N
 def test_a_given_threshold_is_taken_as_it_is(customers: list[CustomerEvent]) -> None:
     """And f1 where it is asked for."""
     some = customers[:400]
-    given, f1 = train(TELCO, some, threshold=0.4), train(TELCO, some, threshold="f1")
+    given, f1 = (
+        train_quickly(TELCO, some, threshold=0.4),
+        train_quickly(TELCO, some, threshold="f1"),
+    )
 
     assert (given.decision.rule, given.threshold) == ("fixed", 0.4)
     assert f1.decision.rule == "f1"
@@ -222,7 +226,7 @@ def test_copies_of_a_customer_do_not_flatter(customers: list[CustomerEvent]) -> 
     """Customers who are there four times are not known to the model that is measured on them."""
     random = np.random.default_rng(0)
     noise = [replace(event, Churn=str(random.choice(["Yes", "No"]))) for event in customers[:150]]
-    model = train(TELCO, noise * 4)
+    model = train_quickly(TELCO, noise * 4)
 
     assert model.out_of_fold.roc_auc < 0.65
     assert model.test.roc_auc < 0.75
@@ -236,7 +240,7 @@ def test_categories_are_closed_by_what_occurs(customers: list[CustomerEvent]) ->
     some = [event for event in customers[:500] if event.Contract != "Two year"]
     contract = msgspec.structs.replace(TELCO.fields["Contract"], values=None)
     learnt = msgspec.structs.replace(TELCO, fields=TELCO.fields | {"Contract": contract})
-    known = train(learnt, some).schema.fields["Contract"]
+    known = train_quickly(learnt, some).schema.fields["Contract"]
 
     assert isinstance(known, Category)
     assert known.values == ("Month-to-month", "One year")
@@ -247,4 +251,4 @@ def test_a_schema_without_a_label_cannot_be_trained_on(customers: list[CustomerE
     unlabelled = msgspec.structs.replace(TELCO, label=None)
 
     with pytest.raises(ModelError, match="the schema says of no column that it is the label"):
-        train(unlabelled, customers[:100])
+        train_quickly(unlabelled, customers[:100])

@@ -18,13 +18,14 @@ from churnstream.model.champion import Models
 from churnstream.model.manifest import MANIFEST_NAME, save
 from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
-from churnstream.model.train import TrainedModel, train
+from churnstream.model.train import TrainedModel
 from churnstream.model.watch import ModelWatch
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.window import Window
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop, consumer_of
 from pipelines import adopted
+from quick import train_quickly
 from saved_models import edit, exchange, scoring_file
 
 NEVER = 3600.0  # seconds: tests look themselves
@@ -33,7 +34,7 @@ NEVER = 3600.0  # seconds: tests look themselves
 @pytest.fixture(scope="module")
 def several(customers: list[CustomerEvent]) -> list[TrainedModel]:
     """Models that are trained in no time, each another one."""
-    return [train(TELCO, customers[:400], seed=seed) for seed in (1, 2, 3)]
+    return [train_quickly(TELCO, customers[:400], seed=seed) for seed in (1, 2, 3)]
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from churnstream.model.champion import Models
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
 from churnstream.model.shadow import ShadowBuilder, in_words
-from churnstream.model.train import train
 from churnstream.pipeline.scoring import Batch
 from churnstream.settings import ModelSettings, Settings
 from fakes import score_batch
+from quick import train_quickly
 
 shares = st.floats(0, 1)
 
@@ -63,11 +63,11 @@ def test_each_pair_of_versions_has_figures_of_its_own() -> None:
 def models(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFactory) -> Models:
     """A champion, and a challenger who knows no customer with a contract of two years."""
     folder = tmp_path_factory.mktemp("models")
-    save(train(TELCO, customers[:400]), folder / "champion")
+    save(train_quickly(TELCO, customers[:400]), folder / "champion")
     few = [customer for customer in customers[:800] if customer.Contract != "Two year"]
     contracts = msgspec.structs.replace(TELCO.fields["Contract"], values=None)
     learnt = msgspec.structs.replace(TELCO, fields=TELCO.fields | {"Contract": contracts})
-    save(train(learnt, few), folder / "challenger")
+    save(train_quickly(learnt, few), folder / "challenger")
     own = ModelSettings(path=str(folder / "champion"), challenger=str(folder / "challenger"))
     return Models(Settings(model=own))
 
