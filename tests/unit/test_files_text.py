@@ -338,7 +338,7 @@ def test_a_quote_that_is_never_closed(write: Write) -> None:
 def test_a_batch_left_unread_costs_nothing(write: Write) -> None:
     """A process that stops early ends without a word."""
     path = write("a,b\n" + "1,2\n" * 1_000_000)
-    code = "import sys, pathlib, churnstream.files as f\n"
+    code = "import sys, pathlib, churnstream.files.opening as f\n"
     code += "b = f.open_file(pathlib.Path(sys.argv[1])).batches(10)\nprint(next(b).num_rows)"
 
     ran = subprocess.run(
