@@ -11,18 +11,26 @@ if TYPE_CHECKING:
     from churnstream.api import ChurnModel, infer_schema, load_model, load_schema, train
     from churnstream.errors import ChurnstreamError
     from churnstream.schema.schema import Schema
+    from churnstream.service import ScoredCustomer, StreamScorer
 
 __all__ = [
     "ChurnModel",
     "ChurnstreamError",
     "Schema",
+    "ScoredCustomer",
+    "StreamScorer",
     "infer_schema",
     "load_model",
     "load_schema",
     "train",
 ]
 
-_ELSEWHERE = {"ChurnstreamError": "churnstream.errors", "Schema": "churnstream.schema.schema"}
+_ELSEWHERE = {
+    "ChurnstreamError": "churnstream.errors",
+    "Schema": "churnstream.schema.schema",
+    "ScoredCustomer": "churnstream.service",
+    "StreamScorer": "churnstream.service",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # any of the names above

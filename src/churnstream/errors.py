@@ -16,7 +16,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   └── FencedError              a newer instance has taken this one's identity
 └── CheckpointError         the producer's place in its file cannot be read or kept
 
-A broken *record* is no exception: it is a value (`churnstream.records.messages.Rejection`)
+A broken *record* is no exception: it is a value (`churnstream.records.rejection.Rejection`)
 that travels to the dead-letter topic.
 """
 

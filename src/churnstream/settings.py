@@ -133,11 +133,13 @@ def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
 def named_after(settings: Settings, name: str) -> Settings:
     """The settings with names of topics, group and model for customers other than Telco's.
 
-    Only where nothing else is said.
+    Only where they are still Telco's, as in a `config.yaml` that lists every default.
 
     Args:
         name: Of the schema.
     """
+    if TopicSettings().input == f"{name}.raw.customers":
+        return settings
     own = {
         "topics": {
             "input": f"{name}.raw.customers",
@@ -151,7 +153,8 @@ def named_after(settings: Settings, name: str) -> Settings:
     sections = {}
     for section, names in own.items():
         given = getattr(settings, section)
-        unsaid = {key: text for key, text in names.items() if key not in given.model_fields_set}
+        telcos = type(given).model_construct()
+        unsaid = {k: text for k, text in names.items() if getattr(given, k) == getattr(telcos, k)}
         sections[section] = given.model_copy(update=unsaid)
     return settings.model_copy(update=sections)
 

@@ -72,6 +72,8 @@ def test_the_names_are_these_and_no_others() -> None:
         "ChurnModel",
         "ChurnstreamError",
         "Schema",
+        "ScoredCustomer",
+        "StreamScorer",
         "infer_schema",
         "load_model",
         "load_schema",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from churnstream.errors import ConfigurationError
-from churnstream.settings import PREFIX, Settings, load, variable
+from churnstream.settings import PREFIX, Settings, load, named_after, variable
 
 
 @pytest.fixture(autouse=True)
@@ -523,3 +523,24 @@ def test_secrets_of_a_broken_variable_do_not_show(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("CHURNSTREAM_KAFKA__CLIENT", '{"sasl.password": "geheim"')
 
     assert "geheim" not in fault()
+
+
+@pytest.mark.parametrize("file", [None, Path(__file__).parents[2] / "config.yaml"])
+def test_names_follow_the_schema(file: Path | None) -> None:
+    """Where they are Telco's; a file that lists every default says no more than none."""
+    settings = named_after(load(file, {"topics": {"output": "mine"}}), "bank")
+    topics = settings.topics
+    assert (topics.input, topics.output) == ("bank.raw.customers", "mine")
+    assert (topics.deadletter, topics.checkpoint) == (
+        "bank.deadletter",
+        "bank.producer.checkpoints",
+    )
+    assert (settings.consumer.group, settings.model.path) == (
+        "churnstream-bank",
+        "models/bank-churn",
+    )
+
+
+def test_telcos_names_are_the_defaults() -> None:
+    """Its own schema changes nothing."""
+    assert named_after(load(None), "telco").model_dump() == load(None).model_dump()

@@ -1,10 +1,12 @@
 """The population stability index, and when a window is too small for it."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from churnstream.analysis import DRIFT_THRESHOLD
 from churnstream.analysis.drift import drift
 
 
@@ -81,3 +83,12 @@ def test_chance_rarely_exceeds_the_noise(events: int) -> None:
     exceeded = [any(one.psi > one.noise for one in window.measured) for window in windows]
     assert sum(exceeded) <= 5
     assert windows[0].noise == pytest.approx(33.7 * (1 / events + 1 / 5000), rel=0.1)
+
+
+def test_the_alert_and_the_dags_know_the_threshold() -> None:
+    """It stands outside the package twice."""
+    root = Path(__file__).parents[2]
+    alerts = (root / "monitoring" / "alerts.yml").read_text()
+    tasks = (root / "dags" / "churnstream_tasks.py").read_text()
+    assert f"(churnstream_drift_index) > {DRIFT_THRESHOLD}\n" in alerts
+    assert f'"drift_threshold": Param(\n        {DRIFT_THRESHOLD},' in tasks

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from churnstream import safe_files
 from churnstream.errors import CheckpointError
-from churnstream.pipeline.position_file import PlaceFile
+from churnstream.pipeline.position_file import PositionFile
 
 CHANGES = """
 import sys
 from pathlib import Path
-from churnstream.pipeline.position_file import PlaceFile
-places = PlaceFile(Path(sys.argv[1]), int)
+from churnstream.pipeline.position_file import PositionFile
+places = PositionFile(Path(sys.argv[1]), int)
 for _ in range(100):
     places.change(sys.argv[2], lambda rows: (rows or 0) + 1)
     places.change("both", lambda rows: (rows or 0) + 1)
@@ -52,7 +52,7 @@ def test_what_is_no_plain_file_stays_as_it_is(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="not a plain file"):
             safe_files.replace(path, b"new")
         with pytest.raises(CheckpointError, match="not a plain file"):
-            PlaceFile(path, int).get("key")
+            PositionFile(path, int).get("key")
     assert pipe.is_fifo()
     assert {*tmp_path.iterdir()} == {pipe, link}
 
@@ -134,7 +134,7 @@ def _instead(new: int, _: int | None) -> int:
 def test_places_are_those_of_one_dictionary(changes: list[tuple[int, str, int]]) -> None:
     """However writers take turns, the file holds what a dictionary would."""
     with tempfile.TemporaryDirectory() as folder:
-        writers = [PlaceFile(Path(folder) / "places.json", int) for _ in range(3)]
+        writers = [PositionFile(Path(folder) / "places.json", int) for _ in range(3)]
         expected: dict[str, int] = {}
         for writer, key, rows in changes:
             expected[key] = rows
@@ -146,7 +146,7 @@ def test_places_are_those_of_one_dictionary(changes: list[tuple[int, str, int]])
 
 def test_no_change_of_a_thread_is_lost(tmp_path: Path) -> None:
     """Threads that count together count right."""
-    places = PlaceFile(tmp_path / "places.json", int)
+    places = PositionFile(tmp_path / "places.json", int)
 
     with ThreadPoolExecutor(8) as pool:
         for _ in range(200):
@@ -164,13 +164,13 @@ def test_no_change_of_a_process_is_lost(tmp_path: Path) -> None:
     ]
 
     assert [process.communicate()[1] for process in processes] == [b"", b""]
-    places = PlaceFile(path, int)
+    places = PositionFile(path, int)
     assert [places.get(key) for key in ("one", "other", "both")] == [100, 100, 200]
 
 
 def test_a_process_that_died_leaves_no_lock(tmp_path: Path) -> None:
     """The lock of a process ends with it, whatever ended it."""
-    places = PlaceFile(tmp_path / "places.json", int)
+    places = PositionFile(tmp_path / "places.json", int)
     holds = (
         "import os, sys; from pathlib import Path; from churnstream import safe_files\n"
         "with safe_files.alone_at(Path(sys.argv[1]), 0): os.kill(os.getpid(), 9)"
@@ -183,7 +183,7 @@ def test_a_process_that_died_leaves_no_lock(tmp_path: Path) -> None:
 
 def test_two_do_not_send_the_same(tmp_path: Path) -> None:
     """Who comes second is told so at once; who sends something else goes on."""
-    places, others = (PlaceFile(tmp_path / "places.json", int) for _ in range(2))
+    places, others = (PositionFile(tmp_path / "places.json", int) for _ in range(2))
 
     with (
         places.alone("file:topic"),
@@ -200,7 +200,7 @@ def test_two_do_not_send_the_same(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, place: str) -> None:
     """It is said before anything is sent."""
     (tmp_path / "file").touch()
-    places = PlaceFile(tmp_path / place, int)
+    places = PositionFile(tmp_path / place, int)
 
     for attempt in (lambda: places.alone("x").__enter__(), lambda: places.change("x", lambda _: 1)):
         with pytest.raises(CheckpointError, match=r"places\.json cannot be written \("):
@@ -209,7 +209,7 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, place: str) -> None
 
 def test_a_read_only_folder_is_one_line() -> None:
     """So is a folder in which nobody can make a file."""
-    places = PlaceFile(Path("/sys/places.json"), int)
+    places = PositionFile(Path("/sys/places.json"), int)
 
     with pytest.raises(CheckpointError, match=r"/sys/places\.json cannot be written \("):
         places.change("x", lambda _: 1)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from churnstream.escaping import quote
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
-from churnstream.schema.values import Problem, as_number, plain, quote, read, shown
+from churnstream.schema.values import Problem, as_number, plain, read, shown
 from made_schemas import fields, raw_values
 
 

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
+from churnstream.analysis import DRIFT_THRESHOLD
+
 _HALF_AN_EVENT = 0.5
 _FALSE_ALARMS = 0.001  # share of the windows without drift of which chance may tell otherwise
 
@@ -74,7 +76,11 @@ class Drift(msgspec.Struct, frozen=True):
         return max(one.noise for one in self.measured)
 
 
-def drift(training: Mapping[str, Counts], window: Mapping[str, Counts], threshold: float) -> Drift:
+def drift(
+    training: Mapping[str, Counts],
+    window: Mapping[str, Counts],
+    threshold: float = DRIFT_THRESHOLD,
+) -> Drift:
     """Compare two sets of events.
 
     Args:

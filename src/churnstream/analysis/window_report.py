@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from churnstream.schema.record_types import Event
     from churnstream.schema.schema import Schema
 
-_DRIFT_THRESHOLD = 0.2  # as `churnstream drift` has it by default
 _SAMPLE = 2000  # events of a batch that are compared with the training, evenly spread
 _MEASURES = {
     "roc_auc": "ROC AUC",
@@ -150,7 +149,7 @@ class WindowReportBuilder:
             return None
         bins = self._model.manifest.background.bins
         training = {name: its.counts for name, its in bins.items()}
-        return drift(training, self._counts, _DRIFT_THRESHOLD)
+        return drift(training, self._counts)
 
 
 def _facts(manifest: Manifest) -> ModelFacts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from churnstream.analysis import DRIFT_THRESHOLD
 from churnstream.cli import options
 from churnstream.errors import ChurnstreamError
 
@@ -26,7 +27,7 @@ _LONGEST_VALUE = 60
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0, min_open=True),
-    default=0.2,
+    default=DRIFT_THRESHOLD,
     show_default=True,
     help="The index above which a feature has drifted.",
 )

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from churnstream.codecs.repeated_fields import repeated_field
+from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.schema.fields import MissingRule, Value
 from churnstream.schema.record_types import Event, Timestamp, event_type
 from churnstream.schema.schema import EVENT_TS, Schema
-from churnstream.schema.values import Problem, plain, quote, read, shown
+from churnstream.schema.values import Problem, plain, read, shown
 
 Members = Mapping[str, msgspec.Raw]
 

@@ -13,7 +13,6 @@ from churnstream.schema.record_types import Event
 WINDOW = 2000
 _MOST_OF_A_BATCH = 25
 _AT_ONCE = 500  # counting a few events costs nearly as much as counting some hundred
-_THRESHOLD = 0.2  # what `churnstream drift` takes for drift by default
 
 
 class DriftWatch:
@@ -49,7 +48,7 @@ class DriftWatch:
             self._count()
         if self._counted < WINDOW:
             return None
-        found = drift(self._training, self._totals, _THRESHOLD)
+        found = drift(self._training, self._totals)
         self._start_over()
         return found
 

@@ -21,7 +21,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Record, Writer
-from churnstream.pipeline.position_file import PlaceFile
+from churnstream.pipeline.position_file import PositionFile
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class FileSink:
 
     def __init__(self, writer: Writer, source: Source, path: Path) -> None:
         self._writer, self._source = writer, source
-        self._places: PlaceFile[int] = PlaceFile(path, _Rows)
+        self._places: PositionFile[int] = PositionFile(path, _Rows)
 
     def alone(self) -> AbstractContextManager[None]:
         """See `Sink`.

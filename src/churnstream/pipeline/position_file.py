@@ -17,7 +17,7 @@ T = TypeVar("T")
 _LOCKED = 30.0  # seconds; whoever changes an entry is done in milliseconds
 
 
-class PlaceFile(Generic[T]):
+class PositionFile(Generic[T]):
     """An entry for each key, as one JSON object.
 
     A change looks at the file anew and touches one entry, under a lock: what other processes have

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from churnstream.pipeline.position_file import PlaceFile
+from churnstream.pipeline.position_file import PositionFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ class SentRangeKeeper:
     """
 
     def __init__(self, path: Path, source: Source, admin: Admin) -> None:
-        self._file, self._source, self._admin = PlaceFile(path, SentRange), source, admin
+        self._file, self._source, self._admin = PositionFile(path, SentRange), source, admin
         self._file.get(source.key)  # should it be damaged: before the work
         self._known: SentRange | None = None
 

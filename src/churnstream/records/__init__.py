@@ -1,1 +1,1 @@
-"""What travels: events, predictions, dead letters, rejections."""
+"""What comes of an event: a prediction, or a rejection and its dead letter."""

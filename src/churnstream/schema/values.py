@@ -5,13 +5,13 @@ It means the same in each: `1`, `1.0` and `"1"` are one whole number; `true`, `Y
 flag. What is read is written in one way, see `Value`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from math import inf, isfinite
 from typing import Any, Literal, NamedTuple
 
+from churnstream.escaping import quote
 from churnstream.schema.fields import (
     AnyField,
     Boolean,
@@ -254,12 +254,6 @@ def shown(raw: object) -> str:
         return "null"
     text = plain(raw)
     return _JSON_KINDS.get(type(raw), "something else") if text is None else text[:_QUOTED_LENGTH]
-
-
-def quote(text: str) -> str:
-    """A text from outside, shortened and escaped, fit for one line of a header or a log."""
-    cut = text if len(text) <= _QUOTED_LENGTH else text[:_QUOTED_LENGTH] + "..."
-    return json.dumps(cut, ensure_ascii=True)
 
 
 _READERS: Mapping[type, Callable[[Any, Any], Value | Problem]] = {

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from churnstream.escaping import quote
 from churnstream.schema.inference.columns import Column
 from churnstream.schema.inference.label_column import signature
-from churnstream.schema.values import quote
 
 _LEAST_OTHER = 10  # rows that do not have the commonest value: fewer agree by chance
 _LEAST_TOGETHER = 5  # rows

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from churnstream.escaping import quote
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
 from churnstream.schema.inference.columns import Column, Flags, Numbers, Order
 from churnstream.schema.inference.identify import is_counter
@@ -15,7 +16,6 @@ from churnstream.schema.inference.vocabulary import (
     may_be_negative,
     names_something,
 )
-from churnstream.schema.values import quote
 
 _CLOSED = 20  # values that are always taken for all that there are
 _MOST_CLOSED = 100  # values, if each of them stands in several rows

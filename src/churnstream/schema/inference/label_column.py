@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from churnstream.errors import ConfigurationError
+from churnstream.escaping import quote
 from churnstream.schema.fields import Category
 from churnstream.schema.inference.columns import Column, Flags
 from churnstream.schema.inference.questions import Candidate, Question, column_named
@@ -17,7 +18,7 @@ from churnstream.schema.inference.vocabulary import (
     says_left,
     says_stayed,
 )
-from churnstream.schema.values import quote, read
+from churnstream.schema.values import read
 
 _MAX_VALUES = 8  # of a status of which one value says that a customer has left
 _NONE = "none"
