@@ -11,9 +11,14 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
+from bank import BANK, bank_customer
 from builders import TELCO, CustomerEvent
+from churnstream.model.adopt import adopt
+from churnstream.model.candidates import behind_one_hot
+from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
+from churnstream.model.train import labels_of
 from churnstream.model.tree_reasons import TreeExplainer
 from pipelines import adopted
 
@@ -49,6 +54,34 @@ def test_effects_add_up_to_the_log_odds(
     assert set(effects) == set(TELCO.fields)
     total = model.explainer.base + np.sum(list(effects.values()), axis=0)
     np.testing.assert_allclose(total, log_odds, rtol=0, atol=1e-9)
+
+
+def test_other_customers_with_gaps_have_reasons_too(tmp_path: Path) -> None:
+    """Of any schema; what an imputer says of a missing number counts to its field."""
+    random = np.random.default_rng(0)
+    events = [
+        bank_customer(
+            CustomerId=str(n),
+            Age=int(age),
+            Geography=str(random.choice(["France", "Germany", "Spain"])),
+            Balance=None if n % 5 == 0 else float(random.exponential(1000)),
+            Exited=str(int(random.random() < (0.7 if age > 50 or n % 5 == 0 else 0.2))),
+        )
+        for n, age in enumerate(random.integers(18, 90, 600))
+    ]
+    trees = GradientBoostingClassifier(n_estimators=30, max_depth=3, random_state=0)
+    pipeline = behind_one_hot(trees, BANK).fit(frame(BANK, events), labels_of(BANK, events))
+    save(adopt(pipeline, BANK, events), tmp_path, TRUSTED)
+    model = load(tmp_path, TRUSTED)
+
+    assert isinstance(model.explainer, TreeExplainer)
+    effects = model.explainer.effects(events)
+    probabilities = model.score(events)
+    total = model.explainer.base + np.sum(list(effects.values()), axis=0)
+    log_odds = np.log(probabilities) - np.log1p(-probabilities)
+    np.testing.assert_allclose(total, log_odds, rtol=0, atol=1e-9)
+    gaps = np.array([event.Balance is None for event in events])
+    assert np.mean(effects["Balance"][gaps]) > np.mean(effects["Balance"][~gaps]) + 0.5
 
 
 def test_reasons_are_the_strongest_effects(customers: list[CustomerEvent], tmp_path: Path) -> None:

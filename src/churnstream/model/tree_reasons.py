@@ -41,9 +41,13 @@ def _features_of(pipeline: "Pipeline", schema: Schema) -> list[str] | None:
     """The feature behind each column that the trees see; None if one cannot be told.
 
     A step names what it makes of a column after that column: of names that begin so, the longest.
+    An imputer's columns that tell what was missing begin with a word of its own.
     """
     try:
-        names = [name.rpartition("__")[2] for name in pipeline[:-1].get_feature_names_out()]
+        names = [
+            name.rpartition("__")[2].removeprefix("missingindicator_")
+            for name in pipeline[:-1].get_feature_names_out()
+        ]
     except (AttributeError, ValueError):  # a step that does not name its columns
         return None
     longest_first = sorted(schema.fields, key=len, reverse=True)
