@@ -34,7 +34,7 @@ def promote(folder: Path, seed: int, *, broken: bool = False) -> None:
     if broken:
         wrong = re.sub(r'("probability": )0\.', r"\g<1>1.", manifest.read_text(), count=1)
         manifest.write_text(wrong)
-    for path in draft.glob("pipeline-*"):
+    for path in draft.glob("terms-*"):
         shutil.copy(path, folder)
     manifest.rename(folder / "manifest.json")
 
