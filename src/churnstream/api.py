@@ -21,7 +21,7 @@ from churnstream.model.profit import Offer, Rule
 from churnstream.model.quality import Metrics
 from churnstream.model.scorer import Model
 from churnstream.model.train import train as fit
-from churnstream.model.training_rows import usable
+from churnstream.model.training_rows import labelled, usable
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file
 from churnstream.schema.inference.infer import infer_schema as infer
@@ -179,6 +179,8 @@ def train(
 ) -> ChurnModel:
     """Train on labelled customers, and measure on some that training has not seen.
 
+    Rows that cannot be read, and those without a label, are left out.
+
     Args:
         data: A file or a frame of customers.
         schema: What a customer is.
@@ -190,7 +192,7 @@ def train(
         DataError: The file cannot be read, or no row can be used.
         ModelError: Customers without a label, or too few with one of the two.
     """
-    events, _ = usable(_rows(data, schema))
+    events = labelled(schema, usable(_rows(data, schema))[0])
     found = manifest.packed(
         fit(schema, events, seed=seed, threshold=threshold, offer=offer or Offer())
     )

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import json
 import logging
@@ -28,6 +29,7 @@ from builders import TELCO, CustomerEvent, customer, decode_event, event_json, w
 from churnstream import settings as settings_module
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
+from churnstream.codecs.customer_rows import BUNDLED
 from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
@@ -368,6 +370,15 @@ def test_a_missing_file_to_score_is_named(run: Run, trained: Path) -> None:
         "nowhere.csv: cannot be read: No such file",
     )
     assert not Path("x.csv").exists()
+
+
+def test_a_file_is_not_scored_into_itself(run: Run, trained: Path, tmp_path: Path) -> None:
+    """It would be gone, in another form than it had."""
+    path = write_csv(tmp_path / "c.csv", 3)
+    before = path.read_bytes()
+    words: list[str | Path] = ["--model", trained, "--input", path, "--output", path]
+    assert_fails(run("batch-predict", *words), 2, "is the file that is read; name another")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -833,6 +844,17 @@ def test_labels_of_another_kind_are_named(run: Run, tmp_path: Path, command: str
     }.items():
         path = write_csv(tmp_path / "other.csv", 40, Churn=label)
         assert_fails(run(*command.split(), "--dataset", path), 1, problem)
+
+
+def test_rows_without_a_label_are_left_out_and_counted(run: Run, tmp_path: Path) -> None:
+    """As `init` says of them; nobody knows yet whether they leave."""
+    path = tmp_path / "customers.csv"
+    rows = gzip.decompress(BUNDLED.read_bytes()).decode().splitlines()[:400]
+    rows[1:6] = [row.rsplit(",", 1)[0] + "," for row in rows[1:6]]
+    path.write_text("\n".join(rows))
+    trained = run("train", "--dataset", path, "--model", "m")
+    assert trained.code == 0, trained.err
+    assert "customers.csv: 5 of 399 customers have no label and are left out\n" in trained.err
 
 
 def test_an_empty_file_trains_nothing(run: Run, tmp_path: Path) -> None:

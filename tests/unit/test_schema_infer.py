@@ -480,6 +480,21 @@ def test_few_rows() -> None:
     assert any("too few" in note for note in found.notes)
 
 
+def test_a_leak_of_few_who_left() -> None:
+    """Fifteen of a thousand are too few for a figure, and enough for "filled only for those"."""
+    left = [int(row % 67 == 3) for row in range(1_000)]
+    told = ["price" if one else None for one in left]
+    found = inferred(
+        customers(1_000) | {"Exited": left, "Cancellation": told, "risk_score": [1, 2] * 500}
+    )
+
+    assert found.schema is not None
+    assert "filled only for those who left, 15 of 15" in found.schema.left_out["Cancellation"]
+    assert "risk_score" in found.schema.fields
+    (risk,) = [one for one in found.findings if one.column == "risk_score"]
+    assert "too few rows to test it" in str(risk)
+
+
 def test_no_row_and_nothing_to_learn() -> None:
     """A file without rows or features is an error that says so."""
     with pytest.raises(DataError, match="header and no row"):

@@ -11,7 +11,7 @@ from churnstream.cli import options
 from churnstream.cli.customers import say_notes
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
-from churnstream.errors import DataError
+from churnstream.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings
@@ -39,6 +39,8 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
 
     if target.is_dir():
         raise DataError(f"cannot write {target}: it is a folder")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConfigurationError(f"{target} is the file that is read; name another for --output")
     model = load(settings.model.path, settings.model.trusted_types)
     rows = open_rows(source, model.schema)
     say_notes(rows)

@@ -64,13 +64,17 @@ def labelled_customers(settings: Settings) -> tuple[Schema, list[Event]]:
     Raises:
         DataError: There are none; says why.
     """
-    from churnstream.model.training_rows import usable
+    from churnstream.model.training_rows import labelled, usable
 
     rows = rows_of(settings)
     events, rejected = usable(rows)
     if rejected.total:
         _say_left_out(rows, rejected, len(events) + rejected.total)
-    return rows.schema, events
+    known = labelled(rows.schema, events)
+    if len(known) < len(events):
+        count = f"{len(events) - len(known):,} of {len(events):,} customers"
+        click.echo(f"{rows.file.name}: {count} have no label and are left out", err=True)
+    return rows.schema, known
 
 
 def _say_left_out(rows: CustomerRows, rejected: RejectionCount, total: int) -> None:

@@ -7,7 +7,9 @@ from churnstream.codecs.events import EventDecoder
 from churnstream.codecs.rows import decode_rows
 from churnstream.errors import DataError
 from churnstream.records.rejection import Rejection, RejectionCount
+from churnstream.schema.outcome import label_reader
 from churnstream.schema.record_types import Event
+from churnstream.schema.schema import Schema
 
 _ROWS = 10_000
 
@@ -31,3 +33,11 @@ def usable(rows: CustomerRows) -> tuple[list[Event], RejectionCount]:
     if not events:
         raise DataError(rows.useless("used", rejected))
     return events, rejected
+
+
+def labelled(schema: Schema, events: list[Event]) -> list[Event]:
+    """Those of whom it is known whether they left; all where it is known of none."""
+    if schema.label is None:
+        return events
+    read = label_reader(schema)
+    return [event for event in events if read(event) is not None] or events

@@ -45,7 +45,7 @@ def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, Verdict]:
     """
     known, left = outcome.known, outcome.left[outcome.known]
     if min(int(left.sum()), int((~left).sum())) < _SUPPORT:
-        return {f.column.name: _by_name(f.column.name) for f in fields}
+        return {f.column.name: _untested(f.column, outcome) for f in fields}
     figures = {f.column.name: alone(_of_rows(f.column, known), f.order, left) for f in fields}
     verdicts: dict[str, Verdict] = {}
     for field in fields:
@@ -97,11 +97,14 @@ def _is_suspect(name: str, auc: float) -> bool:
     return by_name or auc >= _STRONG
 
 
-def _by_name(name: str) -> Verdict:
-    if says_of_churn(name):
+def _untested(column: Column, outcome: Outcome) -> Verdict:
+    """By the name, and by where there are values: that takes fewer rows than a figure does."""
+    name, reason, note = column.name, filled_only(column, outcome), ""
+    if reason is None and says_of_churn(name):
         reason = "speaks of churn by its name; there are too few rows to test it"
-        return Verdict(0.5, reason, is_measured=False)
-    return Verdict(0.5, is_measured=False)
+    if says_of_model(name) or may_know_the_end(name):
+        note = "named as if it knew the label; there are too few rows to test it"
+    return Verdict(0.5, reason, note, is_measured=False)
 
 
 def _of_suspect(name: str, label: str, auc: float, others: float, with_it: float) -> Verdict:
