@@ -857,6 +857,14 @@ def test_rows_without_a_label_are_left_out_and_counted(run: Run, tmp_path: Path)
     assert "customers.csv: 5 of 399 customers have no label and are left out\n" in trained.err
 
 
+def test_training_says_when_it_takes_the_example(run: Run, tmp_path: Path) -> None:
+    """Who forgot `init` would think that the model is theirs."""
+    path = write_csv(tmp_path / "customers.csv", 0)
+    says = "training on the customers of the example"
+    assert says not in run("train", "--dataset", path).err
+    assert says in run("train", "--model", "m").err
+
+
 def test_an_empty_file_trains_nothing(run: Run, tmp_path: Path) -> None:
     """A header without rows is named as such."""
     path = write_csv(tmp_path / "empty.csv", 0)

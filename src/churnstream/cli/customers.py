@@ -52,6 +52,14 @@ def rows_of(settings: Settings) -> CustomerRows:
     return rows
 
 
+def uses_example(settings: Settings) -> bool:
+    """Whether the customers are those that come along, since nobody named others."""
+    from churnstream.schema import schema_file
+
+    found = schema_file.find(settings.customers.schema_file)
+    return found == schema_file.TELCO_FILE and not settings.producer.dataset
+
+
 def say_notes(rows: CustomerRows) -> None:
     """Say on stderr what was detected in a file."""
     for note in rows.notes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options, tables
-from churnstream.cli.customers import labelled_customers
+from churnstream.cli.customers import labelled_customers, uses_example
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError
@@ -73,6 +73,12 @@ def train(
     if comparing:
         _compare(settings, report or _REPORT, as_json)
         return
+    if uses_example(settings):
+        click.echo(
+            "no customers.yaml here: training on the customers of the example; "
+            "for yours, first: churnstream init FILE",
+            err=True,
+        )
     trained, manifest = _train(settings)
     with done_already(f"the model is saved in {settings.model.path}"):
         if as_json:
