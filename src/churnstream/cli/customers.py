@@ -52,12 +52,17 @@ def rows_of(settings: Settings) -> CustomerRows:
     return rows
 
 
-def uses_example(settings: Settings) -> bool:
-    """Whether the customers are those that come along, since nobody named others."""
+def say_if_example(settings: Settings) -> None:
+    """Say on stderr that the customers are those that come along, since nobody named others."""
     from churnstream.schema import schema_file
 
     found = schema_file.find(settings.customers.schema_file)
-    return found == schema_file.TELCO_FILE and not settings.producer.dataset
+    if found == schema_file.TELCO_FILE and not settings.producer.dataset:
+        click.echo(
+            "no customers.yaml here: training on the customers of the example; "
+            "for yours, first: churnstream init FILE",
+            err=True,
+        )
 
 
 def say_notes(rows: CustomerRows) -> None:

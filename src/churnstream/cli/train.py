@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options, tables
-from churnstream.cli.customers import labelled_customers, uses_example
+from churnstream.cli.customers import labelled_customers, say_if_example
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.streams import done_already
 from churnstream.errors import ConfigurationError
@@ -73,12 +73,8 @@ def train(
     if comparing:
         _compare(settings, report or _REPORT, as_json)
         return
-    if uses_example(settings):
-        click.echo(
-            "no customers.yaml here: training on the customers of the example; "
-            "for yours, first: churnstream init FILE",
-            err=True,
-        )
+    _try_folder(settings)
+    say_if_example(settings)
     trained, manifest = _train(settings)
     with done_already(f"the model is saved in {settings.model.path}"):
         if as_json:
@@ -92,16 +88,23 @@ def train(
 
 def train_and_save(settings: Settings) -> Manifest:
     """Train on the settings' data set and save where the settings say."""
+    _try_folder(settings)
     return _train(settings)[1]
 
 
-def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
+def _try_folder(settings: Settings) -> None:
+    """Before the work of minutes: whether its result can be saved."""
     from churnstream.analysis.result_files import require_writable
-    from churnstream.model.manifest import MANIFEST_NAME, save
+    from churnstream.model.manifest import MANIFEST_NAME
+
+    require_writable(folder_of(settings) / MANIFEST_NAME)
+
+
+def _train(settings: Settings) -> tuple[TrainedModel, Manifest]:
+    from churnstream.model.manifest import save
     from churnstream.model.train import train as fit
 
     own, folder = settings.model, folder_of(settings)
-    require_writable(folder / MANIFEST_NAME)
     schema, customers = labelled_customers(settings)
     with progress("training"):
         trained = fit(
