@@ -273,6 +273,41 @@ def test_a_row_is_the_event_that_it_says(data: st.DataObject, schema: Schema) ->
             assert {name: schema.getter(name)(event) for name in meant} == meant
 
 
+@pytest.mark.parametrize(
+    ("cell", "event_ts"),
+    [
+        ("2025-03-04", "2025-03-04T00:00:00.000000Z"),
+        ("2025-03", "2025-03-01T00:00:00.000000Z"),
+        (" 2025-03-04 10:30", "2025-03-04T10:30:00.000000Z"),
+        ("2025-03-04T10:30:00+02:00", "2025-03-04T08:30:00.000000Z"),
+    ],
+)
+def test_rows_of_their_own_day(cell: str, event_ts: str) -> None:
+    """Where a column says when a row was observed, its event says so, and days count up to it."""
+    schema = Schema(name="s", id="id", fields={"since": Date()}, event_time="as_of")
+    batch = pa.RecordBatch.from_pydict({"id": ["C1"], "since": ["2025-03-01"], "as_of": [cell]})
+
+    (value,) = encode_events(batch, schema, NOW).values
+    (event,) = decode_rows(batch, schema, NOW, EventDecoder(schema))
+
+    assert json.loads(value)["event_ts"] == event_ts
+    assert not isinstance(event, Rejection)
+
+
+@pytest.mark.parametrize("cell", ["", None, "soon", "03/04/2025"])
+def test_a_row_of_no_day_is_rejected(cell: str | None) -> None:
+    """A row that does not say when it was observed is not taken for one of today."""
+    schema = Schema(name="s", id="id", fields={"since": Date()}, event_time="as_of")
+    batch = pa.RecordBatch.from_pydict(
+        {"id": ["C1"], "since": ["2025-03-01"], "as_of": pa.array([cell], pa.string())}
+    )
+
+    (row,) = decode_rows(batch, schema, NOW, EventDecoder(schema))
+
+    assert isinstance(row, Rejection)
+    assert "event_ts" in str(row)
+
+
 # ---- names ----
 
 

@@ -1,5 +1,6 @@
 """Files as people have them, made here, and what is concluded of them."""
 
+import calendar
 import tempfile
 import time
 from pathlib import Path
@@ -120,6 +121,9 @@ def bare(field: Any) -> Any:
         ("Exited", "1.0", "0.0"),
         ("Churn?", "True.", "False."),
         ("Gekündigt", "ja", "nein"),
+        ("ausgetreten", "J", "N"),
+        ("left_company", "WAHR", "FALSCH"),
+        ("Exited?", "1", "0"),
     ],
 )
 def test_labels(name: str, left: str, stayed: str) -> None:
@@ -134,7 +138,13 @@ def test_labels(name: str, left: str, stayed: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "left", "stayed"),
-    [("retained", "no", "yes"), ("Account", "closed", "open"), ("target", "1", "0")],
+    [
+        ("retained", "no", "yes"),
+        ("Account", "closed", "open"),
+        ("target", "1", "0"),
+        ("is_active", "0", "1"),
+        ("Aktiv", "N", "J"),
+    ],
 )
 def test_labels_to_confirm(name: str, left: str, stayed: str) -> None:
     """A column that may be the label is a question, with the value that it suggests."""
@@ -281,6 +291,27 @@ def test_a_row_counter_is_an_id_only_if_nothing_better_is_there() -> None:
     assert found.questions[0].candidates == ()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Kd.-Nr.", "Policennummer", "Mitgliedsnr", "id_cliente", "Numéro client", "code client"],
+)
+def test_ids_by_their_names(name: str) -> None:
+    """An id of numbers is found by its name, whatever its language joins."""
+    columns = customers(**{name: [9_000 + 7 * i for i in range(ROWS)]})
+    del columns["CustomerId"]
+
+    assert schema_of(columns).id == name
+
+
+def test_an_id_without_a_telling_name() -> None:
+    """Where no name tells, numbers of which each row has another one are offered."""
+    columns = customers(Kennung=[9_000 + 7 * i for i in range(ROWS)])
+    del columns["CustomerId"]
+    question = inferred(columns).questions[0]
+
+    assert [c.answer for c in question.candidates] == ["Kennung"]
+
+
 def test_columns_that_are_no_features() -> None:
     """Constants, empty, near-unique and nameless columns and copies are left out with a reason."""
     columns = customers(
@@ -413,6 +444,86 @@ def test_dates() -> None:
     assert both.fields["Until"] == Date(order="month-first")
     found = inferred(customers(**unclear))
     assert "no value tells the day from the month" in why(found, "Until")
+
+
+@pytest.mark.parametrize("text", ["None", "-", "k.A.", "n.a.", r"\N", "unknown", "\N{EN DASH}"])
+def test_no_number(text: str) -> None:
+    """What stands for no value among numbers and dates leaves them numbers and dates."""
+    values = customers()["Balance"]
+    schema = schema_of(
+        customers(
+            Fee=[text if i % 4 == 0 else v for i, v in enumerate(values)],
+            Since=[text if i % 4 == 0 else f"2024-{i % 12 + 1:02}-05" for i in range(ROWS)],
+            Card=[text if i % 4 == 0 else "Gold" if i % 3 else "Blue" for i in range(ROWS)],
+        )
+    )
+
+    assert schema.fields["Fee"] == Number(min=0.0, missing="allow")
+    assert schema.fields["Since"] == Date(missing="allow")
+    card = schema.fields["Card"]
+    assert isinstance(card, Category)
+    assert text == r"\N" or text in (card.values or ())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Worth", "${}.00"),
+        ("Worth", "{} €"),
+        ("Worth", "{},00"),
+        ("MonthlyFee", "{}"),
+        ("P", "{}%"),
+    ],
+)
+def test_money_may_have_cents(name: str, text: str) -> None:
+    """Amounts that are whole in the file are no whole numbers: the next one may have cents."""
+
+    def plain(texts: pa.Array) -> pa.Array:
+        return pc.replace_substring_regex(pc.replace_substring(texts, ",", "."), "[$€% ]", "")
+
+    columns = customers(**{name: [text.format(i % 90 + 10) for i in range(ROWS)]})
+
+    assert schema_of(columns, plain=plain).fields[name] == Number(min=0.0)
+    assert schema_of(columns).fields["Tenure"] == Integer(min=0)
+
+
+@pytest.mark.parametrize(
+    "text", ["{d}.{m}.24", "{d}-{n}-2024", "{d}. {n} 24", "{n} {d}, 2024", "2024/{m}/{d} 9:30"]
+)
+def test_dates_as_people_write_them(text: str) -> None:
+    """Two digits of a year and the names of months make dates, too."""
+    names = calendar.month_abbr[1:]
+    found = inferred(
+        customers(
+            Since=[text.format(d=i % 28 + 1, m=i % 12 + 1, n=names[i % 12]) for i in range(ROWS)]
+        )
+    )
+
+    assert found.schema is not None
+    assert isinstance(found.schema.fields["Since"], Date)
+    assert ("1969 to 2068" in why(found, "Since")) == text.endswith((".24", " 24"))
+    assert any("the newest date is 2024-12-" in note for note in found.notes)
+
+
+def test_the_day_of_the_rows() -> None:
+    """A column that says when a row was true is no feature: days are counted up to it."""
+    columns = customers(
+        Since=[f"2019-{i % 12 + 1:02}-05" for i in range(ROWS)],
+        snapshot_month=["2020-03" if i % 2 else "2020-02" for i in range(ROWS)],
+    )
+    found = inferred(columns)
+
+    assert found.schema is not None
+    assert found.schema.event_time == "snapshot_month"
+    assert "snapshot_month" not in found.schema.fields
+    assert not any("newest date" in note for note in found.notes)
+
+
+def test_numbers_with_a_unit() -> None:
+    """It is said that numbers with a unit behind them are texts, and how they are no longer."""
+    found = inferred(customers(Data=[f"{i % 9 + 1} GB" for i in range(ROWS)]))
+
+    assert "numbers with GB behind them" in why(found, "Data")
 
 
 def test_german_names() -> None:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from churnstream.codecs.events import EventDecoder
 from churnstream.records.rejection import Rejection
+from churnstream.schema.dates import date_in
 from churnstream.schema.fields import AnyField, Integer, Number
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import EVENT_TS, Schema
@@ -43,11 +44,12 @@ def encode_events(batch: pa.RecordBatch, schema: Schema, event_ts: datetime) -> 
 
     Args:
         batch: String columns: `Schema.columns`, and the label where it is known.
-        event_ts: When the rows were observed; any time zone.
+        event_ts: When the rows were observed, where the schema names no column that says it; any
+            time zone.
     """
     pieces = [_ids(schema.id, batch[schema.id])]
     pieces += [_members(name, field, batch[name]) for name, field in schema.fields.items()]
-    pieces.append(f',"{EVENT_TS}":"{_rfc3339(event_ts)}"')
+    pieces.append(_times(batch, schema.event_time, event_ts))
     if (label := schema.label) and label.field in batch.schema.names:
         pieces.append(_labels(label.field, batch[label.field]))
     values = pc.binary_join_element_wise(*pieces, "}", "")
@@ -87,6 +89,29 @@ def _members(name: str, field: AnyField, column: pa.StringArray) -> pa.StringArr
         is_right = pa.array([False] * len(texts), pa.bool_())
     members = _mend(members, is_right, texts, partial(_as_read, prefix, field))
     return members.take(encoded.indices)
+
+
+def _times(batch: pa.RecordBatch, name: str | None, event_ts: datetime) -> str | pa.StringArray:
+    """When each row was observed: as its own column says, or all at one time."""
+    prefix = f',"{EVENT_TS}":'
+    if name is None or name not in batch.schema.names:
+        return f'{prefix}"{_rfc3339(event_ts)}"'
+    encoded = batch[name].dictionary_encode(null_encoding="encode")
+    texts = encoded.dictionary.to_pylist()
+    members = pa.array([_as_it_is(prefix, _time(text)) for text in texts], pa.string())
+    return members.take(encoded.indices)
+
+
+def _time(text: str | None) -> str | None:
+    """A timestamp as events hold it; one of no zone is in UTC, and a day is its first second."""
+    day = date_in((text or "").strip(), "year-first")
+    if day is None or text is None:
+        return text  # whoever decodes it says what is wrong
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        found = datetime(day.year, day.month, day.day)
+    return _rfc3339(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
 def _labels(name: str, column: pa.StringArray) -> pa.StringArray:

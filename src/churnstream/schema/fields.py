@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from churnstream.schema.dates import Order
+
 LARGEST_INTEGER = 2**63 - 1
 LARGEST_NUMBER = sys.float_info.max
 
@@ -100,7 +102,7 @@ class Date(Field, frozen=True, tag="date"):
         order: What comes first where a date is written in numbers, as in 31.12.2026.
     """
 
-    order: Literal["year-first", "day-first", "month-first"] = "year-first"
+    order: Order = "year-first"
 
 
 AnyField = Integer | Number | Category | Boolean | Date

@@ -12,6 +12,7 @@ from math import inf, isfinite
 from typing import Any, Literal, NamedTuple
 
 from churnstream.escaping import quote
+from churnstream.schema.dates import date_in, is_numeric_date
 from churnstream.schema.fields import (
     AnyField,
     Boolean,
@@ -23,15 +24,39 @@ from churnstream.schema.fields import (
     written,
 )
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "nil", "<na>", "?"})
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "nil", "<na>", "?", "\\n"})
 """Texts, in small letters, that say that there is no value."""
 
-_YES = frozenset({"yes", "y", "true", "t", "1", "on"})
-_NO = frozenset({"no", "n", "false", "f", "0", "off"})
+NO_NUMBER = MISSING | {
+    *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "."),
+    *("none", "unknown", "missing", "not available", "not applicable"),
+    *("n.a.", "n.a", "n. a.", "k.a.", "k. a.", "unbekannt", "keine angabe"),
+}
+"""The same beside numbers and dates, where they cannot be a value of their own."""
+
+FLAGS = (
+    ("no", "yes"),
+    ("n", "y"),
+    ("false", "true"),
+    ("f", "t"),
+    ("off", "on"),
+    ("0", "1"),
+    ("nein", "ja"),
+    ("n", "j"),
+    ("falsch", "wahr"),
+    ("non", "oui"),
+    ("faux", "vrai"),
+    ("no", "si"),
+    ("no", "sí"),
+    ("no", "sì"),
+    ("não", "sim"),
+)
+"""How no and yes are written, in small letters."""
+
+_NO, _YES = (frozenset(words) for words in zip(*FLAGS, strict=True))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_CURRENCY = re.compile(r"^([+-]?)\s*[$€£¥]\s*|\s*[$€£¥]$")
-_ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
-_NUMERIC_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]\d{1,2}:\d{2}.*)?", re.ASCII)
+_SIGN = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
+_CURRENCY = re.compile(rf"^([+-]?)\s*{_SIGN}\s*|\s*{_SIGN}$")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _WHICH_FIRST = "; order: day-first or month-first in the schema says which of them it is"
 _MAX_DIGITS = 400  # of a whole number that is converted exactly
@@ -74,9 +99,9 @@ def _is_missing(field: AnyField, raw: object) -> bool:
         return raw != raw  # noqa: PLR0124  # how frames say that there is none
     if not isinstance(raw, str):
         return raw is None
-    if isinstance(field, Category | Boolean) and raw in (field.values or ()):
-        return False
-    return is_missing_text(raw)
+    if isinstance(field, Category | Boolean):
+        return raw not in (field.values or ()) and is_missing_text(raw)
+    return raw.strip().lower() in NO_NUMBER
 
 
 def is_missing_text(text: str) -> bool:
@@ -190,11 +215,17 @@ def _spellings(raw: object) -> list[str]:
 
 
 def _same_flag(text: str, known: tuple[str, ...]) -> str | None:
-    """The one among the known values that means yes, or no, as the text does."""
-    for words in (_YES, _NO):
+    """The one among the known values that means yes, or no, as the text does.
+
+    Only where both stand there: the F of F and M is no "false".
+    """
+    by_letters = {value.lower(): value for value in known}
+    pairs = [pair for pair in FLAGS if by_letters.keys() >= set(pair)]
+    if len(pairs) != 1:
+        return None
+    for meaning, words in zip(pairs[0], (_NO, _YES), strict=True):
         if text.lower() in words:
-            same = [value for value in known if value.lower() in words]
-            return same[0] if len(same) == 1 else None
+            return by_letters[meaning]
     return None
 
 
@@ -205,27 +236,10 @@ def _date(field: Date, raw: object) -> date | Problem:
         return raw
     if not isinstance(raw, str):
         return _no_value(field, raw)
-    found = _date_in(raw.strip(), field.order)
-    if found is None and field.order == "year-first" and _NUMERIC_DATE.fullmatch(raw.strip()):
+    found = date_in(raw.strip(), field.order)
+    if found is None and field.order == "year-first" and is_numeric_date(raw.strip()):
         return Problem("invalid_value", _expected(field, raw) + _WHICH_FIRST)
     return found or _no_value(field, raw)
-
-
-def _date_in(text: str, order: str) -> date | None:
-    """The day that a text names; of a timestamp, the day that stands there."""
-    if match := _ISO_DATE.fullmatch(text):
-        year, month, day = match.groups()
-    elif match := _NUMERIC_DATE.fullmatch(text):
-        first, second, year = match.groups()
-        day, month = (second, first) if order == "month-first" else (first, second)
-        if order == "year-first":
-            return None  # which of the two is the month, nobody knows
-    else:
-        return None
-    try:
-        return date(int(year), int(month), int(day))
-    except ValueError:
-        return None
 
 
 def plain(raw: object) -> str | None:

@@ -4,29 +4,24 @@ Whatever is asked of a value is asked once for each distinct one, so that a tabl
 little more than one of few.
 """
 
-import re
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.schema.fields import Date
-from churnstream.schema.values import MISSING, as_number, read
+from churnstream.schema.dates import Order, date_in
+from churnstream.schema.values import MISSING, NO_NUMBER, as_number
 
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-Order = Literal["year-first", "day-first", "month-first"]
-"""How a date is written, see `churnstream.schema.fields.Date`."""
-
 _MOSTLY = 0.95  # of the filled rows: what remains is called broken, not the column
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?", re.ASCII)
+_FRACTION = r"\d\D*[$€£¥₹%]|[$€£¥₹]\D*\d|\d[.,]\d\d\D*$"
 
 
 @dataclass(frozen=True)
@@ -37,12 +32,14 @@ class Column:
         codes: By row, which of `texts` stands there; -1 where a value is missing.
         texts: Each value once, in the order of their first rows.
         counts: In how many rows each stands.
+        has_fractions: Whether the file writes whole numbers as 12.00 or $12: others need not be.
     """
 
     name: str
     codes: Codes
     texts: tuple[str, ...]
     counts: Codes
+    has_fractions: bool = False
 
     @property
     def rows(self) -> int:
@@ -93,13 +90,18 @@ class Column:
 
     def days(self, order: Order) -> Numbers:
         """By distinct value, the date that it is, as days; NaN if it is none in this order."""
-        field = Date(order=order)
-        found = [read(field, text) if _DATE.fullmatch(text) else None for text in self.texts]
-        return np.array([d.toordinal() if isinstance(d, date) else np.nan for d in found])
+        found = [date_in(text, order) for text in self.texts]
+        return np.array([np.nan if day is None else day.toordinal() for day in found])
 
     def is_date(self, order: Order) -> bool:
         """Whether the filled rows hold dates in this order, but for a few broken ones."""
         return self._mostly(np.isfinite(self.days(order)))
+
+    @cached_property
+    def has_dates(self) -> bool:
+        """Whether the filled rows hold dates, whatever comes first in them."""
+        orders: tuple[Order, ...] = ("year-first", "day-first", "month-first")
+        return any(map(self.is_date, orders))
 
     def by_row(self, by_value: Numbers) -> Numbers:
         """What is known by distinct value, by row; NaN where the value is missing."""
@@ -113,20 +115,35 @@ class Column:
         return self.filled > 0 and int(self.counts[fits].sum()) >= _MOSTLY * self.filled
 
 
-def column(name: str, values: pa.Array) -> Column:
-    """Look at a column of texts."""
+def column(name: str, values: pa.Array, as_written: pa.Array | None = None) -> Column:
+    """Look at a column of texts.
+
+    Args:
+        as_written: The same before its numbers were made plain.
+    """
     trimmed = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
     # As `churnstream.schema.values` reads it.
     whole = pc.replace_substring_regex(trimmed, r"^([+-]?\d+)\.0+$", r"\1")
     encoded = whole.dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
+    texts = tuple(encoded.dictionary.to_pylist())
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    kept = [code for code, text in enumerate(texts) if text.lower() not in MISSING]
-    renumbered = np.full(len(texts) + 1, -1, np.int64)
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    found = _without(MISSING, Column(name, codes, texts, counts))
+    plainer = _without(NO_NUMBER, found)
+    if plainer.distinct < found.distinct and (plainer.is_numeric or plainer.has_dates):
+        found = plainer
+    written = pc.cast(values if as_written is None else as_written, pa.string())
+    fractions = pc.any(pc.match_substring_regex(written, _FRACTION)).as_py()
+    return replace(found, has_fractions=bool(fractions))
+
+
+def _without(missing: Set[str], column: Column) -> Column:
+    """The same column, some of its texts being no values."""
+    kept = [code for code, text in enumerate(column.texts) if text.lower() not in missing]
+    renumbered = np.full(column.distinct + 1, -1, np.int64)
     renumbered[kept] = np.arange(len(kept))
-    codes = renumbered[codes]
-    counts = np.bincount(codes[codes >= 0], minlength=len(kept))
-    return Column(name, codes, tuple(texts[code] for code in kept), counts)
+    texts = tuple(column.texts[code] for code in kept)
+    return Column(column.name, renumbered[column.codes], texts, column.counts[kept])
 
 
 def _finite(text: str) -> float:

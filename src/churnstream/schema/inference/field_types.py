@@ -1,18 +1,22 @@
 """What a column of text is a field of: its type, bounds and values, or why it is none."""
 
+import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from churnstream.escaping import quote
+from churnstream.schema.dates import Order
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
-from churnstream.schema.inference.columns import Column, Flags, Numbers, Order
+from churnstream.schema.inference.columns import Column, Flags, Numbers
 from churnstream.schema.inference.identify import is_counter
 from churnstream.schema.inference.vocabulary import (
     flag,
     is_code,
     is_counter_name,
+    is_money,
     may_be_negative,
     names_something,
 )
@@ -26,7 +30,11 @@ _FEW_ROWS = 50  # under which nothing is said of how often values stand there
 _SURE_OF_SIGN = 100  # values without a negative one
 _NEAR_UNIQUE = 0.5  # of the rows
 _LONG = 200  # characters of a text that is no category
+_BINARY = 2
+_OLD = 60  # days
 _CONSTANT_MISSING = 0.01
+_TWO_DIGITS = re.compile(r"^\d{1,2}\D+\d{1,2}\D+\d\d$|^\d{1,2}\D+\d\d$", re.ASCII)
+_WITH_UNIT = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s*([^\W\d_]{1,10})\.?")
 
 
 class Typed(NamedTuple):
@@ -66,6 +74,24 @@ def date_order(columns: Sequence[Column]) -> Order | None:
     """What comes first in the numeric dates of a file, if those that tell agree."""
     found = {orders[0] for c in columns if len(orders := _orders(c)) == 1} - {"year-first"}
     return found.pop() if len(found) == 1 else None
+
+
+def old_dates(fields: Sequence[Typed], today: date) -> list[str]:
+    """In words, that the dates of a file end long before today, from which days are counted."""
+    newest = {
+        f.column.name: int(np.nanmax(f.order))
+        for f in fields
+        if isinstance(f.field, Date) and f.order is not None
+    }
+    age = today.toordinal() - max(newest.values(), default=today.toordinal())
+    if age <= _OLD:
+        return []
+    name = max(newest, key=lambda n: newest[n])
+    return [
+        f"the newest date is {date.fromordinal(newest[name])}, in {name}; a model sees the days up "
+        "to the reading of a row, here "
+        f"{age:,} and more: if the file is of an earlier day, add a column snapshot_date with it"
+    ]
 
 
 def _nothing_to_learn(column: Column) -> str | None:
@@ -116,6 +142,8 @@ def _date(column: Column, default: Order | None) -> Typed | None:
     if len(orders) > 1:
         other = "as in the file's other dates" if default else f"not certain: {order} is assumed"
         remarks = [f"no value tells the day from the month, {other}"]
+    if any(_TWO_DIGITS.search(text) for text in column.texts):
+        remarks.append("years of two digits are 1969 to 2068")
     days = column.days(order)
     remarks += _broken(column, np.isfinite(days))
     why = f"dates, {order.replace('-', ' ')}"
@@ -135,7 +163,7 @@ def _numeric(column: Column) -> Typed | str:
     missing = _missing(column)
     why = f"from {_shown(lowest)} to {_shown(highest)}"
     field: AnyField
-    if column.is_whole:
+    if column.is_whole and not (column.has_fractions or is_money(column.name)):
         kind = f"whole numbers {why}"
         field = Integer(min=0, missing=missing) if is_positive else Integer(missing=missing)
     else:
@@ -149,20 +177,31 @@ def _shown(number: float) -> str:
 
 
 def _category(column: Column, word: str) -> Typed | str:
-    missing = _missing(column)
+    missing, remark = _missing(column), _unit(column)
     few = column.distinct <= _MOST_CLOSED and int(column.counts.min()) >= _SEVERAL
     if few or column.distinct <= _CLOSED:
         values = tuple(sorted(column.texts))
         why = f"{len(values)} {word}s" if len(values) > 1 else f"{quote(values[0])} or nothing"
-        return Typed(column, Category(values=values, missing=missing), None, why)
+        return Typed(column, Category(values=values, missing=missing), None, why, remark)
     often = column.counts[column.counts >= _OFTEN].sum() / column.filled
     if column.rows >= _FEW_ROWS and often < _LEAST_OFTEN:
-        return f"{_many(column, word)}, too few rows each to learn from"
+        words = f"{_many(column, word)}, too few rows each to learn from"
+        return f"{words}; {remark}" if remark else words
     if max(map(len, column.texts)) > _LONG:
         return f"{_many(column, word)}, up to {max(map(len, column.texts)):,} characters long"
-    remark = "a long tail, in which rare and new ones count as other"
+    tail = "a long tail, in which rare and new ones count as other"
+    remark = f"{tail}; {remark}" if remark else tail
     why = f"{column.distinct:,} {word}s"
     return Typed(column, Category(unknown="other", missing=missing), None, why, remark)
+
+
+def _unit(column: Column) -> str:
+    """In words, that the values are numbers with the same unit behind them."""
+    found = [_WITH_UNIT.fullmatch(text) for text in column.texts]
+    units = {match[1] for match in found if match}
+    if column.distinct <= _BINARY or not all(found) or len({u.rstrip("s") for u in units}) != 1:
+        return ""
+    return f"numbers with {max(units, key=len)} behind them; to have them as such, take that off"
 
 
 def _many(column: Column, word: str) -> str:

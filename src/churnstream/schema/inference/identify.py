@@ -37,13 +37,19 @@ def identify(columns: Sequence[Column], given: str | None) -> Id | Question:
     ranked.sort(key=lambda r: r[0], reverse=True)
     best = [c for rank, c in ranked if rank == ranked[0][0]]
     if not best:
-        return Question("id", "no column names the customers; add one with a number for each", ())
+        return _question([c for c in columns if c.name and c.is_unique and c.is_whole])
     (name_rank, _, is_counter), _ = ranked[0]
     if len(best) > 1 or not (name_rank > 1 or is_counter == 0):
-        text = "which column names the customer?"
-        return Question("id", text, tuple(Candidate(c.name, c.name, _described(c)) for c in best))
+        return _question(best)
     why = _described(best[0])
     return Id(best[0], why if name_rank > 1 else f"{why}; no better one is there")
+
+
+def _question(candidates: Sequence[Column]) -> Question:
+    if not candidates:
+        return Question("id", "no column names the customers; add one with a number for each", ())
+    shown = tuple(Candidate(c.name, c.name, _described(c)) for c in candidates)
+    return Question("id", "which column names the customer?", shown)
 
 
 def is_counter(column: Column) -> bool:

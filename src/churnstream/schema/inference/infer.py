@@ -5,6 +5,7 @@ Nothing is guessed silently: what a file does not tell for certain becomes a que
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import pyarrow as pa
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.schema.checks import faults
 from churnstream.schema.inference.columns import Column, column
+from churnstream.schema.inference.field_types import old_dates
 from churnstream.schema.inference.findings import Finding, finding
 from churnstream.schema.inference.identify import Id, identify
 from churnstream.schema.inference.label_column import Outcome, outcome
@@ -131,7 +133,7 @@ def _column(name: str, values: pa.Array | pa.ChunkedArray, plain: PlainNumbers |
     """A column, its numbers made plain if numbers are what it holds."""
     texts = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     numbers = plain(texts) if plain else texts
-    if numbers is not texts and (found := column(name, numbers)).is_numeric:
+    if numbers is not texts and (found := column(name, numbers, texts)).is_numeric:
         return found
     return column(name, texts)
 
@@ -147,7 +149,7 @@ def _schema(
             + "; ".join(f"{name} {reason}" for name, reason in left_out.items())
         )
     worth, note = monthly_value(fields, value)
-    notes = [note]
+    notes = [note, *([] if event_time else old_dates(fields, date.today()))]
 
     def strength(field: str) -> float:
         return verdicts[field].auc if field in verdicts else 0.0

@@ -10,7 +10,7 @@ from churnstream.schema.inference.field_types import Typed, date_order, typed
 from churnstream.schema.inference.identify import Id
 from churnstream.schema.inference.label_column import Outcome
 from churnstream.schema.inference.leaks import Verdict, filled_only, leaks
-from churnstream.schema.schema import EVENT_TS
+from churnstream.schema.inference.vocabulary import says_when_observed
 
 
 class Sorting(NamedTuple):
@@ -37,7 +37,8 @@ def sort_columns(
         by_user: Names of the columns that are to be left out in any case.
     """
     taken = [found.column for found in (label, the_id) if found]
-    time = next((c.name for c in columns if c.name == EVENT_TS and c.is_date("year-first")), None)
+    offered = [c for c in columns if c not in taken and c.name not in by_user]
+    time = next((c.name for c in offered if says_when_observed(c.name) and _is_time(c)), None)
     left_out = _unusable([c for c in columns if c.name != time], by_user)
     others = [c for c in columns if c not in taken and c.name not in {*left_out, time}]
     fields, useless = _typed(others, label)
@@ -51,6 +52,10 @@ def sort_columns(
         verdicts,
         time,
     )
+
+
+def _is_time(column: Column) -> bool:
+    return column.filled == column.rows and column.is_date("year-first")
 
 
 def _unusable(columns: Sequence[Column], by_user: set[str]) -> dict[str, str]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from churnstream.schema.values import FLAGS
+
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -19,26 +21,32 @@ _CHURN = _set("churn churned churner churners churns attrition attrited abwander
 
 _LEFT = _CHURN | _set(
     "exit exited left leaver cancelled canceled terminated unsubscribed departed defected quit "
-    "gone lost lapsed inactive closed gekündigt gekuendigt kündigung kuendigung storniert"
+    "gone lost lapsed inactive closed gekündigt gekuendigt kündigung kuendigung storniert "
+    "ausgetreten austritt beendet inaktiv abgemeldet gegangen weg"
 )
 _ENDED = _set("exit end ended ending leave leaving cancel cancellation termination")
 _NOT = _set("not no non never nicht kein")
 _FILLING = _set(
     "is has was the did account customer client user member subscriber flag status label value "
-    "indicator target yes y 1 binary class state kunde kunden"
+    "indicator target yes y 1 binary class state company service us we kunde kunden ist hat "
+    "firma"
 )
 _WEAK = _set("target label class outcome y response status result")
-_STAYED = _set("retained retention stayed renewed")
+_STAYED = _set("retained retention stayed renewed active aktiv geblieben")
 _MODEL = _set(
     "score scored predict predicted prediction probability prob proba propensity likelihood risk "
     "bayes classifier model cltv clv satisfaction"
 )
 _CUSTOMERS = _set(
     "customer cust client user member subscriber account acct policy policyholder contract guest "
-    "household consumer kunde kunden nutzer mitglied vertrag msisdn"
+    "household consumer kunde kunden kd nutzer mitglied vertrag police debitor abo abonnent "
+    "teilnehmer versicherten cliente client msisdn"
 )
-_KEYS = _set("id ids uid uuid guid key number num no nr nummer code ref")
+_KEYS = _set("id ids uid uuid guid key number num no nr nummer code ref numero número numéro")
+_LINKS = ("", "n", "s", "en", "er")  # between the parts of a German word
+
 _ID = _set("id uid uuid guid")
+_IN_FRONT = _ID | _set("code key numero número numéro")
 _OTHER_ID = re.compile("(order|device|transaction|session|store|branch|employee|product|person)id")
 _CONTACTS = _set("phone mobile telephone msisdn iban email mail telefon telefonnummer")
 _COUNTERS = _set("row rows rownum rowid rownumber rownames index idx counter serial")
@@ -48,27 +56,23 @@ _MONEY = _set(
     "charge charges fee fees revenue price payment bill billing spend spending rent premium amount "
     "subscription rate cost value beitrag gebühr gebuehr entgelt umsatz preis rechnung"
 )
+_AMOUNTS = _set(
+    "charge charges fee fees revenue price amount spend premium rent salary income balance "
+    "beitrag gebühr gebuehr entgelt umsatz preis gehalt einkommen kontostand saldo"
+)
+_COMPOUNDS = ("beitrag", "gebühr", "gebuehr", "entgelt", "umsatz", "preis", "saldo")
+_COUNTING = _set("number count num no type code level class category anzahl")
 _NO_MONEY = _set("total last previous number count income salary")
 _SIGNED = _set(
     "change delta diff difference net profit margin growth trend gain loss lat latitude lon lng "
     "long longitude temperature slope hike zscore deviation saldo veränderung"
 )
-_MONTHS = _set("tenure months month monate")
-
-FLAGS = (
-    ("no", "yes"),
-    ("n", "y"),
-    ("false", "true"),
-    ("f", "t"),
-    ("off", "on"),
-    ("0", "1"),
-    ("nein", "ja"),
-    ("non", "oui"),
-    ("no", "si"),
-    ("no", "sí"),
-    ("não", "sim"),
+_WHEN = _set("date day month time ts timestamp datum tag monat at")
+_OBSERVED = _set(
+    "snapshot observation observed reference report reporting extract extracted export stichtag "
+    "stichtags auszug beobachtung"
 )
-"""How no and yes are written, in small letters."""
+_MONTHS = _set("tenure months month monate")
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -127,10 +131,12 @@ def id_rank(name: str) -> int:
     found = words(name)
     joined = "".join(found)
     whose = next((c for c in sorted(_CUSTOMERS, key=len, reverse=True) if joined.startswith(c)), "")
-    if whose and joined[len(whose) :] in _KEYS | {"n" + key for key in _KEYS} | {"enid"}:
+    if whose and joined[len(whose) :] in {link + key for link in _LINKS for key in _KEYS}:
         return 3
     pairs = set(pairwise(found))
-    if any((a in _CUSTOMERS and b in _KEYS) or (a in _ID and b in _CUSTOMERS) for a, b in pairs):
+    if any(
+        (a in _CUSTOMERS and b in _KEYS) or (a in _IN_FRONT and b in _CUSTOMERS) for a, b in pairs
+    ):
         return 3
     if joined in _ID or joined in _CUSTOMERS:
         return 2
@@ -168,6 +174,22 @@ def is_monthly_value(name: str) -> bool:
     is_monthly = any(joined.startswith(m) for m in _MONTHLY) or bool(set(found) & _MONTHLY)
     has_money = bool(set(found) & _MONEY) or any(joined.endswith(m) for m in _MONEY)
     return is_monthly and has_money and not set(found) & _NO_MONEY
+
+
+def is_money(name: str) -> bool:
+    """Whether a name is that of an amount of money, which may have cents if no row shows any."""
+    found = words(name)
+    is_amount = bool(set(found) & _AMOUNTS) or "".join(found).endswith(_COMPOUNDS)
+    return is_amount and not set(found) & _COUNTING
+
+
+def says_when_observed(name: str) -> bool:
+    """Whether a name is that of the day, or time, at which a row was true."""
+    found = words(name)
+    if found == ("event", "ts"):
+        return True
+    what = set(found) - _WHEN
+    return bool(what) and (what <= _OBSERVED or found[:2] == ("as", "of"))
 
 
 def counts_months(name: str) -> bool:
