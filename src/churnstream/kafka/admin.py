@@ -61,7 +61,7 @@ class Admin:
     def __init__(
         self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
     ) -> None:
-        self._settings = settings
+        self._settings, self._give_up = settings, give_up
         self._asker = Asker(settings, give_up)
         cluster = self._asker.cluster
         # The embedded broker accepts the calls of transactions but does not keep their promise,
@@ -182,7 +182,7 @@ class Admin:
     def _look_for(self, topic: str, moment: datetime) -> dict[int, int]:
         """The embedded broker does not look offsets up by time: read until they are found."""
         found: dict[int, int] = {}
-        scan = Scan(self._settings, topic, self.beginnings(topic))
+        scan = Scan(self._settings, topic, self.beginnings(topic), give_up=self._give_up)
         for batch in scan:
             for record in batch:
                 if record.timestamp()[1] >= moment.timestamp() * 1000:
@@ -206,7 +206,8 @@ class Admin:
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
         """The embedded broker reports the base of the last batch + 1: read on from there."""
-        scan = Scan(self._settings, topic, {p: max(end - 1, 0) for p, end in reported.items()})
+        starts = {p: max(end - 1, 0) for p, end in reported.items()}
+        scan = Scan(self._settings, topic, starts, give_up=self._give_up)
         for _ in scan:
             pass
         return scan.reached
