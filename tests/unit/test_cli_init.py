@@ -5,6 +5,8 @@ import os
 import pty
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,17 +104,26 @@ def test_asked_on_a_terminal() -> None:
     main, side = pty.openpty()
     command = [sys.executable, "-c", "from churnstream.cli.init import init; init()", "bank.csv"]
     process = subprocess.Popen(command, stdin=side, stdout=subprocess.PIPE, stderr=side)
+    os.close(side)
     os.write(main, b"2\n")
-    output, _ = process.communicate(timeout=60)
-    # A terminal gives some 4 kB at once, which may end within a letter.
-    asked = os.read(main, 10_000).decode(errors="replace")
-    for descriptor in (main, side):
-        os.close(descriptor)
+    with ThreadPoolExecutor() as pool:
+        shown = pool.submit(_all_of, main)  # a terminal holds some 4 kB until they are read
+        output, _ = process.communicate(timeout=60)
+    asked = shown.result()
 
     assert process.returncode == 0, asked
     assert "1  Left=1: 1 for 30 of 120" in asked
     assert schema_file.read(Path("customers.yaml")).label == Label("Churned", "1", "0")
     assert b"customers.yaml is written" in output
+
+
+def _all_of(terminal: int) -> str:
+    """What a terminal shows until its other side is closed."""
+    shown = b""
+    with open(terminal, "rb", buffering=0) as source, suppress(OSError):  # EIO is its end
+        while more := source.read(4096):
+            shown += more
+    return shown.decode()
 
 
 def test_as_json() -> None:
