@@ -82,8 +82,8 @@ airflow-down:  ## stop what airflow-up and the DAGs started
 test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
-chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count
-	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos
+chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; SCHEMA=customers.yaml for yours
+	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos $(if $(SCHEMA),--schema $(SCHEMA))
 
 $(VENV)/.web: $(INSTALLED) requirements/web.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/web.lock

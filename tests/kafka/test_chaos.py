@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from random import Random
 
 import pytest
 from chaos.catalogue import SCENARIOS
+from chaos.customers import Customers, customers_of
+from chaos.flow import train
+from chaos.processes import Process
 from cluster import Cluster
 
 pytest_plugins = ["chaos.fixtures"]
@@ -27,3 +32,36 @@ def test_every_event_has_one_outcome(
     )
     assert outcome.problems == []
     assert outcome.is_clean, outcome
+
+
+def test_customers_of_another_shape(
+    kafka_cluster: Cluster, tmp_path: Path, topic_prefix: str
+) -> None:
+    """What holds for the bundled customers holds for those of any schema."""
+    customers = _bank(tmp_path)
+    outcome = SCENARIOS[1].run(
+        kafka_cluster,
+        topic_prefix,
+        seed=_SEED,
+        quick=True,
+        folder=tmp_path,
+        model=train(tmp_path, customers),
+        customers=customers,
+    )
+    assert outcome.problems == []
+    assert outcome.is_clean, outcome
+
+
+def _bank(folder: Path) -> Customers:
+    """A bank's customers, in a file as `init` finds it."""
+    random = Random(5)
+    with (folder / "bank.csv").open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["CustomerId", "Age", "Country", "Balance", "HasCard", "Exited"])
+        for number in range(600):
+            age, country = random.randint(18, 90), random.choice(["France", "Spain", "Germany"])
+            balance = round(random.gammavariate(2, 900), 2) if random.random() < 0.7 else ""
+            left = int(random.random() < age / 150)
+            writer.writerow([15_000_000 + number, age, country, balance, number % 2, left])
+    Process(folder, "init", "init", "bank.csv", environment={}).wait(60)
+    return customers_of(folder / "customers.yaml")

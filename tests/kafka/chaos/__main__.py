@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.catalogue import SCENARIOS
+from chaos.customers import Customers, customers_of
 from chaos.flow import train
 from chaos.judge import Outcome
 
@@ -52,6 +53,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="repeats a run")
     parser.add_argument("--only", type=_numbers, default=list(SCENARIOS), help="as 1,3,5")
+    parser.add_argument(
+        "--schema", type=Path, help="customers.yaml of others than the bundled customers"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, a few minutes")
     return parser
 
@@ -65,20 +69,26 @@ def _numbers(text: str) -> list[int]:
 
 def _run(options: argparse.Namespace, folder: Path) -> dict[int, Outcome | None]:
     """Run the scenarios, those for one broker before those for three; None for a failed one."""
-    model = train(folder)
+    customers = customers_of(options.schema) if options.schema else customers_of()
+    model = train(folder, customers)
     found: dict[int, Outcome | None] = {}
     for nodes in (1, 3):
         numbers = [number for number in options.only if SCENARIOS[number].nodes == nodes]
         if numbers:
             with Cluster(nodes=nodes) as cluster:
                 for number in numbers:
-                    found[number] = _play(number, cluster, folder, model, options)
+                    found[number] = _play(number, cluster, folder, model, customers, options)
                     cluster.heal()
     return dict(sorted(found.items()))
 
 
 def _play(
-    number: int, cluster: Cluster, folder: Path, model: Path, options: argparse.Namespace
+    number: int,
+    cluster: Cluster,
+    folder: Path,
+    model: Path,
+    customers: Customers,
+    options: argparse.Namespace,
 ) -> Outcome | None:
     scenario = SCENARIOS[number]
     log.print(f"{number}. {scenario.title} …", end=" ")
@@ -92,6 +102,7 @@ def _play(
                 quick=options.quick,
                 folder=folder / str(number),
                 model=model,
+                customers=customers,
             )
     except Exception:  # whatever it is, the other scenarios still have something to say
         log.print(traceback.format_exc(), markup=False)

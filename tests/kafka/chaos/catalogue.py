@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cluster import Cluster
 
 from chaos import scenarios
+from chaos.customers import Customers
 from chaos.flow import Flow
 from chaos.judge import Outcome
 
@@ -34,7 +35,15 @@ class Scenario(NamedTuple):
     nodes: int = 1
 
     def run(
-        self, cluster: Cluster, name: str, *, seed: int, quick: bool, folder: Path, model: Path
+        self,
+        cluster: Cluster,
+        name: str,
+        *,
+        seed: int,
+        quick: bool,
+        folder: Path,
+        model: Path,
+        customers: Customers | None = None,
     ) -> Outcome:
         """Play it on topics of its own.
 
@@ -45,10 +54,16 @@ class Scenario(NamedTuple):
             quick: In its small size.
             folder: Where its processes write.
             model: What they score with.
+            customers: Whose events pass; None: the bundled ones.
         """
         sizes = self.quick if quick else self.full
         with Flow(
-            cluster.bootstrap_servers, name, folder=folder, model=model, copies=self.nodes
+            cluster.bootstrap_servers,
+            name,
+            folder=folder,
+            model=model,
+            copies=self.nodes,
+            customers=customers,
         ) as flow:
             outcome = self.play(cluster, flow, Random(f"{seed} {self.title}"), **sizes)
             if not outcome.is_clean:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.customers import Customers, customers_of
 from chaos.processes import Process
 from chaos.watch import Answer, Event, Place, Watch, until
 
@@ -43,20 +44,32 @@ class Flow:
         folder: For what the processes write.
         model: Folder of a trained model.
         copies: Replicas of each partition.
+        customers: Those that the model was trained on; None: the bundled ones.
 
     Attributes:
         environment: Variables that each process is started with.
     """
 
     def __init__(
-        self, servers: str, name: str, *, folder: Path, model: Path, copies: int = 1
+        self,
+        servers: str,
+        name: str,
+        *,
+        folder: Path,
+        model: Path,
+        copies: int = 1,
+        customers: Customers | None = None,
     ) -> None:
         self.servers, self.group = servers, name
         self.input, self.output, self.letters = f"{name}.in", f"{name}.out", f"{name}.dead"
         self.folder = folder
         self.watch = Watch(servers)
         self.model = model
-        self.environment = {"CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies)}
+        self.customers = customers or customers_of()
+        self.environment = {
+            "CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies),
+            **_told(self.customers),
+        }
         self._numbers = itertools.count()
         self._processes: list[Process] = []
 
@@ -158,12 +171,17 @@ class Flow:
         return [Place(*(int(header[name] or 0) for name in names)) for header in headers]
 
 
-def train(folder: Path) -> Path:
+def train(folder: Path, customers: Customers | None = None) -> Path:
     """Train the model that every consumer scores with, and return its folder."""
     model = folder / "model"
-    process = Process(folder, "train", "train", "--model", str(model), environment={})
+    environment = _told(customers or customers_of())
+    process = Process(folder, "train", "train", "--model", str(model), environment=environment)
     try:
         assert process.wait(120) == 0, process.last_words
     finally:
         process.kill()
     return model
+
+
+def _told(customers: Customers) -> dict[str, str]:
+    return {"CHURNSTREAM_CUSTOMERS__SCHEMA_FILE": str(customers.schema_file)}

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import itertools
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
-from builders import TELCO, telco_rows
+from chaos.customers import Customers, customers_of
+from chaos.flow import Flow
 from chaos.watch import Place
-from churnstream.codecs.customer_rows import BUNDLED
-from churnstream.codecs.rows import encode_events
 from churnstream.testing.broken_records import broken_records
-
-_BROKEN_CELLS = [
-    ("Contract", "Weekly"),
-    ("tenure", "-1"),
-    ("MonthlyCharges", "a lot"),
-    ("InternetService", ""),
-]
 
 
 class CustomersFile(NamedTuple):
     """A file of customers.
 
     Attributes:
-        keys: The `customerID` of every row, all different.
+        keys: The ID of every row, all different.
         broken: Those of the rows that must become dead letters.
     """
 
@@ -42,57 +32,52 @@ class CustomersFile(NamedTuple):
     broken: set[bytes]
 
 
-def customers_file(path: Path, rows: int, random: Random) -> CustomersFile:
-    """Write the bundled customers over and over, each with an ID of its own, 1 % of them broken."""
+def customers_file(
+    path: Path, rows: int, random: Random, customers: Customers | None = None
+) -> CustomersFile:
+    """Write customers over and over, each with an ID of its own, 1 % of them broken."""
+    whose = customers or customers_of()
     broken = set(random.sample(range(rows), rows // 100))
     keys = []
-    with gzip.open(BUNDLED, "rt", newline="") as source, path.open("w", newline="") as target:
-        bundled = list(csv.DictReader(source))
-        writer = csv.DictWriter(target, bundled[0].keys())
+    with path.open("w", newline="") as target:
+        writer = csv.DictWriter(target, whose.rows[0].keys())
         writer.writeheader()
-        for number, row in enumerate(itertools.islice(itertools.cycle(bundled), rows)):
-            changes = dict([random.choice(_BROKEN_CELLS)]) if number in broken else {}
+        for number, row in enumerate(itertools.islice(itertools.cycle(whose.rows), rows)):
+            changes = dict([random.choice(whose.broken_cells)]) if number in broken else {}
             customer_id = f"{number:07d}-CHAOS"
-            writer.writerow(row | changes | {"customerID": customer_id})
+            writer.writerow(row | changes | {whose.schema.id: customer_id})
             keys.append(customer_id.encode())
     return CustomersFile(path, keys, {keys[number] for number in broken})
 
 
-def good_event() -> dict[str, Any]:
-    """The first bundled customer as an event."""
-    row = next(telco_rows().batches(1))
-    (value,) = encode_events(row, TELCO, datetime.now(UTC)).values
-    event: dict[str, Any] = msgspec.json.decode(value)
-    return event
-
-
 def good_records(count: int) -> list[tuple[bytes, bytes]]:
     """Keys and values of events that can be scored, each with an ID of its own."""
-    event = good_event()
+    whose = customers_of()
+    event, own = whose.good_event, whose.schema.id
     names = [f"{number:04d}-GOOD" for number in range(count)]
-    return [(name.encode(), msgspec.json.encode(event | {"customerID": name})) for name in names]
+    return [(name.encode(), msgspec.json.encode(event | {own: name})) for name in names]
 
 
 class BrokenRecords:
     """Sends broken records at a steady pace in the background, and notes where they went.
 
     Args:
-        servers: What clients connect to.
-        topic: Where they are sent.
+        flow: Whose customers are broken, and where they are sent.
         every: Seconds from one to the next.
         most: Ends after so many; None goes on until `finish`.
     """
 
     def __init__(
-        self, servers: str, topic: str, random: Random, *, every: float, most: int | None = None
+        self, flow: Flow, random: Random, *, every: float, most: int | None = None
     ) -> None:
-        self._topic, self._every, self._most = topic, every, most
+        self._topic, self._customers = flow.input, flow.customers
+        self._every, self._most = every, most
         self._first = random.randrange(100)
         self._places: list[Place] = []
         self._failures: list[str] = []
         self._stop = threading.Event()
         self._producer = Producer(
-            {"bootstrap.servers": servers, "enable.idempotence": True, "log_level": 0}
+            {"bootstrap.servers": flow.servers, "enable.idempotence": True, "log_level": 0}
         )
         self._thread = threading.Thread(target=self._send)
 
@@ -121,7 +106,8 @@ class BrokenRecords:
         self._producer.flush(120)
 
     def _kinds(self) -> Iterator[tuple[bytes | None, bytes | None]]:
-        kinds = [(kind.key, kind.value) for kind in broken_records(TELCO, good_event())]
+        whose = self._customers
+        kinds = [(kind.key, kind.value) for kind in broken_records(whose.schema, whose.good_event)]
         first = self._first % len(kinds)
         return itertools.cycle(kinds[first:] + kinds[:first])
 

@@ -31,7 +31,7 @@ def consumers_killed(
     rate = (events - broken) / seconds
     producer = flow.produce(rate, "--max-events", str(events - broken))
     pace = seconds / broken
-    with BrokenRecords(flow.servers, flow.input, random, every=pace, most=broken) as letters:
+    with BrokenRecords(flow, random, every=pace, most=broken) as letters:
         killed = 0
         for _ in range(kills):
             time.sleep(random.uniform(2, 7))
@@ -50,7 +50,7 @@ def producer_killed(
     cluster: Cluster, flow: Flow, random: Random, *, rows: int, kills: int, stops: int
 ) -> Outcome:
     """A producer of a file, killed and stopped again and again, and started again."""
-    file = customers_file(flow.folder / "customers.csv", rows, random)
+    file = customers_file(flow.folder / "customers.csv", rows, random, flow.customers)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0)
     signals = [signal.SIGKILL] * kills + [signal.SIGTERM] * stops
@@ -74,11 +74,11 @@ def producer_killed(
 
 def brokers_killed(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outcome:
     """Three nodes; each round kills the leader of a partition and a transaction coordinator."""
-    file = customers_file(flow.folder / "customers.csv", 3_000 * rounds, random)
+    file = customers_file(flow.folder / "customers.csv", 3_000 * rounds, random, flow.customers)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0, 1)
     producer, of_file = flow.produce(300), flow.produce_file(file.path, "--batch-size", "5")
-    with BrokenRecords(flow.servers, flow.input, random, every=1 / 3) as letters:
+    with BrokenRecords(flow, random, every=1 / 3) as letters:
         for _ in range(rounds):
             leader = flow.watch.leader(flow.input, random.randrange(_PARTITIONS))
             _kill_and_restart(cluster, flow, leader, random)
@@ -98,7 +98,7 @@ def scaled(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outc
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0)
     producer = flow.produce(500)
-    with BrokenRecords(flow.servers, flow.input, random, every=1 / 5) as letters:
+    with BrokenRecords(flow, random, every=1 / 5) as letters:
         for _ in range(rounds):
             crew.start_and_wait(1, 2)
             time.sleep(random.uniform(0, 3))
@@ -136,7 +136,7 @@ def zombies(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Out
 
 def broker_paused(cluster: Cluster, flow: Flow, random: Random, *, seconds: int) -> Outcome:
     """The only broker freezes with its connections open, and goes on after a while."""
-    file = customers_file(flow.folder / "customers.csv", 300 * seconds, random)
+    file = customers_file(flow.folder / "customers.csv", 300 * seconds, random, flow.customers)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0, 1)
     producer, of_file = flow.produce(500), flow.produce_file(file.path, "--batch-size", "10")
@@ -153,7 +153,7 @@ def broker_paused(cluster: Cluster, flow: Flow, random: Random, *, seconds: int)
 
 def rivals(cluster: Cluster, flow: Flow, random: Random, *, rows: int, rounds: int) -> Outcome:
     """Two producers of the same file at once: one is fenced, and the next rival comes."""
-    file = customers_file(flow.folder / "customers.csv", rows, random)
+    file = customers_file(flow.folder / "customers.csv", rows, random, flow.customers)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0)
     working = [flow.produce_file(file.path)]
