@@ -138,6 +138,9 @@ def _written_numbers() -> Iterator[Variant]:
     yield Variant("`1'234.50`", "c.csv", swiss)
     yield Variant("`$29.85`", "c.csv", charges("${}".format))
     yield Variant("`29.85 €`", "c.csv", charges("{} €".format))
+    yield Variant("`CHF 29.85`", "c.csv", charges("CHF {}".format))
+    dollars = charges(lambda n: f"USD {float(n):,.2f}")
+    yield Variant("`USD 1,234.50`", "c.csv", dollars)
     yield Variant("`2.985e1`", "c.csv", charges(lambda n: f"{float(n):.6e}"))
     months = changed("Months", "{}.0".format)
     yield Variant("`12.0` for a whole number", "c.csv", text(months).encode())
@@ -148,10 +151,11 @@ def _written_numbers() -> Iterator[Variant]:
 
 
 def _written_values() -> Iterator[Variant]:
-    for yes, no in (("true", "false"), ("1", "0"), ("Y", "N"), ("1.0", "0.0"), ("ja", "nein")):
+    flags = (("true", "false"), ("1", "0"), ("Y", "N"), ("1.0", "0.0"))
+    for yes, no in (*flags, ("ja", "nein"), ("J", "N"), ("WAHR", "FALSCH")):
         rows = changed("Paperless", {"Yes": yes, "No": no}.__getitem__)
         yield Variant(f"`{yes}` and `{no}` for a flag", "c.csv", text(rows).encode())
-    for missing in ("NA", "NULL", "nan", " ", "-", "unknown"):
+    for missing in ("NA", "NULL", "nan", " ", "-", "unknown", "None", "k.A."):
         rows = changed("Charges", lambda cell, missing=missing: cell or missing)  # type: ignore[misc]
         yield Variant(f"`{missing}` for a missing number", "c.csv", text(rows).encode())
     for title, order in (("day", "{2}/{1}/{0}"), ("day, dots", "{2}.{1}.{0}")):

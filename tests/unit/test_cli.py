@@ -757,14 +757,17 @@ def test_batch_predict_keeps_every_row(
     assert {row["Contract"] for row in found} == {"Month-to-month", "Weekly"}
 
 
-@pytest.mark.parametrize("target", ["scored.txt", "nowhere/x.csv", "customers.csv/x.csv", "."])
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [("scored.txt", 2), ("s.xlsx", 2), ("nowhere/x.csv", 1), ("customers.csv/x.csv", 1), (".", 1)],
+)
 def test_batch_predict_names_a_target_that_it_cannot_write(
-    run: Run, trained: Path, rows: Path, target: str
+    run: Run, trained: Path, rows: Path, target: str, code: int
 ) -> None:
     """A wrong target is named, and leaves nothing behind."""
     answer = run("batch-predict", "--input", rows, "--output", target, "--model", trained)
 
-    assert_fails(answer, 1, target)
+    assert_fails(answer, code, target)
     assert sorted(path.name for path in Path().iterdir()) == ["customers.csv"]
 
 

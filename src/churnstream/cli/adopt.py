@@ -55,4 +55,4 @@ def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
             options.echo_json(manifest)
         else:
             tables.show_model(manifest, folder)
-    tables.warn_if_worse_than_chance(manifest)
+    tables.warn_if_no_better_than_chance(manifest)

@@ -49,8 +49,7 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     if not scored:
         raise DataError(rows.useless("scored", rejected))
     with done_already(f"the rows are in {target} all the same"):
-        click.echo(
-            f"{scored:,} rows scored into {target}, {rejected.total:,} rejected (column error)"
-        )
+        count = "1 row" if scored == 1 else f"{scored:,} rows"
+        click.echo(f"{count} scored into {target}, {rejected.total:,} rejected (column error)")
         if rejected.total:
             click.echo(f"rejected: {rejected.in_words()}")

@@ -248,4 +248,4 @@ def _next_commands(schema: Schema, file: Path, output: Path) -> Iterator[str]:
         yield f"churnstream train{where}"
     source = shlex.quote(str(file))
     yield f"churnstream batch-predict{where} --input {source} --output scored.csv"
-    yield f"churnstream topics create{where}"
+    yield f"churnstream topics create{where}  # needs Kafka; to try it: churnstream broker"

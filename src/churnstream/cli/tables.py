@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 CHANCE = 0.5  # the ROC AUC of a guess
+_HARDLY = 0.55
 
 
 def show_model(manifest: Manifest, folder: Path) -> None:
@@ -64,12 +65,19 @@ def _show_without_value(manifest: Manifest, folder: Path) -> None:
     )
 
 
-def warn_if_worse_than_chance(manifest: Manifest) -> None:
-    """Say on stderr that a model ranks the wrong way round, as where labels are swapped."""
-    if (auc := manifest.test.roc_auc) < CHANCE:
+def warn_if_no_better_than_chance(manifest: Manifest) -> None:
+    """Say on stderr that a model ranks the wrong way round, or hardly at all."""
+    auc = manifest.test.roc_auc
+    if auc < CHANCE:
         click.echo(
             f"Warning: ROC AUC {auc:.3f} is below {CHANCE}, worse than chance; are the labels of "
             "the model or of the file the wrong way round?",
+            err=True,
+        )
+    elif auc < _HARDLY:
+        click.echo(
+            f"Warning: ROC AUC {auc:.3f} is hardly better than chance, which is {CHANCE}: the "
+            "fields say next to nothing of who leaves; is one missing, or left out, that does?",
             err=True,
         )
 

@@ -81,7 +81,7 @@ def train(
             options.echo_json(manifest)
         else:
             tables.show_model(manifest, Path(settings.model.path))
-    tables.warn_if_worse_than_chance(manifest)
+    tables.warn_if_no_better_than_chance(manifest)
     if settings.model.mlflow:
         _register(settings, trained, manifest, promote or "better")
 

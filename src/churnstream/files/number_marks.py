@@ -8,7 +8,8 @@ from dataclasses import replace
 from churnstream.files.form import FileForm
 
 _NUMBERS_IN_COLUMN = 0.8  # of its texts, or it tells nothing
-_UNITS = re.compile(r"^[\s\-+\u2212(]*[$€£¥₹]?\s*|\s*(?:[$€£¥₹%]|EUR|USD|GBP|CHF)?[\s)]*$")
+_MONEY = "[$€£¥₹]|EUR|USD|GBP|CHF"
+_UNITS = re.compile(rf"^[\s\-+\u2212(]*(?:{_MONEY})?[\s\-+\u2212]*|\s*(?:{_MONEY}|%)?[\s)]*$")
 _BLANKS = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f](?=\d{3}(?:\D|$))")
 _DIGITS = re.compile(r"\d+")
 _EITHER = "?"

@@ -13,7 +13,7 @@ from pyarrow import csv, parquet
 from churnstream import safe_files
 from churnstream.codecs.customer_rows import CustomerRows
 from churnstream.codecs.rows import decode_rows
-from churnstream.errors import DataError
+from churnstream.errors import ConfigurationError, DataError
 from churnstream.model.scorer import Model
 from churnstream.records.rejection import UNDECODABLE, Rejection, RejectionCount, not_scorable
 from churnstream.schema.record_types import Event
@@ -98,7 +98,8 @@ def score_file(
         How many rows were scored, and why the others were not.
 
     Raises:
-        DataError: The target is of no known format or cannot be written.
+        ConfigurationError: The target is of no known format.
+        DataError: It cannot be written.
     """
     columns = rows.file.columns
     if taken := [field.name for field in _RESULT if field.name in columns]:
@@ -137,7 +138,9 @@ def _writer_of(target: Path) -> Callable[..., AbstractContextManager[Any]]:
         return csv.CSVWriter  # type: ignore[no-any-return]
     if suffix in (".parquet", ".pq"):
         return parquet.ParquetWriter  # type: ignore[no-any-return]
-    raise DataError(f"{target}: is of no known format; its name must end in .csv, .parquet or .pq")
+    raise ConfigurationError(
+        f"{target}: is written in no known format; its name must end in .csv, .parquet or .pq"
+    )
 
 
 def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], dict[int, Rejection]]:
