@@ -10,7 +10,6 @@ from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from churnstream.codecs.customer_rows import CustomerRows
-    from churnstream.records.rejection import RejectionCount
     from churnstream.schema.record_types import Event
     from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
@@ -82,21 +81,10 @@ def labelled_customers(settings: Settings) -> tuple[Schema, list[Event]]:
     rows = rows_of(settings)
     events, rejected = usable(rows)
     if rejected.total:
-        _say_left_out(rows, rejected, len(events) + rejected.total)
+        count = f"{rejected.total:,} of {len(events) + rejected.total:,} rows left out"
+        click.echo(f"{rows.file.name}: {count}: {rejected.in_words()}", err=True)
     known = labelled(rows.schema, events)
     if len(known) < len(events):
         count = f"{len(events) - len(known):,} of {len(events):,} customers"
         click.echo(f"{rows.file.name}: {count} have no label and are left out", err=True)
     return rows.schema, known
-
-
-def _say_left_out(rows: CustomerRows, rejected: RejectionCount, total: int) -> None:
-    import structlog
-
-    structlog.get_logger("churnstream").warning(
-        "rows_left_out",
-        rows=rejected.total,
-        of=total,
-        file=rows.file.name,
-        reasons=rejected.in_words(),
-    )
