@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.model.feature_table import Array
-from churnstream.model.features import known_values, numbers
+from churnstream.model.features import known_values, number_columns
 from churnstream.model.term_scorer import Cells, TermScorer, probabilities
 from churnstream.model.terms import Table, Terms
 from churnstream.schema.fields import Boolean, Category
@@ -59,8 +59,9 @@ class EventScorer:
             log_odds += group.sums.take(own)
         columns = self._columns(events)
         cells = {name: self.terms.cell(name, columns[name]) for name in self.terms.stepped(columns)}
-        for name, column in columns.items():
-            log_odds += self.terms.term(name, column, cells)
+        log_odds += self.terms.curved(columns)
+        for name in cells:
+            log_odds += self.terms.step(name, cells)
         across = self._pairs_across()
         cells |= self._cells(rows, {name for pair in across for name in pair[:2]})
         for pair in across:
@@ -75,7 +76,7 @@ class EventScorer:
         return self.terms.shares(cells, columns)
 
     def _columns(self, events: Sequence[Event]) -> dict[str, Array]:
-        return {name: numbers(self.schema, events, name) for name in self._numeric}
+        return number_columns(self.schema, events, self._numeric)
 
     def _rows(self, events: Sequence[Event]) -> "_Rows":
         """Of each group the row of each event's combination, (n,)."""

@@ -1,6 +1,8 @@
 """From events to the columns that a model reads."""
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,6 +55,26 @@ def numbers(schema: Schema, events: Sequence[Event], name: str) -> NDArray[np.fl
     if isinstance(field.missing, MissingRule):
         found[np.isnan(found)] = field.missing.counts_as
     return found
+
+
+def number_columns(
+    schema: Schema, events: Sequence[Event], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Numeric fields as numbers, (n,) each, as `numbers` has them; several at once are faster."""
+    at_once = [n for n in names if schema.fields[n].missing == "reject" and not _is_date(schema, n)]
+    found = {name: numbers(schema, events, name) for name in names if name not in at_once}
+    if len(at_once) > 1:
+        get = attrgetter(*(schema.attributes[name] for name in at_once))
+        values = chain.from_iterable(map(get, events))
+        table = np.fromiter(values, np.float64, len(events) * len(at_once))
+        found |= zip(at_once, table.reshape(len(events), len(at_once)).T, strict=True)
+    else:
+        found |= {name: numbers(schema, events, name) for name in at_once}
+    return {name: found[name] for name in names}
+
+
+def _is_date(schema: Schema, name: str) -> bool:
+    return isinstance(schema.fields[name], Date)
 
 
 def texts(schema: Schema, events: Sequence[Event], name: str) -> list[str]:
