@@ -144,15 +144,20 @@ def infer_schema(
         name = name or name_for(Path(data))
     else:
         batch, plain = as_texts(nw.from_native(data, eager_only=True).to_arrow()), None
-    found = infer(
-        batch,
-        name=name or "customers",
-        id=id,
-        label=label,
-        value=value,
-        leave_out=tuple(leave_out),
-        plain=plain,
-    )
+    try:
+        found = infer(
+            batch,
+            name=name or "customers",
+            id=id,
+            label=label,
+            value=value,
+            leave_out=tuple(leave_out),
+            plain=plain,
+        )
+    except ConfigurationError as error:  # speaks of the command's flags
+        raise ConfigurationError(
+            str(error).replace("--leave-out", "leave_out").replace("--", "")
+        ) from None
     if found.schema is None:
         question = found.questions[0]
         listed = "; ".join(f"{c.answer} ({c.evidence})" for c in question.candidates)

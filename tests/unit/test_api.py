@@ -294,6 +294,10 @@ def test_a_schema_is_inferred_from_a_frame(make: Make) -> None:
     ambiguous = {**bank(), "churn": bank()["HasCrCard"]}
     with pytest.raises(ConfigurationError, match=r"Exited=1 .*; churn=1 .*\. Say it with label=…"):
         cs.infer_schema(make(ambiguous))
+    with pytest.raises(ConfigurationError, match=r"^leave_out: "):
+        cs.infer_schema(make(bank()), leave_out=["Surname"])
+    with pytest.raises(ConfigurationError, match=r"^label: Exited is never "):
+        cs.infer_schema(make(bank()), label="Exited=gone")
 
 
 def test_frames_without_a_usable_row_are_refused() -> None:
