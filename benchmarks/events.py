@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.brokers import Broker
 from churnstream.codecs.customer_rows import open_rows
-from churnstream.codecs.rows import EncodedEvents, encode_events
+from churnstream.codecs.event_encoder import EncodedEvents, encode_events
 from churnstream.schema import schema_file
 from churnstream.schema.schema import EVENT_TS
 

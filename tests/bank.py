@@ -6,7 +6,7 @@ from typing import Any
 from confluent_kafka import Message
 
 from builders import message
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.records.prediction import prediction_type
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Boolean, Category, Integer, Number

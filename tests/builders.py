@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.records.prediction import prediction_reader, prediction_type
 from churnstream.schema import schema_file
 from churnstream.schema.record_types import event_type

@@ -15,21 +15,21 @@ from confluent_kafka import Message, TopicPartition
 from numpy.typing import NDArray
 
 from builders import TELCO, CustomerEvent
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.group_offsets import GroupOffsets
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.reader import Reader
-from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.starting_offsets import StartingPoints
 from churnstream.kafka.writer import FullRecord, Record, Writer
+from churnstream.pipeline.batch_publisher import Publisher
 from churnstream.pipeline.consumer import Consumer
+from churnstream.pipeline.consumer_notices import Committed, Notice
 from churnstream.pipeline.delivery import Delivery
 from churnstream.pipeline.flow_topics import FlowTopics
-from churnstream.pipeline.notices import Committed, Notice
-from churnstream.pipeline.publishing import Publisher
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import KafkaSettings
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from churnstream.schema.checks import faults
 from churnstream.schema.fields import (
     AnyField,
     Boolean,
@@ -15,6 +14,7 @@ from churnstream.schema.fields import (
     Number,
 )
 from churnstream.schema.schema import Label, Origin, Schema, Segment
+from churnstream.schema.schema_checks import faults
 
 _AWKWARD = [
     *["", " ", "null", "Null", "~", "yes", "No", "NA", "1", "1.0", "-0", ": ", " #x", "'", '"'],

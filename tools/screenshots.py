@@ -23,7 +23,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from builders import TELCO, decode_prediction, telco_rows
-from churnstream.codecs.rows import encode_events
+from churnstream.codecs.event_encoder import encode_events
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Writer

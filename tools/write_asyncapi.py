@@ -12,8 +12,8 @@ import yaml
 from write_schemas import ABOUT, TELCO
 
 from churnstream.codecs.json_schema import schema_components
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import (
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import (
     HEADER_NAMES,
     HEADERS_OMITTED,
     KEY_OMITTED,
@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    specs = topics.specs(Settings.model_construct())
+    specs = topic_layout.specs(Settings.model_construct())
     return {
         name: {
             "address": spec.name,

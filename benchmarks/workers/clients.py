@@ -5,7 +5,7 @@ from unittest import mock
 
 from churnstream.kafka import producer_client
 from churnstream.kafka.client import Connection
-from churnstream.kafka.member import member_config
+from churnstream.kafka.consumer_config import member_config
 from churnstream.kafka.writer import Writer
 from churnstream.settings import KafkaSettings
 

@@ -10,10 +10,10 @@ from churnstream.model.scorer import Model
 from churnstream.observability.instrumentation import watched_consumer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.connect import connect
-from churnstream.pipeline.notices import Committed, Notice
+from churnstream.pipeline.consumer_notices import Committed, Notice
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import (
     ConsumerSettings,
     KafkaSettings,

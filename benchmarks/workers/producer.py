@@ -10,7 +10,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Writer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.producer import batch_sink, produce_batch, produce_streaming
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import KafkaSettings, ProducerSettings, Settings, TopicSettings
 
 

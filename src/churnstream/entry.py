@@ -4,7 +4,7 @@ Process number 1 of a container has no default action for a signal: one that com
 listens is dropped, and whoever sent it waits in vain.
 """
 
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 
 
 def main() -> None:

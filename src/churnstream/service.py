@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models
 from churnstream.pipeline.connect import connect
-from churnstream.pipeline.notices import Committed, Notice
+from churnstream.pipeline.consumer_notices import Committed, Notice
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import load, named_after
 
 

@@ -32,7 +32,7 @@ from builders import Prediction, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
 from churnstream.cli import main
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline import topics
+from churnstream.pipeline import topic_layout
 from churnstream.settings import Settings, load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"
@@ -143,7 +143,7 @@ class Flow:
         }
         config.write_text(yaml.safe_dump(sections))
         settings = load(config)
-        topics.create(Admin(settings.kafka), settings)
+        topic_layout.create(Admin(settings.kafka), settings)
         return cls(folder, config, settings)
 
     def run(self, command: str, *flags: object) -> Ran:

@@ -11,7 +11,7 @@ import confluent_kafka
 import pytest
 
 from builders import customer, event_json
-from churnstream.pipeline.dead_letters import HEADER_NAMES, HEADERS_OMITTED
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES, HEADERS_OMITTED
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, NewFlow, Sent, headers_of, until
 from integration.test_live_page import get, pushed

@@ -10,7 +10,7 @@ import pytest
 
 from builders import TELCO, CustomerEvent, decode_event, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.model.manifest import load
 from churnstream.testing.broken_records import BrokenRecord, broken_records
 from integration.flow import Flow, NewFlow, Sent, place_of, value_of

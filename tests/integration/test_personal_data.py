@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders import customer, event_json, write_csv
-from churnstream.pipeline.dead_letters import HEADER_NAMES
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, Sent, until
 from integration.test_live_page import get

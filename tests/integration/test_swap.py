@@ -14,7 +14,7 @@ from churnstream.cli.consume import consume_batch
 from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models, Scoring
 from churnstream.model.manifest import MANIFEST_NAME
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from builders import TELCO, telco_rows
-from churnstream.codecs.rows import encode_events
+from churnstream.codecs.event_encoder import encode_events
 from integration.flow import Flow, Sent, place_of
 
 

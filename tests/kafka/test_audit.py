@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from msgspec.json import encode
 
 from builders import Prediction
-from churnstream.pipeline.dead_letters import failure_headers
+from churnstream.pipeline.dead_letter_headers import failure_headers
 from churnstream.records.dead_letter import DeadLetter
 
 pytest_plugins = ["chaos.fixtures"]

@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 from forgetful import ForgetfulBroker
 
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of

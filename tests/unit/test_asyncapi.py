@@ -14,7 +14,7 @@ import yaml
 from msgspec.json import encode
 
 from builders import CustomerEvent, Prediction, customer, decode_event, message
-from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
+from churnstream.pipeline.dead_letter_headers import describe, failure_headers, to_record
 from churnstream.records.rejection import Rejection
 
 ROOT = Path(__file__).parents[2]

@@ -181,7 +181,7 @@ def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: l
 
     monkeypatch.setattr(settings_module, "load", load_and_end)
     monkeypatch.setattr(
-        "churnstream.files.opening.open_file", end
+        "churnstream.files.open_file.open_file", end
     )  # of init, which has no settings
     with pytest.raises(_UnderstoodError):
         cli.main(example, standalone_mode=False)
@@ -587,7 +587,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(trained: Path) -> None:
 _HANGING = """
 import atexit, sys, time
 from churnstream.cli import main
-from churnstream.kafka.hanging import call_guarded
+from churnstream.kafka.guarded_call import call_guarded
 
 atexit.register(time.sleep, 60)
 try:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 
 from builders import TELCO, CustomerEvent, event_json
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.model.features import known_values
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Boolean

@@ -22,17 +22,19 @@ from starlette.routing import Route
 from bank import BANK, BankPrediction, bank_customer, bank_message
 from builders import TELCO, Prediction, event_message, message
 from churnstream.dashboard.access import Guard
-from churnstream.dashboard.address import VIEWS, Address
-from churnstream.dashboard.customers import PAGE, Customers, Query
+from churnstream.dashboard.customer_table import PAGE, Customers, Query
 from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.latency import Latencies
+from churnstream.dashboard.page_address import VIEWS, Address
 from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import look
+from churnstream.dashboard.record_rates import PerSecond
 from churnstream.dashboard.record_view import RecordLookup
-from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
+from churnstream.dashboard.risk_over_time import EVERYBODY, OverTime
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
-from churnstream.pipeline.dead_letters import describe, to_record
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline.dead_letter_headers import describe, to_record
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.records.prediction import ReasonGiven, prediction_type
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Category

@@ -12,7 +12,7 @@ import pytest
 from churnstream import settings as settings_module
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError
-from churnstream.files import opening
+from churnstream.files import open_file
 from churnstream.settings import Settings
 from documents import (
     BY_CI,
@@ -71,7 +71,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise _Understood
 
     monkeypatch.setattr(settings_module, "load", load_and_end)
-    monkeypatch.setattr(opening, "open_file", end)  # `init` has no settings
+    monkeypatch.setattr(open_file, "open_file", end)  # `init` has no settings
     monkeypatch.chdir(tmp_path)
 
 

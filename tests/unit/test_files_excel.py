@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from churnstream.errors import DataError
 from churnstream.files import workbook_size
-from churnstream.files.form import FileForm
-from churnstream.files.opening import open_file
+from churnstream.files.file_form import FileForm
+from churnstream.files.open_file import open_file
 
 Cells = list[list[Any]]
 TABLE: Cells = [["id", "n"], *([f"C{n}", n] for n in range(30))]

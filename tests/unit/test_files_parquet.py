@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from churnstream.errors import DataError
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
 
 
 def written(folder: Path, **columns: Any) -> Path:

@@ -18,23 +18,24 @@ from rich.console import Console
 
 from builders import TELCO, customer, event_message, message
 from churnstream.analysis.evaluation import Evaluator, Quality
-from churnstream.analysis.report import render_report
+from churnstream.analysis.report_page import render_report
 from churnstream.analysis.summary_table import render
 from churnstream.analysis.window_report import WindowReportBuilder
 from churnstream.cli.dead_letters import letter_row
 from churnstream.cli.options import json_text
-from churnstream.dashboard.address import Address
+from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.latency import Latencies
+from churnstream.dashboard.page_address import Address
+from churnstream.dashboard.page_cache import Shared
+from churnstream.dashboard.record_rates import PerSecond
 from churnstream.dashboard.record_view import RecordLookup
-from churnstream.dashboard.series import Latencies, PerSecond
-from churnstream.dashboard.shared import Shared
 from churnstream.dashboard.state import State
-from churnstream.dashboard.text_numbers import short_name
 from churnstream.dashboard.views import Views
 from churnstream.escaping import printable
-from churnstream.pipeline import audit, history, outcomes, replay
-from churnstream.pipeline.dead_letters import HEADER_NAMES
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline import outcome_audit, outcome_offsets, prediction_history, replay
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.settings import KafkaSettings, Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))
@@ -134,10 +135,10 @@ def topics_of(records: Sequence[Message]) -> Iterator[Admin]:
     """Let commands read these records."""
     scan = Scan(records)
     with (
-        mock.patch.object(history, "Scan", scan),
-        mock.patch.object(audit, "Scan", scan),
+        mock.patch.object(prediction_history, "Scan", scan),
+        mock.patch.object(outcome_audit, "Scan", scan),
         mock.patch.object(replay, "Scan", scan),
-        mock.patch.object(outcomes, "Scan", scan),
+        mock.patch.object(outcome_offsets, "Scan", scan),
         mock.patch("churnstream.pipeline.checkpoint.Scan", scan),
     ):
         yield Admin(records)
@@ -289,16 +290,16 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
     Page(records).all()
     with topics_of(records) as broker:
         admin: Any = broker
-        past = history.History(SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input))
+        past = prediction_history.History(SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input))
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
-        audit.audit(SETTINGS, admin)
+        outcome_audit.audit(SETTINGS, admin)
         for found in replay.find(SETTINGS, admin, replay.Filter()):
             assert not any(OBEYED.search(json_text(letter_row(*pair))) for pair in found)
         replay.Replay(SETTINGS, admin).run(replay.Filter(), dry_run=True)
 
 
-def sum_up(past: history.History) -> int:
+def sum_up(past: prediction_history.History) -> int:
     """What report and evaluate make of outcomes; how many there are."""
     builder, evaluator = WindowReportBuilder(TELCO, None, top_k=10), Evaluator(TELCO, "hour")
     for batch in past.scored():

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from churnstream.errors import BrokerUnreachableError, TopicMissingError
-from churnstream.kafka import asking as module
+from churnstream.kafka import admin_client as module
 from churnstream.kafka.admin import Admin
-from churnstream.kafka.asking import Asker
+from churnstream.kafka.admin_client import Asker
 from churnstream.kafka.client import KafkaError, KafkaException
-from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.lost_client import Lookout
 from churnstream.settings import KafkaSettings
 
 

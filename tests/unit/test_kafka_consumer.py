@@ -32,13 +32,13 @@ from churnstream.errors import (
     ModelError,
     TopicMissingError,
 )
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.model.features import known_values
-from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.offset_ranges import bounded, resolve
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch, Scorer
-from churnstream.pipeline.window import Window
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
 from fakes import (

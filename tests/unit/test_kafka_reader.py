@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.errors import AbortableError, BrokerError, RightMissingError
-from churnstream.kafka import committing, membership
+from churnstream.kafka import group_membership, offset_commit
 from churnstream.kafka import reader as module
 from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
@@ -88,7 +88,7 @@ class Client:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     """One that has partitions 0 and 1."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     made = reader_of(KafkaSettings(), TOPIC, "group")
     client_of(made).give(0, 1)
     return made
@@ -280,7 +280,7 @@ def test_a_commit_is_repeated_while_the_group_rebalances(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is ours stays ours until we give it up; only the number of the membership is new."""
-    monkeypatch.setattr(committing, "_PAUSE", 0.01)
+    monkeypatch.setattr(offset_commit, "_PAUSE", 0.01)
     refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
 
     def refuse() -> None:
@@ -307,7 +307,7 @@ def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reade
 
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the group has no place yet, what comes before the start is never read."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     client_of(reader).give(1)
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
@@ -322,7 +322,7 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
 
 def test_a_new_owner_without_a_place_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if that is ourselves, once more."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
     client = client_of(reader)

@@ -15,17 +15,17 @@ from structlog.testing import capture_logs
 
 from builders import CustomerEvent, event_message, message
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.model.manifest import load
 from churnstream.model.shadow import ShadowBuilder
 from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
-from churnstream.observability.interval import IntervalLog
+from churnstream.observability.interval_log import IntervalLog
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.observability.producer_metrics import ProducerMetrics
-from churnstream.pipeline.notices import Notice, Stepped
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.consumer_notices import Notice, Stepped
+from churnstream.pipeline.offset_window import Window
 from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer, consumer_of
 

@@ -20,8 +20,8 @@ from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
 from churnstream.model.train import TrainedModel
 from churnstream.model.watch import ModelWatch
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.window import Window
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop, consumer_of
 from pipelines import adopted

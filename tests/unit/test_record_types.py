@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.records.prediction import prediction_type
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file

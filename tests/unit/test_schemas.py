@@ -8,9 +8,9 @@ import pytest
 from msgspec.json import encode
 
 from builders import TELCO, CustomerEvent, Prediction, customer, decode_event, message
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.json_schema import json_schemas
-from churnstream.pipeline.dead_letters import describe
+from churnstream.pipeline.dead_letter_headers import describe
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.rejection import REASONS, Rejection
 

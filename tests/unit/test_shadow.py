@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from builders import TELCO, CustomerEvent, event_message
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.model.champion import Models
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model

@@ -25,7 +25,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.schema.outcome import label_reader, worth_of
+from churnstream.schema.label_and_value import label_reader, worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

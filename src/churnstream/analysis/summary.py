@@ -19,7 +19,7 @@ from churnstream.analysis.result_files import replace
 from churnstream.analysis.top_customers import TopCustomer, TopCustomers
 from churnstream.model.shadow import Shadow
 from churnstream.records.rejection import Rejection
-from churnstream.schema.outcome import worth_of
+from churnstream.schema.label_and_value import worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.schema.segments import segment_reader

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from churnstream.analysis.calibration import CalibrationBuilder
-from churnstream.analysis.drift import Drift, drift
-from churnstream.analysis.report import Figure, Findings, ModelFacts
+from churnstream.analysis.feature_drift import Drift, drift
+from churnstream.analysis.report_page import Figure, Findings, ModelFacts
 from churnstream.analysis.summary import Summary, SummaryBuilder
 
 if TYPE_CHECKING:

@@ -28,12 +28,12 @@ from churnstream.cli import (
     produce,
     promote,
     report,
-    streams,
+    standard_streams,
     topics,
     train,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 
 _LONGEST_ERROR = 2000
 
@@ -98,7 +98,7 @@ def run(stop: Stop) -> None:
     Args:
         stop: Has been listening since the process began.
     """
-    streams.settle()
+    standard_streams.settle()
     try:
         sys.exit(_run(stop))
     except BaseException as end:
@@ -131,7 +131,7 @@ def _run(stop: Stop) -> int:
 
 def _leave_hanging_clients(end: BaseException) -> None:
     """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
-    guard = sys.modules.get("churnstream.kafka.hanging")  # there if Kafka was used
+    guard = sys.modules.get("churnstream.kafka.guarded_call")  # there if Kafka was used
     if guard is not None and guard.is_hanging():
         code = end.code if isinstance(end, SystemExit) else 1
         if not isinstance(end, SystemExit):

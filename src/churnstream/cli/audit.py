@@ -11,7 +11,7 @@ from churnstream.cli import options
 from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
-    from churnstream.pipeline.ledger import Audit
+    from churnstream.pipeline.outcome_ledger import Audit
     from churnstream.settings import Settings
 
 
@@ -42,8 +42,8 @@ def audit(
     Example: churnstream audit --in-flight-ok
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.audit import audit as prove
     from churnstream.pipeline.offset_ranges import named_offsets
+    from churnstream.pipeline.outcome_audit import audit as prove
 
     admin = Admin(settings.kafka)
     verdict = prove(settings, admin, *named_offsets(settings, admin))

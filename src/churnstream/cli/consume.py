@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import schema_of
+from churnstream.cli.customer_source import schema_of
 from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.results import show_report, try_summary
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
+from churnstream.cli.window_results import show_report, try_summary
 from churnstream.errors import ConfigurationError
 from churnstream.observability.instrumentation import watched_consumer
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
     from churnstream.kafka.admin import Admin
     from churnstream.model.champion import Models
-    from churnstream.pipeline.notices import Notice
+    from churnstream.pipeline.consumer_notices import Notice
     from churnstream.pipeline.scoring import Batch
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import Stop
 
     Listener = Callable[[Notice], None]
     from churnstream.schema.schema import Schema
@@ -134,7 +134,7 @@ def consume_streaming(
 
     from churnstream.model.shadow import in_words
     from churnstream.pipeline.connect import connect
-    from churnstream.pipeline.window import Window
+    from churnstream.pipeline.offset_window import Window
 
     counts = {"scored": 0, "dead_lettered": 0}
 
@@ -215,7 +215,7 @@ def consume_batch(
 
 def _with_batches(listener: Listener, on_batch: Callable[[Batch], None]) -> Listener:
     """A listener that hands on every batch that is committed and not empty, too."""
-    from churnstream.pipeline.notices import Committed
+    from churnstream.pipeline.consumer_notices import Committed
 
     def listen(notice: Notice) -> None:
         listener(notice)

@@ -40,7 +40,7 @@ def dashboard(settings: Settings) -> None:
     import os
     import secrets
 
-    from churnstream.cli.customers import schema_of
+    from churnstream.cli.customer_source import schema_of
     from churnstream.dashboard.serve import serve
     from churnstream.kafka.client import require_valid
     from churnstream.observability.web_server import listen

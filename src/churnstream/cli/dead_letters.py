@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from churnstream.cli import options
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import rows_of
+from churnstream.cli.customer_source import rows_of
 from churnstream.cli.progress_bar import progress
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def demo(settings: Settings, keep: bool) -> None:
     # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
     import churnstream.model.train  # noqa: F401
     from churnstream.analysis.result_files import require_writable
-    from churnstream.cli.results import try_summary
+    from churnstream.cli.window_results import try_summary
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.stop import Stop
-    from churnstream.pipeline.topics import create
+    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.topic_layout import create
     from churnstream.testing.embedded import embedded_broker
 
     rows = rows_of(settings)
@@ -107,11 +107,11 @@ def _train(settings: Settings) -> None:
 
 
 def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
-    from churnstream.codecs.rows import encode_events
+    from churnstream.codecs.event_encoder import encode_events
     from churnstream.kafka.writer import Record, Writer
     from churnstream.pipeline.checkpoint import FileSink, Source
     from churnstream.pipeline.producer import produce_batch
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import Stop
     from churnstream.testing.broken_records import broken_records
 
     writer = Writer(settings.kafka)
@@ -142,9 +142,9 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
 
 def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.consume import consume_batch
-    from churnstream.cli.results import show_report
+    from churnstream.cli.window_results import show_report
     from churnstream.model.champion import Models
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import Stop
 
     stop = Stop()
     with Models(settings) as models:

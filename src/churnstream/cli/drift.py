@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from churnstream.analysis.drift import Drift
+    from churnstream.analysis.feature_drift import Drift
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.history import History
+    from churnstream.pipeline.prediction_history import History
     from churnstream.settings import Settings
 
 _LONGEST_VALUE = 60
@@ -46,12 +46,12 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     \b
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
     """
-    from churnstream.analysis.drift import drift as compare
-    from churnstream.cli.results import say_foreign
+    from churnstream.analysis.feature_drift import drift as compare
+    from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import History
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin, background = Admin(settings.kafka), model.manifest.background

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from churnstream.analysis.evaluation import Evaluation, Evaluator, Figures
-    from churnstream.pipeline.history import Scored
+    from churnstream.pipeline.prediction_history import Scored
     from churnstream.settings import Settings
 
 _TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
@@ -56,11 +56,11 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
 
     from churnstream.analysis.evaluation import Evaluator
     from churnstream.analysis.outcome_quality import quality_of
-    from churnstream.cli.results import say_foreign
+    from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import History
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin = Admin(settings.kafka)

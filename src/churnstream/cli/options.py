@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import rows_of
+from churnstream.cli.customer_source import rows_of
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError
 from churnstream.observability.instrumentation import watched_producer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.producer import BatchResult
     from churnstream.pipeline.sent_ranges import Sent
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import Stop
     from churnstream.settings import Settings
 
 _SENT = "the events are sent all the same"
@@ -117,7 +117,7 @@ def _send_file(
     settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
 ) -> BatchResult:
     """Send the whole file."""
-    from churnstream.kafka.identity import TopicIdentity
+    from churnstream.kafka.topic_identity import TopicIdentity
     from churnstream.pipeline.producer import batch_sink, produce_batch
 
     identity = TopicIdentity(admin, settings.topics.input)

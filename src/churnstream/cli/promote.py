@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
 
 
 def _judge(settings: Settings, candidate: Model) -> Verdict:
-    from churnstream.cli.customers import labelled_customers
+    from churnstream.cli.customer_source import labelled_customers
     from churnstream.model.manifest import load
     from churnstream.model.promotion import Verdict, judge
     from churnstream.model.train import digest_of, held_out

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import schema_of
-from churnstream.cli.results import say_foreign, show_report, try_summary
+from churnstream.cli.customer_source import schema_of
+from churnstream.cli.window_results import say_foreign, show_report, try_summary
 
 if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.history import History
+    from churnstream.pipeline.prediction_history import History
     from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
@@ -35,8 +35,8 @@ def report(settings: Settings) -> None:
     Example: churnstream report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import History
 
     try_summary(settings)
     admin = Admin(settings.kafka)

@@ -17,8 +17,8 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from churnstream.dashboard.access import Guard
-from churnstream.dashboard.address import VIEWS, Address
-from churnstream.dashboard.shared import EVERY, Pieces, Shared
+from churnstream.dashboard.page_address import VIEWS, Address
+from churnstream.dashboard.page_cache import EVERY, Pieces, Shared
 from churnstream.dashboard.views import Views
 from churnstream.pages.render import render, style
 
@@ -79,7 +79,7 @@ def application(
 
 def _page(views: Views, address: Address, pieces: Pieces) -> str:
     return render(
-        "live.page.html.j2",
+        "live_page.html.j2",
         views=VIEWS,
         address=address,
         pieces=pieces,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 import structlog
 
-from churnstream.codecs.events import EventDecoder
-from churnstream.dashboard.pending import Pending
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.dashboard.pending_events import Pending
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.record_view import position_of, timestamp_of
 from churnstream.dashboard.state import ListedDeadLetter, Made, State
@@ -19,8 +19,8 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.records.prediction import prediction_reader
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
@@ -209,7 +209,7 @@ class Feed:
             time.sleep(_LOOK_EVERY)
 
     def _look(self, admin: Admin) -> None:
-        rows = topics.describe(admin, self._settings)
+        rows = topic_layout.describe(admin, self._settings)
         identity = admin.topic_id(self._settings.topics.input)
         if self._identity not in ("", identity):
             log.info("topics_made_again", reads_from="the beginning")

@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnstream.dashboard.customers import Customers
+from churnstream.dashboard.bounded_texts import short_name
+from churnstream.dashboard.customer_table import Customers
+from churnstream.dashboard.latency import Latencies
 from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import Process
+from churnstream.dashboard.record_rates import PerSecond
 from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
-from churnstream.dashboard.series import Latencies, OverTime, PerSecond
-from churnstream.dashboard.text_numbers import short_name
+from churnstream.dashboard.risk_over_time import OverTime
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.schema.schema import Schema

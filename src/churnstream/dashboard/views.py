@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from churnstream.analysis.shown_columns import heading_of
-from churnstream.dashboard.address import Address
-from churnstream.dashboard.customers import PAGE, CustomerGroup
+from churnstream.dashboard.customer_table import PAGE, CustomerGroup
+from churnstream.dashboard.page_address import Address
 from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.record_view import RecordLookup, ShownRecord
-from churnstream.dashboard.series import Part
+from churnstream.dashboard.risk_over_time import Part
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
 from churnstream.schema.schema import Segment
@@ -104,7 +104,7 @@ class Views:
                 "parameter": parameter,
             }
             return {
-                name: macro("live.html.j2", _macro(name), **common, **mine)
+                name: macro("live_pieces.html.j2", _macro(name), **common, **mine)
                 for name, mine in values.items()
             }
 

@@ -9,17 +9,17 @@ from functools import partial
 import pyarrow as pa
 from pyarrow import csv
 
+from churnstream.files.byte_streams import ByteStream, part
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
+from churnstream.files.column_names import header
+from churnstream.files.compression import CHUNK, Source
 from churnstream.files.customer_file import Table
 from churnstream.files.dialect import Dialect, dialect_of
-from churnstream.files.ending import Ending, ending_of
-from churnstream.files.faults import FileError, advice_on
-from churnstream.files.form import DELIMITER_NAMES, FileForm
-from churnstream.files.names import header
+from churnstream.files.file_errors import FileError, advice_on
+from churnstream.files.file_form import DELIMITER_NAMES, FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import CHUNK, Source
 from churnstream.files.parquet_file import MAX_ROW
-from churnstream.files.streams import ByteStream, part
+from churnstream.files.trailing_rows import Ending, ending_of
 
 _ROW = re.compile(r"Row #(\d+): (?:Expected (\d+) columns, got (\d+)|.*UTF8)")
 _ADVICE_UTF_8 = "save the file as UTF-8, or declare its encoding"

@@ -17,13 +17,13 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from churnstream.files.column_names import header
+from churnstream.files.compression import Source
 from churnstream.files.customer_file import Table
-from churnstream.files.ending import is_totals, left_out, totals_word
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
-from churnstream.files.names import header
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
+from churnstream.files.trailing_rows import is_totals, left_out, totals_word
 from churnstream.files.workbook_size import check_size
 
 _ROWS = 4_096  # at once

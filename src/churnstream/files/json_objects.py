@@ -12,11 +12,11 @@ import msgspec
 import pyarrow as pa
 
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
+from churnstream.files.compression import Source
 from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
 from churnstream.files.parquet_file import MAX_ROW
 
 _ROWS = 4_096  # at once, and fewer where they are long

@@ -8,12 +8,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from churnstream.files import parquet_file
+from churnstream.files.column_names import check_distinct
+from churnstream.files.compression import Source
 from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
-from churnstream.files.names import check_distinct
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
 from churnstream.files.typed_text import has_text, usual_form, value_type
 
 _SAMPLE = 1_000

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnstream.files.customer_file import CustomerFile, Table
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 
 _WHOLE = 2**53  # a double is exact below
 

@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, TopicMissingError
-from churnstream.kafka.asking import SLICE, Asker
+from churnstream.kafka.admin_client import SLICE, Asker
 from churnstream.kafka.client import (
     KafkaError,
     KafkaException,

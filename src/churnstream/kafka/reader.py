@@ -19,13 +19,13 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.committing import HangingError, commit
+from churnstream.kafka.consumer_config import member_config
+from churnstream.kafka.group_membership import Membership
 from churnstream.kafka.group_offsets import GroupOffsets
-from churnstream.kafka.lookout import Lookout
-from churnstream.kafka.member import member_config
-from churnstream.kafka.membership import Membership
-from churnstream.kafka.polled import Polled
-from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.offset_commit import HangingError, commit
+from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.starting_offsets import StartingPoints
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)

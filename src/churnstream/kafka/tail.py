@@ -14,7 +14,7 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.lost_client import Lookout
 from churnstream.settings import KafkaSettings
 
 _BATCH = 5_000

@@ -19,7 +19,7 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.hanging import call_guarded
+from churnstream.kafka.guarded_call import call_guarded
 from churnstream.kafka.producer_client import ProducerClient
 
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting

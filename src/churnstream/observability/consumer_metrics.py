@@ -22,7 +22,7 @@ from churnstream.observability.drift_metrics import WINDOW, DriftWatch
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth
 from churnstream.observability.producer_metrics import TOPIC as _TOPIC
-from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
+from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack, Stepped
 from churnstream.records.rejection import REASONS
 from churnstream.settings import TopicSettings
 

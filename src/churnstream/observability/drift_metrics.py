@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.analysis.drift import Drift, drift
+from churnstream.analysis.feature_drift import Drift, drift
 from churnstream.model.scorer import Model
 from churnstream.schema.record_types import Event
 

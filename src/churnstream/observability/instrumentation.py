@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from churnstream.model.champion import Models
     from churnstream.model.scorer import Model
     from churnstream.observability.consumer_metrics import ConsumerMetrics
-    from churnstream.pipeline.notices import Notice
+    from churnstream.pipeline.consumer_notices import Notice
     from churnstream.settings import Settings
 
 
@@ -24,7 +24,7 @@ class ConsumerWatch:
     """
 
     def __init__(self, metrics: ConsumerMetrics | None, interval: float) -> None:
-        from churnstream.observability.interval import IntervalLog
+        from churnstream.observability.interval_log import IntervalLog
 
         self._metrics, self._log = metrics, IntervalLog(interval)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from churnstream.pipeline.notices import Committed, Notice, Stepped
+from churnstream.pipeline.consumer_notices import Committed, Notice, Stepped
 
 _ASKED_WITHIN = 15.0  # seconds of silence after which a client has surely asked, and had no answer
 

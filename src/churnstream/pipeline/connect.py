@@ -11,17 +11,17 @@ from churnstream.kafka.client import Connection
 from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.reader import Reader
-from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.starting_offsets import StartingPoints
 from churnstream.kafka.writer import Writer
+from churnstream.pipeline.batch_publisher import Publisher
 from churnstream.pipeline.consumer import Consumer
-from churnstream.pipeline.dead_letters import SMALLEST_LIMIT
+from churnstream.pipeline.consumer_notices import Notice
+from churnstream.pipeline.dead_letter_headers import SMALLEST_LIMIT
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.flow_topics import FlowTopics
-from churnstream.pipeline.notices import Notice
-from churnstream.pipeline.publishing import Publisher
+from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import BatchScorer, ModelInUse
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 import structlog
 
 from churnstream.errors import AbortableError, BrokerError, TopicRecreatedError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.reader import Reader
+from churnstream.pipeline.batch_publisher import InFlight, Publisher, Times
+from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack, Stepped
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.log_context import context_of
-from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
-from churnstream.pipeline.publishing import InFlight, Publisher, Times
+from churnstream.pipeline.offset_window import Progress, Window, furthest
 from churnstream.pipeline.scoring import Batch, BatchScorer
 from churnstream.pipeline.standby import Standby
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Progress, Window, furthest
+from churnstream.pipeline.stop_signal import Stop
 
 log = structlog.get_logger(__name__)
 

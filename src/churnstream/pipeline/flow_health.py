@@ -10,8 +10,8 @@ from churnstream.errors import BrokerError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.record_types import Timestamp
 from churnstream.settings import Settings
@@ -49,11 +49,11 @@ def check(settings: Settings, *, max_lag: int | None, max_age: float) -> Health:
     broker, group = settings.kafka.brokers, settings.consumer.group
     try:
         admin = Admin(settings.kafka)
-        rows = topics.describe(admin, settings)
+        rows = topic_layout.describe(admin, settings)
         age = _last_outcome_age(settings, admin)
     except BrokerError as error:
         return Health(False, [str(error)], broker, group)
-    lag, problems = sum(row.lag or 0 for row in rows), topics.problems(rows)
+    lag, problems = sum(row.lag or 0 for row in rows), topic_layout.problems(rows)
     if max_lag is not None and lag > max_lag:
         problems.append(f"group {group} lags {lag} events behind, more than {max_lag}")
     if lag and age is not None and age < -_CLOCKS_DIFFER:

@@ -4,9 +4,9 @@ from contextlib import suppress
 
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.admin import Admin
-from churnstream.kafka.identity import TopicIdentity
-from churnstream.pipeline.outcomes import note_beginning
-from churnstream.pipeline.stop import Stop
+from churnstream.kafka.topic_identity import TopicIdentity
+from churnstream.pipeline.outcome_offsets import note_beginning
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import Settings
 
 

@@ -4,7 +4,7 @@ from contextvars import Context, copy_context
 
 from structlog.contextvars import bind_contextvars
 
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 
 
 def context_of(polled: Polled) -> Context:

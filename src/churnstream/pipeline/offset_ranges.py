@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.offset_window import Window
 from churnstream.settings import Settings
 
 Offsets = dict[int, int]

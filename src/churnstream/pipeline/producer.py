@@ -10,12 +10,12 @@ from typing import NamedTuple
 import structlog
 
 from churnstream.codecs.customer_rows import CustomerRows
-from churnstream.codecs.rows import EncodedEvents, encode_events
+from churnstream.codecs.event_encoder import EncodedEvents, encode_events
 from churnstream.errors import DataError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.checkpoint import FileSink, Sink, Source, TransactionSink
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import Stop
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.checkpoint import notes
-from churnstream.pipeline.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES, is_whole, original_headers, parse
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import Settings
 

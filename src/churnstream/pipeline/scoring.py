@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.writer import FullRecord, Record
-from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
+from churnstream.pipeline.dead_letter_headers import PER_BATCH, describe, to_record
 from churnstream.records.prediction import ReasonGiven, prediction_type
 from churnstream.records.rejection import Rejection, not_scorable, too_large
 from churnstream.schema.record_types import Event

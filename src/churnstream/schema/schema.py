@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
 
 EVENT_TS = "event_ts"

@@ -12,9 +12,9 @@ import msgspec
 from churnstream import config_file
 from churnstream.config_file import Names
 from churnstream.errors import ConfigurationError
-from churnstream.schema.checks import faults
 from churnstream.schema.fields import AnyField
 from churnstream.schema.schema import Schema
+from churnstream.schema.schema_checks import faults
 from churnstream.schema.values import as_number
 
 DEFAULT_FILE = Path("customers.yaml")

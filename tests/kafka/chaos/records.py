@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from builders import TELCO, telco_rows
 from chaos.watch import Place
 from churnstream.codecs.customer_rows import BUNDLED
-from churnstream.codecs.rows import encode_events
+from churnstream.codecs.event_encoder import encode_events
 from churnstream.testing.broken_records import broken_records
 
 _BROKEN_CELLS = [
