@@ -11,7 +11,8 @@ from churnstream.pipeline.consumer_notices import Committed, Notice
 from churnstream.pipeline.offset_window import Window
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop_signal import Stop
-from churnstream.settings import load, named_after
+from churnstream.settings import named_after
+from churnstream.settings_sources import load
 
 
 class ScoredCustomer(NamedTuple):

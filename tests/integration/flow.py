@@ -33,7 +33,8 @@ from churnstream.analysis.summary import Summary
 from churnstream.cli import main
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline import topic_layout
-from churnstream.settings import Settings, load
+from churnstream.settings import Settings
+from churnstream.settings_sources import load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"
 SCALE = int(os.environ.get(SCALE_VARIABLE, "1"))

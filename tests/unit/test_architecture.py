@@ -13,7 +13,7 @@ EVERYBODYS = {
     "errors",
     "escaping",
     "safe_files",
-    "sections",
+    "settings_sources",
     "settings",
 }
 
@@ -67,3 +67,14 @@ def test_every_module_and_function_can_be_read_at_a_glance() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_one_module_reads_the_environment() -> None:
+    """A setting comes from one place; whoever looks for a variable looks there."""
+    readers = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"\bos\.(environ|getenv)", path.read_text(encoding="utf-8"))
+    }
+
+    assert readers == {"settings_sources.py"}

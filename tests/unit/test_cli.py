@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from builders import TELCO, CustomerEvent, customer, decode_event, event_json, write_csv
-from churnstream import settings as settings_module
+from churnstream import settings_sources
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
 from churnstream.codecs.customer_rows import BUNDLED
@@ -34,7 +34,8 @@ from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
 from churnstream.pipeline.producer import BatchResult
-from churnstream.settings import PREFIX, Settings
+from churnstream.settings import Settings
+from churnstream.settings_sources import PREFIX
 
 UNREACHABLE = ["--broker", "127.0.0.1:1", "--startup-timeout", "0.1"]
 
@@ -170,7 +171,7 @@ class _UnderstoodError(Exception):
 )
 def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: list[str]) -> None:
     """What help shows can be typed: command, flags and values exist."""
-    real = settings_module.load
+    real = settings_sources.load
 
     def load_and_end(*args: Any) -> Settings:
         real(*args)
@@ -179,7 +180,7 @@ def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: l
     def end(*args: Any) -> None:
         raise _UnderstoodError
 
-    monkeypatch.setattr(settings_module, "load", load_and_end)
+    monkeypatch.setattr(settings_sources, "load", load_and_end)
     monkeypatch.setattr(
         "churnstream.files.open_file.open_file", end
     )  # of init, which has no settings
@@ -515,7 +516,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def load_and_fail(*args: Any) -> Settings:
         raise fault
 
-    monkeypatch.setattr(settings_module, "load", load_and_fail)
+    monkeypatch.setattr(settings_sources, "load", load_and_fail)
 
 
 @pytest.mark.parametrize(

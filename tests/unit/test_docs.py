@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from churnstream import settings as settings_module
+from churnstream import settings_sources
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError
 from churnstream.files import open_file
@@ -61,7 +61,7 @@ class _Understood(Exception):  # noqa: N818  # no fault
 @pytest.fixture
 def parse_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands end once they have read their settings, in a folder with the files they name."""
-    load = settings_module.load
+    load = settings_sources.load
 
     def load_and_end(*args: Any) -> Settings:
         load(*args)
@@ -70,7 +70,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def end(*_: Any) -> None:
         raise _Understood
 
-    monkeypatch.setattr(settings_module, "load", load_and_end)
+    monkeypatch.setattr(settings_sources, "load", load_and_end)
     monkeypatch.setattr(open_file, "open_file", end)  # `init` has no settings
     monkeypatch.chdir(tmp_path)
 

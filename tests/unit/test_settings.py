@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from churnstream.errors import ConfigurationError
-from churnstream.settings import PREFIX, Settings, load, named_after, variable
+from churnstream.settings import Settings, named_after
+from churnstream.settings_sources import PREFIX, load, variable
 
 
 @pytest.fixture(autouse=True)

@@ -190,7 +190,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
         from churnstream.kafka.properties import check_properties
         from churnstream.observability.logs import configure
-        from churnstream.settings import load
+        from churnstream.settings_sources import load
 
         flags: dict[str, dict[str, Any]] = {}
         for name in [name for name in values if "__" in name]:
