@@ -13,8 +13,9 @@ from chaos.flow import SESSION, Flow
 from chaos.processes import Process
 from chaos.watch import until
 from cluster import Cluster
-from forgetful import ForgetfulBroker
 from network import free_ports
+
+from forgetful import ForgetfulBroker
 
 pytest_plugins = ["chaos.fixtures"]
 

@@ -14,13 +14,13 @@ from chaos.watch import Watch, until
 from cluster import Cluster
 from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
-from forgetful import ForgetfulBroker
 
 from churnstream.errors import AbortableError
 from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
+from forgetful import ForgetfulBroker
 
 _RECORDS = 3000  # in each of two partitions
 _WITHIN = 20.0  # seconds: notices after 5, asks for 2, and the group misses the old client after 6

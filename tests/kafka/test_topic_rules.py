@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigEntry,
     ConfigResource,
 )
+
 from raw_records import send_with_header_name
 
 pytest_plugins = ["chaos.fixtures"]

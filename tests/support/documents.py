@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from network import HOST, free_ports
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = ("docs", "kafka", "schemas", "benchmarks", "monitoring", "src", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.md"))])
 
