@@ -7,9 +7,9 @@ from confluent_kafka import Message
 
 from builders import message
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.records.prediction import prediction_type
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Boolean, Category, Integer, Number
+from churnstream.schema.record_types import prediction_type
 from churnstream.schema.schema import Label, Schema, Segment
 
 BANK = Schema(

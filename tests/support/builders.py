@@ -9,9 +9,9 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.records.prediction import prediction_reader, prediction_type
+from churnstream.codecs.prediction_codec import prediction_reader
 from churnstream.schema import schema_file
-from churnstream.schema.record_types import event_type
+from churnstream.schema.record_types import event_type, prediction_type
 
 TELCO = schema_file.read(schema_file.TELCO_FILE)
 CustomerEvent: Any = event_type(TELCO, closed=False)

@@ -35,9 +35,10 @@ from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
 from churnstream.pipeline.dead_letter_headers import describe, to_record
 from churnstream.pipeline.topic_layout import PartitionState
-from churnstream.records.prediction import ReasonGiven, prediction_type
+from churnstream.records.prediction import ReasonGiven
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Category
+from churnstream.schema.record_types import prediction_type
 from churnstream.schema.schema import Schema
 from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.records.prediction import prediction_type
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file
 from churnstream.schema.fields import AnyField, Category, Date, written
 from churnstream.schema.fields import Boolean as BooleanField
-from churnstream.schema.record_types import event_type
+from churnstream.schema.record_types import event_type, prediction_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, read
 from made_schemas import TEXTS, fields, schemas

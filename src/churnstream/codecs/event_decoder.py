@@ -13,9 +13,10 @@ from churnstream.codecs.lenient_decoder import in_utc, repetition, reread
 from churnstream.codecs.repeated_fields import colons_in
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.fields import AnyField, Category, MissingRule
 from churnstream.schema.record_types import Event, event_type
-from churnstream.schema.schema import EVENT_TS, Schema
+from churnstream.schema.schema import Schema
 from churnstream.schema.values import read
 
 _AT_ONCE = 500  # records; with their events they fit into a processor's second cache

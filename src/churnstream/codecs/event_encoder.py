@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.records.rejection import Rejection
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.fields import AnyField, Integer, Number
 from churnstream.schema.record_types import Event
-from churnstream.schema.schema import EVENT_TS, Schema
+from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, read
 
 _WHOLE = r"^-?(?:0|[1-9][0-9]{0,17})$"

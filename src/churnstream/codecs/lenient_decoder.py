@@ -16,9 +16,10 @@ import msgspec
 from churnstream.codecs.repeated_fields import repeated_field
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
+from churnstream.records.wire_types import EVENT_TS, Timestamp
 from churnstream.schema.fields import MissingRule, Value
-from churnstream.schema.record_types import Event, Timestamp, event_type
-from churnstream.schema.schema import EVENT_TS, Schema
+from churnstream.schema.record_types import Event, event_type
+from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, plain, read, shown
 
 Members = Mapping[str, msgspec.Raw]

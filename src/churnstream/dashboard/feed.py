@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import prediction_reader
 from churnstream.dashboard.pending_events import Pending
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.record_view import position_of, timestamp_of
@@ -21,7 +22,6 @@ from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import parse
-from churnstream.records.prediction import prediction_reader
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings

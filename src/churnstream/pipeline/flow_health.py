@@ -13,7 +13,7 @@ from churnstream.kafka.scan import Scan
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.records.rejection import UNDECODABLE
-from churnstream.schema.record_types import Timestamp
+from churnstream.records.wire_types import Timestamp
 from churnstream.settings import Settings
 
 # The last offsets before a partition's end may hold transaction markers, or records of others.

@@ -20,7 +20,7 @@ from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.pipeline.outcome_ledger import Audit, Ledger, Place
 from churnstream.pipeline.outcome_offsets import outcome_begins
 from churnstream.records.rejection import UNDECODABLE
-from churnstream.schema.record_types import Offset, Partition
+from churnstream.records.wire_types import Offset, Partition
 from churnstream.settings import Settings
 
 

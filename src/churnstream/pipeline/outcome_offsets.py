@@ -18,7 +18,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Record, Writer
 from churnstream.records.rejection import UNDECODABLE
-from churnstream.schema.record_types import Offset, Partition
+from churnstream.records.wire_types import Offset, Partition
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)

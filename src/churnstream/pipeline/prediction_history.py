@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import prediction_reader
 from churnstream.escaping import printable
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse
 from churnstream.pipeline.outcome_offsets import outcome_begins
-from churnstream.records.prediction import prediction_reader
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema

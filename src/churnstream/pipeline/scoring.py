@@ -1,6 +1,6 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import compress, repeat
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import encode_prediction
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
 from churnstream.kafka.polled_records import Polled
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.writer import FullRecord, Record
 from churnstream.pipeline.dead_letter_headers import PER_BATCH, describe, to_record
-from churnstream.records.prediction import ReasonGiven, prediction_type
+from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
-from churnstream.schema.record_types import Event
+from churnstream.schema.record_types import Event, prediction_type
 from churnstream.schema.schema import Schema
 
 Explained = Literal["top", "all", "none"]
 
-_encode = msgspec.json.Encoder().encode
 _event_ts = attrgetter("event_ts")
 _YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
 
@@ -142,7 +142,7 @@ class BatchScorer:
         """
         model = self._models.current()
         decoded, probabilities = _score(_decode(polled, model), model)
-        values = _encoded(decoded, probabilities, model, now, self._explained)
+        values = _encoded_predictions(decoded, probabilities, model, now, self._explained)
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
             events=decoded.events,
@@ -203,29 +203,29 @@ def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.
     return scored, probabilities[is_scored]
 
 
-def _encoded(
+def _encoded_predictions(
     decoded: "_Decoded",
     probabilities: NDArray[np.float64],
     scorer: Scorer,
     now: datetime,
     explained: Explained,
 ) -> list[bytes]:
-    """The predictions' JSON, in the order of the events."""
+    """The predictions, in the order of the events."""
     events, good = decoded.events, decoded.good
-    # By the order of their fields, column by column: a call with keywords for each takes longer.
-    predictions = map(
-        prediction_type(scorer.schema),
-        map(scorer.schema.id_of, events),
-        probabilities.tolist(),
-        map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
-        map(_event_ts, events),
-        repeat(now),
-        repeat(scorer.version),
-        good.partitions,
-        good.offsets,
-        scorer.reasons(events, probabilities, explained),
-    )
-    return list(map(_encode, predictions))
+    columns: dict[str, Iterable[Any]] = {
+        "churn_probability": probabilities.tolist(),
+        "prediction": map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
+        "event_ts": map(_event_ts, events),
+        "processed_ts": repeat(now),
+        "model_version": repeat(scorer.version),
+        "source_partition": good.partitions,
+        "source_offset": good.offsets,
+        "reasons": scorer.reasons(events, probabilities, explained),
+    }
+    # Column by column, in the order of the fields: a call with keywords for each takes longer.
+    in_order = (columns[name] for name in Prediction.__struct_fields__)
+    ids = map(scorer.schema.id_of, events)
+    return list(map(encode_prediction, map(prediction_type(scorer.schema), ids, *in_order)))
 
 
 class _Decoded(NamedTuple):

@@ -15,21 +15,6 @@ import msgspec
 from churnstream.files.file_form import FileForm
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
 
-EVENT_TS = "event_ts"
-RESERVED = frozenset(
-    {
-        EVENT_TS,
-        "churn_probability",
-        "prediction",
-        "processed_ts",
-        "model_version",
-        "source_partition",
-        "source_offset",
-        "reasons",
-    }
-)
-"""Names of events and predictions that no column may take."""
-
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which customers have left.

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from churnstream.records.prediction import Prediction
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.fields import AnyField, Boolean, Category, MissingRule, Numeric
-from churnstream.schema.schema import RESERVED, Schema, Segment
+from churnstream.schema.schema import Schema, Segment
+
+_RESERVED = {EVENT_TS, *Prediction.__struct_fields__}  # no column may take these names
 
 Fault = tuple[tuple[str, ...], str]
 """Where, as names in the file from outside inwards, and what is wrong."""
@@ -25,7 +29,7 @@ def faults(schema: Schema) -> Iterator[Fault]:
 
 def fault_of_name(name: str) -> str | None:
     """Why a column cannot be one of an event under its name."""
-    if not name or name in RESERVED:
+    if not name or name in _RESERVED:
         return "events and predictions use this name; rename the column"
     if any(c in '"\\' or c < " " for c in name):
         return (

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.inference.columns import Column
 from churnstream.schema.inference.copies import copies, missing_where
 from churnstream.schema.inference.field_types import Typed, date_order, typed
 from churnstream.schema.inference.identify import Id
 from churnstream.schema.inference.label_column import Outcome
 from churnstream.schema.inference.leaks import Verdict, filled_only, leaks
-from churnstream.schema.schema import EVENT_TS
 from churnstream.schema.schema_checks import fault_of_name
 
 
