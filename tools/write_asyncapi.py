@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    specs = topic_layout.specs(Settings.model_construct())
+    specs = topic_layout.topic_specs(Settings.model_construct())
     return {
         name: {
             "address": spec.name,

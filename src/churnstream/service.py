@@ -8,9 +8,9 @@ from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models
 from churnstream.pipeline.connect import connect
 from churnstream.pipeline.consumer_notices import Committed, Notice
-from churnstream.pipeline.offset_window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import named_after
 from churnstream.settings_sources import load
 
@@ -58,7 +58,7 @@ class StreamScorer:
     ) -> None:
         self._settings = load(Path(config) if config else None, sections)
         self._on_scored = on_scored
-        self._stop = Stop()
+        self._stop = StopSignal()
 
     def run(self) -> None:
         """Score; returns after `stop`, with everything committed. Once for each object.
@@ -73,7 +73,7 @@ class StreamScorer:
                 named_after(self._settings, name),
                 admin,
                 models.champion,
-                window=Window(),
+                window=OffsetWindow(),
                 starts={},
                 stop=self._stop,
                 listener=self._listen,

@@ -14,7 +14,7 @@ from churnstream.cli.consume import consume_batch
 from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models, Scoring
 from churnstream.model.manifest import MANIFEST_NAME
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from integration.flow import Flow, churnstream, place_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)
@@ -110,7 +110,7 @@ def test_summary_of_two_models(flow: Flow, folder: Path) -> None:
     with Promoting(settings) as models:
         models.folder = folder
         first = models.champion.current().version
-        summary, findings = consume_batch(settings, Admin(settings.kafka), models, Stop())
+        summary, findings = consume_batch(settings, Admin(settings.kafka), models, StopSignal())
         second = models.champion.current().version
 
     assert (summary.model_version, summary.threshold) == (f"{first}, {second}", None)

@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
 
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
@@ -62,7 +62,7 @@ def _fill(cluster: Cluster, topic: str) -> None:
     producer.flush()
 
 
-def _read_on(reader: Reader) -> Polled:
+def _read_on(reader: Reader) -> PolledRecords:
     """The next records, as soon as there are any."""
     deadline = time.monotonic() + _WITHIN
     while not (polled := reader.poll(10, 0.5)).records:

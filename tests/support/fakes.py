@@ -18,18 +18,18 @@ from builders import TELCO, CustomerEvent
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.group_offsets import GroupOffsets
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
-from churnstream.kafka.starting_offsets import StartingPoints
+from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.kafka.writer import FullRecord, Record, Writer
-from churnstream.pipeline.batch_publisher import Publisher
+from churnstream.pipeline.batch_publisher import BatchPublisher
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.consumer_notices import Committed, Notice
 from churnstream.pipeline.delivery import Delivery
 from churnstream.pipeline.flow_topics import FlowTopics
-from churnstream.pipeline.offset_window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import KafkaSettings
 
@@ -102,7 +102,7 @@ class FakeReader(Reader):
     def assigned(self) -> set[int]:
         return self.membership.assigned
 
-    def poll(self, max_records: int, timeout: float) -> Polled:
+    def poll(self, max_records: int, timeout: float) -> PolledRecords:
         most = max_records
         number = len(self.asked)
         self.asked.append(most)
@@ -126,7 +126,7 @@ class FakeReader(Reader):
         if lost:  # read, but no longer ours
             records = [record for record in records if record.partition() not in lost]
             ends = {p: end for p, end in ends.items() if p not in lost}
-        return Polled.of(records, ends)._replace(again=lost)
+        return PolledRecords.of(records, ends)._replace(again=lost)
 
     def ends(self) -> dict[int, int]:
         return {p: (log[-1].offset() or 0) + 1 for p, log in self.partitions.items() if log}
@@ -201,7 +201,7 @@ def reader_of(
 ) -> Reader:
     """A reader of the real client library, of a topic that is never made again."""
     offsets = GroupOffsets(topic, FixedIdentity())
-    points = StartingPoints(starts or {}, ())
+    points = StartingOffsets(starts or {}, ())
     return Reader(settings, topic, group, offsets, points, protocol=protocol)
 
 
@@ -235,7 +235,7 @@ class ModelAt:
 
 
 def score_batch(
-    polled: Polled,
+    polled: PolledRecords,
     scorer: Scorer,
     now: datetime,
     *,
@@ -257,7 +257,7 @@ def consumer_of(
     reader: Reader,
     delivery: Delivery,
     current: Callable[[], Scorer],
-    window: Window,
+    window: OffsetWindow,
     *,
     batch_size: int = 100,
     topics: FlowTopics | None = None,
@@ -273,7 +273,7 @@ def consumer_of(
 
     topics = topics or FakeTopics()
     scorer = BatchScorer(ModelAt(current), group="group", max_dead_letter_bytes=2**20)
-    publisher = Publisher(delivery, topics)
+    publisher = BatchPublisher(delivery, topics)
     return Consumer(
         reader, publisher, scorer, topics, window, batch_size=batch_size, listener=listen
     )
@@ -434,7 +434,7 @@ class FakeSink:
         self.places.append(rows)
 
 
-class FakeStop(Stop):
+class FakeStop(StopSignal):
     """Asks for a stop once it was asked `after` times; waits no time.
 
     Attributes:

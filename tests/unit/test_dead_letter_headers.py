@@ -17,12 +17,12 @@ from churnstream.pipeline.dead_letter_headers import (
     SMALLEST_LIMIT,
     VALUE_OMITTED,
     attempt,
-    describe,
+    dead_letter_record,
+    describe_rejection,
     failure_headers,
     is_whole,
     original_headers,
-    parse,
-    to_record,
+    parse_dead_letter,
 )
 from churnstream.pipeline.replay import Filter, _as_it_was
 from churnstream.records.dead_letter import DeadLetter
@@ -38,12 +38,12 @@ Headers = list[tuple[str, str | bytes | None]]
 def described(record: Message, why: Rejection = WHY, **changes: Any) -> DeadLetter:
     """What is said of a record that was refused."""
     details: dict[str, Any] = {"group": "group", "model_version": "v1", "now": NOW} | changes
-    return describe(record, why, **details)
+    return describe_rejection(record, why, **details)
 
 
 def refused(record: Message, why: Rejection = WHY, most_bytes: int = LARGE) -> FullRecord:
     """The dead letter of a record."""
-    return to_record(record, described(record, why), most_bytes)
+    return dead_letter_record(record, described(record, why), most_bytes)
 
 
 def as_read(record: FullRecord, offset: int = 0) -> Message:
@@ -60,7 +60,7 @@ def as_read(record: FullRecord, offset: int = 0) -> Message:
 def replayed(letter: FullRecord) -> Message:
     """The record that a replay of this dead letter sends back."""
     record = as_read(letter)
-    return as_read(_as_it_was(record, parse(record)))
+    return as_read(_as_it_was(record, parse_dead_letter(record)))
 
 
 # ---- what the headers say ----
@@ -170,7 +170,7 @@ def test_a_record_without_a_timestamp_has_none_in_its_headers() -> None:
     assert (
         not {"churnstream.timestamp", "churnstream.timestamp.type"} & dict(record["headers"]).keys()
     )
-    assert parse(as_read(record)).timestamp is msgspec.UNSET
+    assert parse_dead_letter(as_read(record)).timestamp is msgspec.UNSET
 
 
 def test_foreign_headers_stay_in_their_order() -> None:
@@ -229,7 +229,7 @@ def test_every_dead_letter_fits_into_the_smallest_room() -> None:
     huge = message(b"v" * 9_000, key=b"k" * 9_000, topic="t" * 249, headers=[("h" * 5_000, b"h")])
     why = Rejection("not_json", "value", "\u00e4" * 10_000)
 
-    letter = to_record(huge, described(huge, why, group="g" * 255), SMALLEST_LIMIT)
+    letter = dead_letter_record(huge, described(huge, why, group="g" * 255), SMALLEST_LIMIT)
 
     assert (letter["key"], letter["value"]) == (None, None)
     named = sum(len(name) + len(content or b"") + 10 for name, content in letter["headers"])
@@ -297,7 +297,7 @@ def test_what_is_described_can_be_read_back(
     """Description to headers to description is the same, field by field."""
     letter = described(record, why, group=group, model_version=version, now=now)
 
-    assert parse(as_read(to_record(record, letter, LARGE))) == letter
+    assert parse_dead_letter(as_read(dead_letter_record(record, letter, LARGE))) == letter
 
 
 @FAST
@@ -321,8 +321,8 @@ def test_replays_do_not_pile_up(record: Message, why: Rejection, times: int) -> 
     last = refused(again, why)
     assert [name for name, _ in last["headers"]] == [name for name, _ in letter["headers"]]
     assert (last["key"], last["value"]) == (record.key(), record.value())
-    assert parse(as_read(last)).timestamp == record.timestamp()[1]
-    assert parse(as_read(last)).attempt == times + 1
+    assert parse_dead_letter(as_read(last)).timestamp == record.timestamp()[1]
+    assert parse_dead_letter(as_read(last)).attempt == times + 1
 
 
 def test_a_replayed_record_is_the_original_with_a_count() -> None:
@@ -341,7 +341,7 @@ def test_a_dead_letter_without_the_timestamp_headers_is_replayed_with_its_own() 
     old = [(n, v) for n, v in headers_of(letter) or [] if "timestamp" not in n]
     record = message(b"x", headers=[*old], timestamp=(1, 5))
 
-    assert _as_it_was(record, parse(record))["timestamp"] == 5
+    assert _as_it_was(record, parse_dead_letter(record))["timestamp"] == 5
 
 
 def test_a_record_that_is_refused_again_says_why_this_time() -> None:
@@ -349,7 +349,7 @@ def test_a_record_that_is_refused_again_says_why_this_time() -> None:
     back = replayed(refused(message(b"x", topic="t", partition=1, offset=5)))
     another = Rejection("not_json", "value", "is not JSON")
 
-    letter = parse(as_read(refused(back, another)))
+    letter = parse_dead_letter(as_read(refused(back, another)))
 
     assert (letter.reason, letter.message, letter.attempt) == ("not_json", str(another), 2)
 
@@ -375,7 +375,7 @@ def test_a_record_without_headers_was_never_refused() -> None:
 def test_a_record_without_our_headers_is_no_dead_letter() -> None:
     """Others may write to the topic, too; their records are told apart."""
     with pytest.raises(msgspec.ValidationError):
-        parse(message(b"x", headers=[("__connect.errors.topic", b"orders")]))
+        parse_dead_letter(message(b"x", headers=[("__connect.errors.topic", b"orders")]))
 
 
 @pytest.mark.parametrize("field", [name for name in HEADER_NAMES if "timestamp" not in name])
@@ -385,7 +385,7 @@ def test_a_dead_letter_needs_every_header(field: str) -> None:
     left = [(name, text) for name, text in letter["headers"] if name != HEADER_NAMES[field]]
 
     with pytest.raises(msgspec.ValidationError, match=f"`{field}`"):
-        parse(message(b"x", headers=[*left]))
+        parse_dead_letter(message(b"x", headers=[*left]))
 
 
 @FAST
@@ -398,7 +398,7 @@ def test_other_bytes_in_a_header_are_read_or_refused(field: str, content: bytes 
     ]
 
     try:
-        found = parse(message(b"x", headers=[*headers]))
+        found = parse_dead_letter(message(b"x", headers=[*headers]))
     except msgspec.ValidationError:
         return
     assert isinstance(found, DeadLetter)

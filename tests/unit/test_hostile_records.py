@@ -25,10 +25,10 @@ from churnstream.cli.dead_letters import letter_row
 from churnstream.cli.options import json_text
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.feed import Feed
-from churnstream.dashboard.latency import Latencies
-from churnstream.dashboard.page_address import Address
-from churnstream.dashboard.page_cache import Shared
-from churnstream.dashboard.record_rates import PerSecond
+from churnstream.dashboard.latency import LatencySeries
+from churnstream.dashboard.page_address import PageAddress
+from churnstream.dashboard.page_cache import PageCache
+from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
@@ -290,7 +290,9 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
     Page(records).all()
     with topics_of(records) as broker:
         admin: Any = broker
-        past = prediction_history.History(SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input))
+        past = prediction_history.PredictionHistory(
+            SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input)
+        )
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
         outcome_audit.audit(SETTINGS, admin)
@@ -299,7 +301,7 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
         replay.Replay(SETTINGS, admin).run(replay.Filter(), dry_run=True)
 
 
-def sum_up(past: prediction_history.History) -> int:
+def sum_up(past: prediction_history.PredictionHistory) -> int:
     """What report and evaluate make of outcomes; how many there are."""
     builder, evaluator = WindowReportBuilder(TELCO, None, top_k=10), Evaluator(TELCO, "hour")
     for batch in past.scored():
@@ -390,7 +392,7 @@ def test_a_time_that_no_clock_shows_is_a_dash(at: int) -> None:
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50))
 def test_times_of_any_kind_take_no_memory(moments: list[int]) -> None:
     """Seconds that are not shown are not kept either."""
-    rates, latencies = PerSecond(lambda: 1000.0), Latencies(lambda: 1000.0)
+    rates, latencies = RecordRate(lambda: 1000.0), LatencySeries(lambda: 1000.0)
     for at in moments:
         rates.add([at / 1000])
         latencies.add(at / 1000, at / 1000)
@@ -500,12 +502,12 @@ def test_a_view_is_built_once_for_all_who_look() -> None:
     built: list[object] = []
     build = page.views.pieces
 
-    def counted(address: Address) -> dict[str, str]:
+    def counted(address: PageAddress) -> dict[str, str]:
         built.append(address)
         return build(address)
 
     async def look() -> None:
-        shared, address = Shared(page.views), page.views.address({})
+        shared, address = PageCache(page.views), page.views.address({})
         first = await asyncio.gather(*(shared.get(address) for _ in range(50)))
         assert len(built) == 1
         assert len({id(one) for one in first}) == 1

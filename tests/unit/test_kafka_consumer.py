@@ -32,12 +32,12 @@ from churnstream.errors import (
     ModelError,
     TopicMissingError,
 )
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.features import known_values
-from churnstream.pipeline.dead_letter_headers import parse
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.offset_ranges import bounded, resolve
-from churnstream.pipeline.offset_window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch, Scorer
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
@@ -75,7 +75,7 @@ def scored(
 ) -> Batch:
     """The outcome of these records."""
     return score_batch(
-        Polled.of(list(records), {}),
+        PolledRecords.of(list(records), {}),
         scorer or FakeScorer(),
         NOW,
         max_dead_letter_bytes=LARGE,
@@ -191,7 +191,7 @@ def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> N
     assert len(batch.probabilities) == 2
     assert [record.offset() for record in batch.rejected] == [3, 1]
     assert [why.reason for why in batch.rejections] == ["not_json", "not_scorable"]
-    assert batch.places == Polled.of(records, {}).places
+    assert batch.places == PolledRecords.of(records, {}).places
     letter = batch.dead_letters[1]
     assert letter["value"] == strange.value()
     headers = dict(letter["headers"])
@@ -246,7 +246,7 @@ def test_a_broken_record_becomes_a_dead_letter() -> None:
 
     (letter,) = scored([record]).dead_letters
 
-    described = parse(message(headers=[*letter["headers"]]))
+    described = parse_dead_letter(message(headers=[*letter["headers"]]))
     assert (letter["key"], letter["value"]) == (b"k", b"not JSON")
     assert described.timestamp == 1_767_323_045_678
     assert letter["timestamp"] == NOW.timestamp() * 1000
@@ -278,7 +278,8 @@ def test_every_record_has_one_outcome_in_its_place() -> None:
     ]
     assert batch.rejected == [records[2], records[4]]
     assert [str(why) for why in batch.rejections] == [
-        parse(message(headers=[*letter["headers"]])).message for letter in batch.dead_letters
+        parse_dead_letter(message(headers=[*letter["headers"]])).message
+        for letter in batch.dead_letters
     ]
 
 
@@ -355,7 +356,7 @@ def test_a_record_too_large_for_its_headers_goes_without_its_value() -> None:
 
     assert letter["value"] is None
     assert ("churnstream.value.omitted.bytes", str(LARGE).encode()) in letter["headers"]
-    assert parse(message(headers=[*letter["headers"]])).offset == 3
+    assert parse_dead_letter(message(headers=[*letter["headers"]])).offset == 3
 
 
 def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
@@ -366,7 +367,7 @@ def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
 
     assert ("churnstream.headers.omitted.count", b"2") in letter["headers"]
     assert {"large", "small"}.isdisjoint(dict(letter["headers"]))
-    assert parse(message(headers=[*letter["headers"]])).offset == 3
+    assert parse_dead_letter(message(headers=[*letter["headers"]])).offset == 3
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -392,7 +393,7 @@ class Setup:
         partitions: Mapping[int, Sequence[Message]],
         *,
         faults: Sequence[Exception | None] = (),
-        window: Window | None = None,
+        window: OffsetWindow | None = None,
         batch_size: int = 100,
         check_topics: Callable[[], None] = lambda: None,
         **reader: Any,
@@ -405,7 +406,7 @@ class Setup:
             self.reader,
             self.delivery,
             FakeScorer,
-            window or Window(),
+            window or OffsetWindow(),
             batch_size=batch_size,
             topics=FakeTopics(check_topics),
             on_batch=self.seen.append,
@@ -487,7 +488,7 @@ def test_a_record_that_arrives_behind_the_end_moves_the_place_on(
 ) -> None:
     """The larger counts, of the end that was told and the record that came after it."""
     setup = Setup({0: []})
-    found = Polled.of(events(0, [0, 1]), {0: 1})
+    found = PolledRecords.of(events(0, [0, 1]), {0: 1})
     monkeypatch.setattr(setup.reader, "poll", lambda most, timeout: found)
 
     setup.run(steps=1)
@@ -634,9 +635,11 @@ def test_whatever_fails_every_record_has_exactly_one_outcome(
     assert setup.reader.committed == {p: s + markers if s else 0 for p, s in enumerate(sizes)}
 
 
-@pytest.mark.parametrize("window", [Window({0: 3}), Window({0: 6}, 3)], ids=["end", "number"])
+@pytest.mark.parametrize(
+    "window", [OffsetWindow({0: 3}), OffsetWindow({0: 6}, 3)], ids=["end", "number"]
+)
 def test_a_stop_while_the_last_batch_fails_ends_the_run(
-    monkeypatch: pytest.MonkeyPatch, window: Window
+    monkeypatch: pytest.MonkeyPatch, window: OffsetWindow
 ) -> None:
     """Nothing goes back any more, so nothing behind the batch may be read and committed."""
     setup = Setup({0: events(0, range(6))}, window=window, batch_size=3)
@@ -701,7 +704,7 @@ def test_a_batch_is_polled_while_the_one_before_it_is_published(
     poll, publish = setup.reader.poll, setup.delivery.publish
     polled_again = threading.Event()
 
-    def poll_and_tell(most: int, timeout: float) -> Polled:
+    def poll_and_tell(most: int, timeout: float) -> PolledRecords:
         if setup.reader.asked:
             polled_again.set()
         return poll(most, timeout)
@@ -762,7 +765,7 @@ def test_the_membership_is_looked_up_where_records_are_polled(
 
 def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
     """A bounded run reads up to the window's end, and no further."""
-    setup = Setup({0: events(0, range(10))}, window=Window({0: 4}), batch_size=3)
+    setup = Setup({0: events(0, range(10))}, window=OffsetWindow({0: 4}), batch_size=3)
 
     setup.run()
 
@@ -773,7 +776,7 @@ def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
 
 def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -> None:
     """More members than partitions: the one that has none need not wait for ever."""
-    setup = Setup({}, window=Window({0: 4}), committed={0: 4})
+    setup = Setup({}, window=OffsetWindow({0: 4}), committed={0: 4})
 
     setup.run()
 
@@ -783,7 +786,9 @@ def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -
 
 def test_a_run_reads_no_more_than_the_number_it_was_given() -> None:
     """The last poll asks for what is still missing, and what lies behind it stays unread."""
-    setup = Setup({0: events(0, range(10))}, window=Window({0: 10}, max_records=5), batch_size=3)
+    setup = Setup(
+        {0: events(0, range(10))}, window=OffsetWindow({0: 10}, max_records=5), batch_size=3
+    )
 
     setup.run()
 
@@ -797,7 +802,7 @@ def test_the_next_run_goes_on_where_the_last_one_ended() -> None:
     places: list[tuple[int, int]] = []
     committed: dict[int, int] = {}
     for _ in range(3):
-        window = Window({0: 6, 1: 3}, max_records=3)
+        window = OffsetWindow({0: 6, 1: 3}, max_records=3)
         window.start_from(committed)
         setup = Setup(records, window=window, committed=committed)
         setup.run()
@@ -821,7 +826,7 @@ def test_a_stop_finishes_the_batch_in_hand() -> None:
 def test_the_last_batch_of_a_window_is_part_of_it_however_often_it_fails() -> None:
     """A run is not done before its last batch is committed."""
     setup = Setup(
-        {0: events(0, range(4))}, window=Window({0: 4}), faults=[AbortableError("no")] * 3
+        {0: events(0, range(4))}, window=OffsetWindow({0: 4}), faults=[AbortableError("no")] * 3
     )
 
     setup.run()
@@ -834,7 +839,7 @@ def test_a_number_counts_only_what_is_committed() -> None:
     """Records of a batch that was rolled back do not use up the number of the window."""
     setup = Setup(
         {0: events(0, range(9))},
-        window=Window({0: 9}, max_records=4),
+        window=OffsetWindow({0: 9}, max_records=4),
         faults=[AbortableError("no")] * 2,
     )
 
@@ -843,8 +848,8 @@ def test_a_number_counts_only_what_is_committed() -> None:
     assert setup.places() == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
-@pytest.mark.parametrize("window", [None, Window({0: 1})], ids=["open", "bounded"])
-def test_failures_in_a_row_are_tried_again_ever_more_slowly(window: Window | None) -> None:
+@pytest.mark.parametrize("window", [None, OffsetWindow({0: 1})], ids=["open", "bounded"])
+def test_failures_in_a_row_are_tried_again_ever_more_slowly(window: OffsetWindow | None) -> None:
     """A batch that keeps failing does not keep the broker busy, wherever it is in the window."""
     faults = [AbortableError("no")] * 8
     setup = Setup({0: events(0, [0])}, window=window, faults=faults)
@@ -870,22 +875,22 @@ def test_a_success_ends_a_row_of_failures() -> None:
 
 def polled(
     records: Mapping[int, Sequence[int]] | None = None, ends: Mapping[int, int] | None = None
-) -> Polled:
+) -> PolledRecords:
     """Records at these offsets, by partition, and the ends that were told."""
     messages = [
         message(b"", partition=p, offset=o) for p, os in (records or {}).items() for o in os
     ]
-    return Polled.of(messages, dict(ends or {}))
+    return PolledRecords.of(messages, dict(ends or {}))
 
 
-def offsets_of(found: Polled) -> list[tuple[int | None, int | None]]:
+def offsets_of(found: PolledRecords) -> list[tuple[int | None, int | None]]:
     """Partition and offset of every record."""
     return [(record.partition(), record.offset()) for record in found.records]
 
 
 def test_an_open_window_admits_everything_for_ever() -> None:
     """Without an end a window is never done, and leaves nothing out."""
-    window, everything = Window(), polled({0: [0, 1], 7: [9]}, {0: 2})
+    window, everything = OffsetWindow(), polled({0: [0, 1], 7: [9]}, {0: 2})
 
     assert window.admit(everything) == everything
     window.advance(everything, 3)
@@ -895,7 +900,7 @@ def test_an_open_window_admits_everything_for_ever() -> None:
 
 def test_a_window_admits_what_lies_before_its_ends() -> None:
     """Records at or behind the end, and of partitions that it does not name, are left out."""
-    window = Window({0: 2, 1: 0})
+    window = OffsetWindow({0: 2, 1: 0})
 
     inside = window.admit(polled({0: [0, 1, 2, 3], 1: [0], 2: [0]}))
 
@@ -905,7 +910,7 @@ def test_a_window_admits_what_lies_before_its_ends() -> None:
 
 def test_a_window_is_done_when_every_partition_is() -> None:
     """Reading must have come to the end of each partition."""
-    window = Window({0: 2, 1: 1})
+    window = OffsetWindow({0: 2, 1: 1})
 
     window.advance(polled({0: [0, 1]}), 2)
     assert not window.is_done({0, 1})
@@ -915,7 +920,7 @@ def test_a_window_is_done_when_every_partition_is() -> None:
 
 def test_the_end_of_a_partition_stands_for_its_last_offsets() -> None:
     """The last offsets before an end may hold markers, which never arrive as records."""
-    window = Window({0: 5})
+    window = OffsetWindow({0: 5})
 
     window.advance(polled({0: [0, 1, 2]}), 3)
     assert not window.is_done({0})
@@ -925,7 +930,7 @@ def test_the_end_of_a_partition_stands_for_its_last_offsets() -> None:
 
 def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
     """Records that arrived behind the window's end are for the next run."""
-    inside = Window({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
+    inside = OffsetWindow({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
 
     assert offsets_of(inside) == [(0, 0), (0, 1)]
     assert all(end <= 2 for end in inside.ends.values())
@@ -933,12 +938,12 @@ def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
 
 def test_an_end_before_the_window_counts_as_it_is() -> None:
     """Where the partition ends is its place, as long as that lies in the window."""
-    assert Window({0: 9}).admit(polled({0: [0]}, {0: 3})).ends == {0: 3}
+    assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).ends == {0: 3}
 
 
 def test_a_window_never_moves_a_place_back() -> None:
     """A group that has read further than the window's end keeps its place."""
-    window = Window({0: 10, 1: 5})
+    window = OffsetWindow({0: 10, 1: 5})
     window.start_from({0: 50, 1: 0})
     setup = Setup(
         {0: events(0, range(60)), 1: events(1, range(5))},
@@ -954,7 +959,7 @@ def test_a_window_never_moves_a_place_back() -> None:
 
 def test_a_window_waits_for_its_own_partitions_alone() -> None:
     """What other members of the group are assigned is theirs to finish."""
-    window = Window({0: 2, 1: 9})
+    window = OffsetWindow({0: 2, 1: 9})
 
     window.advance(polled({0: [0, 1]}), 2)
 
@@ -964,7 +969,7 @@ def test_a_window_waits_for_its_own_partitions_alone() -> None:
 
 def test_a_window_whose_partitions_are_all_read_is_done_before_the_first_poll() -> None:
     """Whatever the group has read before is not waited for."""
-    window = Window({0: 2, 1: 9})
+    window = OffsetWindow({0: 2, 1: 9})
     window.start_from({0: 2, 1: 12})
 
     assert window.is_done(set())
@@ -972,17 +977,17 @@ def test_a_window_whose_partitions_are_all_read_is_done_before_the_first_poll() 
 
 def test_a_window_is_not_done_while_nothing_is_assigned() -> None:
     """Joining the group takes a while, in which a run must not end."""
-    assert not Window({0: 2}).is_done(set())
+    assert not OffsetWindow({0: 2}).is_done(set())
 
 
 def test_an_empty_window_is_done() -> None:
     """Nothing to read is read at once."""
-    assert Window({0: 0, 1: 0}).is_done(set())
+    assert OffsetWindow({0: 0, 1: 0}).is_done(set())
 
 
 def test_a_window_of_a_number_has_that_much_room() -> None:
     """Each batch takes of the number what was admitted, and at 0 the window is done."""
-    window = Window({0: 100}, max_records=5)
+    window = OffsetWindow({0: 100}, max_records=5)
 
     assert (window.room(3), window.room(9)) == (3, 5)
     window.advance(polled({0: [0, 1, 2]}), 3)
@@ -997,7 +1002,7 @@ def test_a_window_of_a_number_has_that_much_room() -> None:
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def bound(admin: FakeAdmin, **window: Any) -> tuple[Window, dict[int, int]]:
+def bound(admin: FakeAdmin, **window: Any) -> tuple[OffsetWindow, dict[int, int]]:
     """The window of a run over the topic of `admin`."""
     return bounded(
         admin, "topic", "group", **{"start": None, "end": None, "max_messages": None} | window

@@ -11,7 +11,7 @@ from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka import lost_client as module
 from churnstream.kafka import scan, tail
 from churnstream.kafka.client import KafkaError, KafkaException
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.tail import Tail
 from churnstream.settings import KafkaSettings
@@ -46,7 +46,7 @@ def is_lost(monkeypatch: pytest.MonkeyPatch, ours: Client, *, another: bool) -> 
     impatient(monkeypatch)
     monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=another))
     client: Any = ours
-    return Lookout(KafkaSettings(), TOPIC).is_lost(client)
+    return LostClientDetector(KafkaSettings(), TOPIC).is_lost(client)
 
 
 def test_a_client_is_lost_if_only_another_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_client_that_answers_late_is_not_lost(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module, "Consumer", come_back)
 
-    assert not Lookout(KafkaSettings(), TOPIC).is_lost(ours)
+    assert not LostClientDetector(KafkaSettings(), TOPIC).is_lost(ours)
 
 
 def test_an_answer_without_brokers_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +90,14 @@ def test_an_answer_without_brokers_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "Consumer", lambda _: another)
     ours: Any = Client(answered=False)
 
-    assert not Lookout(KafkaSettings(), TOPIC).is_lost(ours)
+    assert not LostClientDetector(KafkaSettings(), TOPIC).is_lost(ours)
 
 
 def test_a_client_that_was_heard_of_is_left_in_peace() -> None:
     """Nothing is asked through it until it was silent for some seconds."""
     client: Any = Client(answered=False)
 
-    assert not Lookout(KafkaSettings(), TOPIC).is_lost(client)
+    assert not LostClientDetector(KafkaSettings(), TOPIC).is_lost(client)
     assert client.asked == []
 
 
@@ -135,7 +135,7 @@ def test_an_answer_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     impatient(monkeypatch)
     monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=False))
     answers: list[bool] = []
-    lookout = Lookout(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
+    lookout = LostClientDetector(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
     begin = lookout._heard
 
     silent: Any = Client(answered=False)

@@ -26,13 +26,13 @@ from churnstream.errors import (
 from churnstream.kafka.client import TopicPartition
 from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
-from churnstream.pipeline.checkpoint import FileSink, Source, TransactionSink
+from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, TransactionSink
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
 from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 
 TOPIC = "telco.raw.customers"
-SOURCE = Source("digest", TOPIC)
+SOURCE = CheckpointKey("digest", TOPIC)
 ROWS: list[Record] = [{"key": b"C0", "value": b"{}"}, {"key": b"C1", "value": b"{}"}]
 
 
@@ -160,7 +160,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "new" / "place.json"
 
 
-def sink_at(place: Path, source: Source = SOURCE, journal: Journal | None = None) -> FileSink:
+def sink_at(
+    place: Path, source: CheckpointKey = SOURCE, journal: Journal | None = None
+) -> FileSink:
     """A new process with the same checkpoint file."""
     return FileSink(FakeWriter(journal), source, place)
 
@@ -215,9 +217,9 @@ def test_rows_that_were_not_confirmed_do_not_move_the_place(place: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "other", [Source("other content", TOPIC), Source("digest", "another.topic")]
+    "other", [CheckpointKey("other content", TOPIC), CheckpointKey("digest", "another.topic")]
 )
-def test_another_source_has_a_place_of_its_own(place: Path, other: Source) -> None:
+def test_another_source_has_a_place_of_its_own(place: Path, other: CheckpointKey) -> None:
     """Other content or another topic never resumes from this one's place, nor moves it."""
     for source, rows in ((SOURCE, 2), (other, 5)):
         sink = sink_at(place, source)
@@ -230,7 +232,7 @@ def test_another_source_has_a_place_of_its_own(place: Path, other: Source) -> No
 
 def test_starting_over_keeps_the_places_of_others(place: Path) -> None:
     """`--no-resume` concerns its own file alone."""
-    other = Source("other content", TOPIC)
+    other = CheckpointKey("other content", TOPIC)
     sink_at(place, other).publish(ROWS, 5)
     sink = sink_at(place)
     sink.start(resume=False)
@@ -349,10 +351,15 @@ def test_a_source_is_its_content_and_its_topic(tmp_path: Path) -> None:
     copy = telco_rows(write_csv(tmp_path / "b.csv", 3))
     changed = telco_rows(write_csv(tmp_path / "c.csv", 3, gender="Male"))
 
-    assert Source(first.file.digest(), TOPIC) == Source(copy.file.digest(), TOPIC)
-    assert Source(first.file.digest(), TOPIC).key.startswith(f"{first.file.digest()}:{TOPIC}")
+    assert CheckpointKey(first.file.digest(), TOPIC) == CheckpointKey(copy.file.digest(), TOPIC)
+    assert CheckpointKey(first.file.digest(), TOPIC).key.startswith(
+        f"{first.file.digest()}:{TOPIC}"
+    )
     assert first.file.digest() == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
-    assert len({Source(d.file.digest(), t).key for d in (first, changed) for t in ("t", "u")}) == 4
+    assert (
+        len({CheckpointKey(d.file.digest(), t).key for d in (first, changed) for t in ("t", "u")})
+        == 4
+    )
 
 
 # ---- TransactionSink: the place in a topic ----

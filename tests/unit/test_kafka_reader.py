@@ -13,7 +13,7 @@ from churnstream.errors import AbortableError, BrokerError, RightMissingError
 from churnstream.kafka import group_membership, offset_commit
 from churnstream.kafka import reader as module
 from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
@@ -102,14 +102,14 @@ def client_of(reader: Reader) -> Client:
 
 def poll(
     reader: Reader, *places: tuple[int, int], happens: Callable[[], None] = lambda: None
-) -> Polled:
+) -> PolledRecords:
     """Poll, where the client has records at these partitions and offsets."""
     records = [message(b"", partition=p, offset=o) for p, o in places]
     client_of(reader).polls.append((happens, records))
     return reader.poll(100, 0)
 
 
-def read(polled: Polled) -> list[tuple[int, int]]:
+def read(polled: PolledRecords) -> list[tuple[int, int]]:
     """Partitions and offsets of what was handed over."""
     return list(zip(polled.partitions, polled.offsets, strict=True))
 

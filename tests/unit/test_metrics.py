@@ -15,17 +15,17 @@ from structlog.testing import capture_logs
 
 from builders import CustomerEvent, event_message, message
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.manifest import load
 from churnstream.model.shadow import ShadowBuilder
 from churnstream.observability.consumer_metrics import ConsumerMetrics
-from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.drift_metrics import WINDOW, DriftMonitor
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.interval_log import IntervalLog
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.observability.producer_metrics import ProducerMetrics
 from churnstream.pipeline.consumer_notices import Notice, Stepped
-from churnstream.pipeline.offset_window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer, consumer_of
 
@@ -63,7 +63,7 @@ class Watched:
             self.reader,
             FakeDelivery(self.reader, faults),
             FakeScorer,
-            Window(),
+            OffsetWindow(),
             listener=tell or self.metrics.on_notice,
         )
 
@@ -204,7 +204,7 @@ def test_drift_is_told_once_the_window_is_full(
 ) -> None:
     """Customers like those of the training do not drift, customers of one contract do."""
     model = load(trained)
-    watch = DriftWatch(model)
+    watch = DriftMonitor(model)
     alike = customers[: WINDOW - 1]
     for event in alike:
         assert watch.add([event], model.score([event])) is None
@@ -268,7 +268,7 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     """Who has a partition and never got an answer about it cannot know that nothing waits."""
     watched = Watched({0: []})
     monkeypatch.setattr(watched.reader, "ends", dict)
-    monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
+    monkeypatch.setattr(watched.reader, "poll", lambda *_: PolledRecords.of([], {}))
     watched.reader.membership.assigned = {0}
     watched.run(1)
     watched.clock.now += 61
@@ -289,7 +289,7 @@ def test_a_consumer_without_a_broker_is_not_alive(partitions: set[int]) -> None:
 
     def step(silence: float, *, cut_off: bool) -> None:
         stepped = Stepped(
-            Polled.of([], {}), frozenset(partitions), {0: 5}, 1, 0.5, 0, silence, cut_off
+            PolledRecords.of([], {}), frozenset(partitions), {0: 5}, 1, 0.5, 0, silence, cut_off
         )
         health.on_notice(stepped)
 

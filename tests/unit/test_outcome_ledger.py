@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.pipeline.outcome_ledger import Audit, Ledger
+from churnstream.pipeline.outcome_ledger import Audit, OutcomeLedger
 
 PLACE = st.tuples(st.integers(0, 2), st.integers(0, 12))
 
@@ -21,7 +21,7 @@ def audited(
     last: int | None = None,
 ) -> Audit:
     """The verdict on one partition of `end` offsets."""
-    ledger = Ledger({0: 0}, {0: end}, {0: end if last is None else last})
+    ledger = OutcomeLedger({0: 0}, {0: end}, {0: end if last is None else last})
     ledger.add_events(events)
     ledger.add_predictions(predictions)
     ledger.add_dead_letters(dead_letters or [])
@@ -79,7 +79,7 @@ def test_an_outcome_of_no_event_is_an_orphan(source: tuple[int, int]) -> None:
 
 def test_outcomes_outside_the_window_do_not_count() -> None:
     """Those before it, and those behind it that the topic has events for."""
-    ledger = Ledger({0: 4}, {0: 6}, {0: 20})
+    ledger = OutcomeLedger({0: 4}, {0: 6}, {0: 20})
     ledger.add_events([(0, 4), (0, 5)])
     ledger.add_predictions([(0, offset) for offset in range(20)])
 
@@ -120,7 +120,9 @@ def test_any_events_and_outcomes(
     ends: tuple[int, int, int],
 ) -> None:
     """The verdict is that of looking at each event by itself, in the window alone."""
-    ledger = Ledger(dict(enumerate(starts)), dict(enumerate(ends)), dict.fromkeys(range(3), 13))
+    ledger = OutcomeLedger(
+        dict(enumerate(starts)), dict(enumerate(ends)), dict.fromkeys(range(3), 13)
+    )
     ledger.add_events(events)
     ledger.add_predictions([*predictions])
     ledger.add_dead_letters([*dead_letters])

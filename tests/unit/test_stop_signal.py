@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _handlers_kept() -> Iterator[None]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_end_tells_the_signal(number: signal.Signals, early: bool) -> None:
     """A command that a signal ends says the same, whether it came before or after the imports."""
-    stop = Stop()
+    stop = StopSignal()
     stop.listen()
 
     def come_and_end() -> None:

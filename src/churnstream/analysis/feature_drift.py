@@ -85,7 +85,7 @@ def drift(
 
     Args:
         training: By feature, how many events are in each bin.
-        window: The same of the events to judge, at least one; bins that training does not have
+        window: The same of the events to compare, at least one; bins that training does not have
             count as empty there, and the other way round.
         threshold: The index above which a feature has drifted. Where the noise is above it, too,
             the window is too small to tell: in one window of a thousand without drift, some

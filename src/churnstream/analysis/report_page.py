@@ -12,7 +12,7 @@ from churnstream.analysis.calibration import CalibrationBin
 from churnstream.analysis.feature_drift import Drift
 from churnstream.analysis.result_files import replace
 from churnstream.analysis.shown_columns import heading_of, shown_columns, text_in
-from churnstream.analysis.summary import Figures, Summary
+from churnstream.analysis.summary import ScoreTotals, Summary
 from churnstream.analysis.top_customers import TopCustomer
 from churnstream.model.phrases import short_reason_writer
 from churnstream.pages.render import render, style
@@ -25,7 +25,7 @@ class SegmentTable(NamedTuple):
     """A card of the page: figures by the values of a segment."""
 
     heading: str
-    rows: list[tuple[str, Figures]]
+    rows: list[tuple[str, ScoreTotals]]
 
 
 class CustomerRow(NamedTuple):
@@ -43,7 +43,7 @@ class CustomerRow(NamedTuple):
     reasons: list[str]
 
 
-class Figure(msgspec.Struct, frozen=True):
+class ReportFigure(msgspec.Struct, frozen=True):
     """A measure of a model: on the held-out customers, and over the folds."""
 
     name: str
@@ -65,7 +65,7 @@ class ModelFacts(msgspec.Struct, frozen=True):
     rows: int
     threshold: float
     rule: str
-    figures: Sequence[Figure]
+    figures: Sequence[ReportFigure]
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ _LONGEST_VALUE = 100
 _OTHER = "other"
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreTotals(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a window as a whole and of each of its segments.
 
     Attributes:
@@ -58,7 +58,7 @@ class OffsetRange(msgspec.Struct, frozen=True):
     last: int
 
 
-class Window(msgspec.Struct, frozen=True):
+class SummaryWindow(msgspec.Struct, frozen=True):
     """What was read.
 
     Attributes:
@@ -72,7 +72,7 @@ class Window(msgspec.Struct, frozen=True):
     last_event_ts: datetime | None
 
 
-class Summary(Figures, frozen=True, kw_only=True):
+class Summary(ScoreTotals, frozen=True, kw_only=True):
     """The figures of a whole window, of its segments, its top customers and its run.
 
     Attributes:
@@ -93,9 +93,9 @@ class Summary(Figures, frozen=True, kw_only=True):
     messages_read: int
     dead_lettered: int
     dead_letters_by_reason: dict[str, int]
-    segments: dict[str, dict[str, Figures]]
+    segments: dict[str, dict[str, ScoreTotals]]
     top_customers: list[TopCustomer]
-    window: Window
+    window: SummaryWindow
     model_version: str
     threshold: float | None
     duration_s: float
@@ -120,7 +120,7 @@ class SummaryBuilder:
         self._schema = schema
         self._segment_names = [segment.field for segment in schema.breakdowns]
         self._segment_readers = [segment_reader(schema, one) for one in schema.breakdowns]
-        self._cells = _Cells(len(self._segment_readers))
+        self._cells = _SegmentCells(len(self._segment_readers))
         self._totals: NDArray[np.float64] = np.zeros((4, 0))
         self._rejected: Counter[str] = Counter()
         self._offsets: dict[int, OffsetRange] = {}
@@ -186,7 +186,9 @@ class SummaryBuilder:
             dead_letters_by_reason=dict(sorted(self._rejected.items())),
             segments={name: self._segments(i) for i, name in enumerate(self._segment_names)},
             top_customers=self._top.customers(),
-            window=Window(dict(sorted(self._offsets.items())), *(self._event_ts or (None, None))),
+            window=SummaryWindow(
+                dict(sorted(self._offsets.items())), *(self._event_ts or (None, None))
+            ),
             model_version=", ".join(model_versions),
             threshold=threshold,
             duration_s=duration_s,
@@ -224,7 +226,7 @@ class SummaryBuilder:
                 first, last = min(first, known.first), max(last, known.last)
             self._offsets[partition] = OffsetRange(first, last)
 
-    def _segments(self, position: int) -> dict[str, Figures]:
+    def _segments(self, position: int) -> dict[str, ScoreTotals]:
         cells_of: defaultdict[str, list[int]] = defaultdict(list)
         for cell, number in self._cells.items():
             cells_of[cell[position]].append(number)
@@ -233,10 +235,10 @@ class SummaryBuilder:
             for value, cells in sorted(cells_of.items())
         }
 
-    def _figures(self, totals: NDArray[np.float64]) -> Figures:
+    def _figures(self, totals: NDArray[np.float64]) -> ScoreTotals:
         """Figures from their sums: events, predicted churners, probability, revenue; shape (4,)."""
         scored, churners, probability, revenue = totals.tolist()
-        return Figures(
+        return ScoreTotals(
             scored=int(scored),
             predicted_churners=int(churners),
             churn_rate=churners / scored if scored else None,
@@ -246,7 +248,7 @@ class SummaryBuilder:
         )
 
 
-class _Cells(dict[tuple[str, ...], int]):
+class _SegmentCells(dict[tuple[str, ...], int]):
     """Combinations of values, numbered as they come; of too many, the rest is "other"."""
 
     def __init__(self, width: int) -> None:

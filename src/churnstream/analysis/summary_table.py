@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from churnstream.analysis.shown_columns import ShownColumn, shown_columns, text_in
-from churnstream.analysis.summary import Figures, Summary
+from churnstream.analysis.summary import ScoreTotals, Summary
 from churnstream.analysis.top_customers import TopCustomer
 from churnstream.model.shadow import in_words
 from churnstream.schema.schema import Schema
@@ -76,7 +76,7 @@ def _segments(schema: Schema, summary: Summary) -> Table:
     return table
 
 
-def _segment(figures: Figures) -> tuple[str | ProgressBar, ...]:
+def _segment(figures: ScoreTotals) -> tuple[str | ProgressBar, ...]:
     share, revenue = figures.churn_rate or 0, figures.monthly_revenue_at_risk
     return (
         _number(figures.scored),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from churnstream.analysis.calibration import CalibrationBuilder
 from churnstream.analysis.feature_drift import Drift, drift
-from churnstream.analysis.report_page import Figure, Findings, ModelFacts
+from churnstream.analysis.report_page import Findings, ModelFacts, ReportFigure
 from churnstream.analysis.summary import Summary, SummaryBuilder
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _facts(manifest: Manifest) -> ModelFacts:
         threshold=manifest.threshold,
         rule=manifest.decision.rule,
         figures=[
-            Figure(
+            ReportFigure(
                 title,
                 getattr(manifest.test, name),
                 manifest.cross_validated[name].mean,

@@ -33,7 +33,7 @@ from churnstream.cli import (
     train,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 _LONGEST_ERROR = 2000
 
@@ -87,12 +87,12 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
-    stop = Stop()
+    stop = StopSignal()
     stop.listen()
     run(stop)
 
 
-def run(stop: Stop) -> None:
+def run(stop: StopSignal) -> None:
     """Run the command line; every failure is one line on stderr and an exit code.
 
     Args:
@@ -106,7 +106,7 @@ def run(stop: Stop) -> None:
         raise
 
 
-def _run(stop: Stop) -> int:
+def _run(stop: StopSignal) -> int:
     try:
         return cli.main(standalone_mode=False, obj=stop) or 0
     except click.exceptions.NoArgsIsHelpError as error:

@@ -14,7 +14,7 @@ from churnstream.cli.progress_bar import progress
 from churnstream.cli.standard_streams import done_already
 from churnstream.cli.window_results import show_report, try_summary
 from churnstream.errors import ConfigurationError
-from churnstream.observability.instrumentation import watched_consumer
+from churnstream.observability.instrumentation import instrumented_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from churnstream.model.champion import Models
     from churnstream.pipeline.consumer_notices import Notice
     from churnstream.pipeline.scoring import Batch
-    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
 
     Listener = Callable[[Notice], None]
     from churnstream.schema.schema import Schema
@@ -97,7 +97,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     from churnstream.model.champion import Models
 
     stop = options.process_stop()
-    with watched_consumer(settings) as watch:
+    with instrumented_consumer(settings) as watch:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, watch.use_model) as models:
             watch.follow(models)
@@ -127,14 +127,14 @@ def _check_names(settings: Settings, model: Schema) -> None:
 
 
 def consume_streaming(
-    settings: Settings, admin: Admin, models: Models, stop: Stop, listener: Listener
+    settings: Settings, admin: Admin, models: Models, stop: StopSignal, listener: Listener
 ) -> None:
     """Score until a stop is asked for."""
     import structlog
 
     from churnstream.model.shadow import in_words
     from churnstream.pipeline.connect import connect
-    from churnstream.pipeline.offset_window import Window
+    from churnstream.pipeline.offset_window import OffsetWindow
 
     counts = {"scored": 0, "dead_lettered": 0}
 
@@ -149,7 +149,7 @@ def consume_streaming(
             settings,
             admin,
             models.champion,
-            window=Window(),
+            window=OffsetWindow(),
             starts={},
             stop=stop,
             listener=_with_batches(listener, count),
@@ -167,7 +167,7 @@ def consume_batch(
     settings: Settings,
     admin: Admin,
     models: Models,
-    stop: Stop,
+    stop: StopSignal,
     listener: Listener = lambda _: None,
 ) -> WindowReport:
     """Score a bounded window and sum it up."""

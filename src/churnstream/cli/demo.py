@@ -47,7 +47,7 @@ def demo(settings: Settings, keep: bool) -> None:
     from churnstream.analysis.result_files import require_writable
     from churnstream.cli.window_results import try_summary
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.pipeline.topic_layout import create
     from churnstream.testing.embedded import embedded_broker
 
@@ -69,7 +69,7 @@ def demo(settings: Settings, keep: bool) -> None:
         _produce(settings, rows, admin)
         _score(settings, admin)
         if keep:
-            stop = Stop()
+            stop = StopSignal()
             stop.listen()
             click.echo(f"the broker keeps running at {address}; stop it with Ctrl-C, look with:")
             click.echo(f"  churnstream dead-letters list --broker {address}")
@@ -109,9 +109,9 @@ def _train(settings: Settings) -> None:
 def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
     from churnstream.codecs.event_encoder import encode_events
     from churnstream.kafka.writer import Record, Writer
-    from churnstream.pipeline.checkpoint import FileSink, Source
+    from churnstream.pipeline.checkpoint import CheckpointKey, FileSink
     from churnstream.pipeline.producer import produce_batch
-    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.testing.broken_records import broken_records
 
     writer = Writer(settings.kafka)
@@ -127,12 +127,12 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
             rows,
             FileSink(
                 writer,
-                Source(rows.file.digest(), topic, admin.topic_id(topic)),
+                CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic)),
                 settings.producer.checkpoint_file,
             ),
             batch_size=settings.producer.batch_size,
             resume=False,
-            stop=Stop(),
+            stop=StopSignal(),
             on_rows=show,
         )
     writer.send(topic, broken)
@@ -144,9 +144,9 @@ def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.consume import consume_batch
     from churnstream.cli.window_results import show_report
     from churnstream.model.champion import Models
-    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
 
-    stop = Stop()
+    stop = StopSignal()
     with Models(settings) as models:
         report = consume_batch(settings, admin, models, stop)
         schema = models.champion.current().schema

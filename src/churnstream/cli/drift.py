@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from churnstream.analysis.feature_drift import Drift
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
     from churnstream.settings import Settings
 
 _LONGEST_VALUE = 60
@@ -51,11 +51,11 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
     from churnstream.pipeline.offset_ranges import offset_range
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin, background = Admin(settings.kafka), model.manifest.background
-    history = History(settings, model.schema, admin, *offset_range(settings, admin))
+    history = PredictionHistory(settings, model.schema, admin, *offset_range(settings, admin))
     counted = _count(history, model)
     say_foreign(history, settings)
     if not counted:
@@ -82,7 +82,7 @@ def _refuse_small(why: str, small_ok: bool) -> NoReturn:
     sys.exit(0)
 
 
-def _count(history: History, model: Model) -> Mapping[str, Counter[str]]:
+def _count(history: PredictionHistory, model: Model) -> Mapping[str, Counter[str]]:
     """How many events of each bin there are; empty if there are none at all."""
     totals: dict[str, Counter[str]] = {}
     for batch in history.scored():

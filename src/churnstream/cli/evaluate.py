@@ -12,8 +12,8 @@ from churnstream.errors import ChurnstreamError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from churnstream.analysis.evaluation import Evaluation, Evaluator, Figures
-    from churnstream.pipeline.prediction_history import Scored
+    from churnstream.analysis.evaluation import Evaluation, Evaluator, QualityCounts
+    from churnstream.pipeline.prediction_history import ScoredHistory
     from churnstream.settings import Settings
 
 _TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
@@ -43,10 +43,10 @@ _COLUMNS = (
 @options.kafka
 @options.with_settings
 def evaluate(settings: Settings, every: str, as_json: bool) -> None:
-    """Judge predictions by the labels that came later, over time.
+    """Evaluate predictions by the labels that came later, over time.
 
     The window speaks of the scored events; labels count wherever they come behind those, also
-    after the window. A prediction is judged by its customer's first label: that of the scored
+    after the window. A prediction is evaluated by its customer's first label: that of the scored
     event itself, else of the next scored event that has one. Exit 1 if there is none.
 
     \b
@@ -60,25 +60,27 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
     from churnstream.pipeline.offset_ranges import offset_range
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin = Admin(settings.kafka)
     starts, ends = offset_range(settings, admin)
     evaluator = Evaluator(model.schema, every)  # type: ignore[arg-type]  # click checks the choice
-    history = History(settings, model.schema, admin, starts, admin.ends(settings.topics.input))
+    history = PredictionHistory(
+        settings, model.schema, admin, starts, admin.ends(settings.topics.input)
+    )
     for batch in history.scored():
         _add(evaluator, batch, ends)
     say_foreign(history, settings)
     found = evaluator.build(partial(quality_of, model))
     if not found.total.judged:
         raise ChurnstreamError(
-            f"nothing to judge: none of {found.total.predictions:,} predictions has a label yet"
+            f"nothing to evaluate: none of {found.total.predictions:,} predictions has a label yet"
         )
     (options.echo_json if as_json else _print_evaluation)(found)
 
 
-def _add(evaluator: Evaluator, batch: Scored, ends: Mapping[int, int]) -> None:
+def _add(evaluator: Evaluator, batch: ScoredHistory, ends: Mapping[int, int]) -> None:
     places = zip(batch.partitions, batch.offsets, strict=True)
     inside = [offset < ends.get(partition, 0) for partition, offset in places]
     evaluator.add(batch.events, batch.probabilities, batch.says_yes, inside)
@@ -105,7 +107,7 @@ def _print_evaluation(found: Evaluation) -> None:
         click.echo(f"{found.given_up:,} predictions given up: newer ones of their customers wait")
 
 
-def _cells(figures: Figures) -> Iterator[str]:
+def _cells(figures: QualityCounts) -> Iterator[str]:
     for count in (figures.predictions, figures.judged, figures.churned):
         yield f"{count:,}"
     for name in ("roc_auc", "average_precision", "brier", "calibration_error"):

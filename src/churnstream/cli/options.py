@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings
@@ -224,9 +224,9 @@ def _named(settings: Settings) -> Settings:
     return named_after(settings, schema_file.read(path).name)
 
 
-def process_stop() -> Stop:
+def process_stop() -> StopSignal:
     """What a stop signal to this process sets; it has been listening since the beginning."""
-    return click.get_current_context().ensure_object(Stop)
+    return click.get_current_context().ensure_object(StopSignal)
 
 
 def again(command: str, settings: Settings) -> str:

@@ -11,7 +11,7 @@ from churnstream.cli.customer_source import rows_of
 from churnstream.cli.progress_bar import progress
 from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError
-from churnstream.observability.instrumentation import watched_producer
+from churnstream.observability.instrumentation import instrumented_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.producer import BatchResult
     from churnstream.pipeline.sent_ranges import Sent
-    from churnstream.pipeline.stop_signal import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.settings import Settings
 
 _SENT = "the events are sent all the same"
@@ -73,7 +73,7 @@ def produce(settings: Settings, as_json: bool) -> None:
 
     stop = options.process_stop()
     rows = rows_of(settings)
-    with watched_producer(settings) as tell:
+    with instrumented_producer(settings) as tell:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
@@ -91,7 +91,11 @@ def produce(settings: Settings, as_json: bool) -> None:
 
 
 def _stream(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    tell: Callable[[int], None],
 ) -> str:
     """Send random customers; what to say in the end."""
     from churnstream.kafka.writer import Writer
@@ -114,7 +118,11 @@ def _stream(
 
 
 def _send_file(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    tell: Callable[[int], None],
 ) -> BatchResult:
     """Send the whole file."""
     from churnstream.kafka.topic_identity import TopicIdentity
@@ -134,14 +142,18 @@ def _send_file(
 
 
 def _send_range(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    tell: Callable[[int], None],
 ) -> Sent:
     """Send the whole file; between which offsets its rows lie."""
-    from churnstream.pipeline.checkpoint import Source
+    from churnstream.pipeline.checkpoint import CheckpointKey
     from churnstream.pipeline.sent_ranges import SentRangeKeeper
 
     topic = settings.topics.input
-    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
+    source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
     keeper = SentRangeKeeper(path, source, admin)
     result = _send_file(settings, admin, rows, stop, _both(keeper.begin, tell))

@@ -15,7 +15,7 @@ from churnstream.cli.window_results import say_foreign, show_report, try_summary
 if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
     from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
@@ -36,20 +36,24 @@ def report(settings: Settings) -> None:
     """
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.offset_ranges import offset_range
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     try_summary(settings)
     admin = Admin(settings.kafka)
     model, missing = _model_at_hand(settings)
     schema = model.schema if model else schema_of(settings)
-    history = History(settings, schema, admin, *offset_range(settings, admin))
+    history = PredictionHistory(settings, schema, admin, *offset_range(settings, admin))
     result = _summarise(history, schema, settings, model, missing)
     say_foreign(history, settings)
     show_report(result, schema, settings)
 
 
 def _summarise(
-    history: History, schema: Schema, settings: Settings, model: Model | None, missing: str
+    history: PredictionHistory,
+    schema: Schema,
+    settings: Settings,
+    model: Model | None,
+    missing: str,
 ) -> WindowReport:
     from churnstream.analysis.window_report import WindowReportBuilder
 

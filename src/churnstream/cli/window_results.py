@@ -11,7 +11,7 @@ from churnstream.errors import ChurnstreamError, ConfigurationError
 
 if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
-    from churnstream.pipeline.prediction_history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
     from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
@@ -66,7 +66,7 @@ def show_report(report: WindowReport, schema: Schema, settings: Settings) -> Non
         )
 
 
-def say_foreign(history: History, settings: Settings) -> None:
+def say_foreign(history: PredictionHistory, settings: Settings) -> None:
     """Say which records were passed over, since they are not what churnstream writes there."""
     names = {settings.topics.output: "predictions", settings.topics.deadletter: "dead letters"}
     for topic, count in history.foreign.items():

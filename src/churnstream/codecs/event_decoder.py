@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from churnstream.codecs.lenient_decoder import in_utc, repetition, reread
+from churnstream.codecs.lenient_decoder import decode_leniently, in_utc, repetition
 from churnstream.codecs.repeated_fields import colons_in
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
@@ -63,7 +63,7 @@ class EventDecoder:
         try:
             event = self._decode(value)
         except UNDECODABLE:
-            event = reread(value, self._schema, self._type)
+            event = decode_leniently(value, self._schema, self._type)
             return event if isinstance(event, Rejection) else self._with_key(event, key)
         return self._looked_at(event, value, key)
 
@@ -155,7 +155,7 @@ class EventDecoder:
         """An event as a second look has it, or why it is rejected."""
         is_ruled = any(get(event) is None for get in self._ruled)
         if is_ruled or not all(means_itself(get(event)) for get, means_itself in self._open):
-            return reread(value or b"", self._schema, self._type)
+            return decode_leniently(value or b"", self._schema, self._type)
         absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
         return msgspec.structs.replace(event, **dict.fromkeys(absent)) if absent else event
 

@@ -1,7 +1,7 @@
 """Rows of customers → the events that stand for them, a column at a time.
 
 Every way into the project (producer, training, file prediction) encodes rows here, so that a row
-means the same everywhere. Nothing is judged: a text that should be a number and is none goes out
+means the same everywhere. Nothing is checked: a text that should be a number and is none goes out
 as the text it is, and whoever decodes the event says what is wrong with it.
 """
 

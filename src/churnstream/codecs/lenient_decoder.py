@@ -34,7 +34,7 @@ _KINDS = {"[": "array", '"': "str", "t": "bool", "f": "bool", "n": "null"}
 _each_field = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def reread(value: bytes, schema: Schema, make: Callable[..., Event]) -> Event | Rejection:
+def decode_leniently(value: bytes, schema: Schema, make: Callable[..., Event]) -> Event | Rejection:
     """The event in a record, or why there is none.
 
     Args:

@@ -23,7 +23,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class AccessControl:
     """Lets through who may pass, and adds the headers that keep the page to itself.
 
     Args:

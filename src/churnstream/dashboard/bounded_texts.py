@@ -16,7 +16,7 @@ def short_name(name: str) -> str:
     return f"{printable(name, _MAX_NAME_LENGTH)} #{digest}"
 
 
-class Texts:
+class BoundedTexts:
     """Numbers for texts that occur again and again; those beyond a limit share one.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.dashboard.bounded_texts import Texts
+from churnstream.dashboard.bounded_texts import BoundedTexts
 from churnstream.dashboard.page_fields import Details, PageFields, parameter
 from churnstream.dashboard.risk_over_time import EVERYBODY, Part
 from churnstream.schema.schema import Segment
@@ -80,7 +80,7 @@ class Query(NamedTuple):
     page: int = 0
 
 
-class Customers:
+class CustomerTable:
     """Columns that grow by doubling; rows are never removed.
 
     Attributes:
@@ -93,8 +93,8 @@ class Customers:
         self.left_out = 0
         self.levels: defaultdict[Part, float] = defaultdict(float)
         self._fields = fields
-        self._reasons = Texts(_MAX_TEXTS)
-        self._texts = {one.field: Texts(_MAX_VALUES, OTHER) for one in fields.segments}
+        self._reasons = BoundedTexts(_MAX_TEXTS)
+        self._texts = {one.field: BoundedTexts(_MAX_VALUES, OTHER) for one in fields.segments}
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
             name: np.zeros((_FIRST, width) if width > 1 else _FIRST, dtype)

@@ -11,14 +11,14 @@ _STEP = 5
 _MAX_SAMPLES = 200
 
 
-class Quantiles(NamedTuple):
+class LatencyQuantiles(NamedTuple):
     """Seconds from event to prediction: of half of them at most, and of 95 %; None without any."""
 
     median: float | None
     p95: float | None
 
 
-class Latencies:
+class LatencySeries:
     """Seconds from event to prediction, of at most some hundred outcomes for each five seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -37,16 +37,16 @@ class Latencies:
             oldest = now - _SECONDS // _STEP
             self._samples = {s: them for s, them in self._samples.items() if s >= oldest}
 
-    def quantiles(self) -> Quantiles:
+    def quantiles(self) -> LatencyQuantiles:
         """Those of the last minute."""
         now = int(self._clock()) // _STEP
         recent = [
             seconds for step, them in self._samples.items() if step > now - 12 for seconds in them
         ]
         if not recent:
-            return Quantiles(None, None)
+            return LatencyQuantiles(None, None)
         median, p95 = np.quantile(recent, [0.5, 0.95]).tolist()
-        return Quantiles(median, p95)
+        return LatencyQuantiles(median, p95)
 
     def values(self) -> list[float | None]:
         """The 95 % of each five seconds of the last five minutes, oldest first."""

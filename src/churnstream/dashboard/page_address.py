@@ -15,7 +15,7 @@ _MAX_WORD_LENGTH = 100
 _MAX_DIGITS = 18  # of an offset
 
 
-class Address(NamedTuple):
+class PageAddress(NamedTuple):
     """The query of the page's address, checked: what is not understood is left out.
 
     Attributes:
@@ -33,7 +33,9 @@ class Address(NamedTuple):
     position: Position | None
 
     @classmethod
-    def of(cls, given: Mapping[str, str], topics: Sequence[str], fields: PageFields) -> "Address":
+    def of(
+        cls, given: Mapping[str, str], topics: Sequence[str], fields: PageFields
+    ) -> "PageAddress":
         """Read it."""
         view = given.get("view", "customers")
         return cls(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import anyio.to_thread
 
-from churnstream.dashboard.page_address import Address
+from churnstream.dashboard.page_address import PageAddress
 from churnstream.dashboard.views import Views
 
 EVERY = 1.0  # seconds between two looks for what has changed
@@ -17,7 +17,7 @@ _MAX_KEPT = 64  # addresses
 Pieces = Mapping[str, str]
 
 
-class Built:
+class BuiltPage:
     """The pieces of a page, by the id of their element, as long as none of them changes.
 
     Args:
@@ -41,15 +41,15 @@ def _differing(pieces: Pieces, sent: Pieces) -> str:
     return json.dumps({name: html for name, html in pieces.items() if sent.get(name) != html})
 
 
-class Shared:
+class PageCache:
     """Builds one page at a time, and the same one at most once a second."""
 
     def __init__(self, views: Views) -> None:
         self._views = views
-        self._kept: OrderedDict[Address, Built] = OrderedDict()
+        self._kept: OrderedDict[PageAddress, BuiltPage] = OrderedDict()
         self._building = asyncio.Lock()
 
-    async def get(self, address: Address) -> Built:
+    async def get(self, address: PageAddress) -> BuiltPage:
         """The pieces at an address, at most a second old."""
         if known := self._fresh(address):
             return known
@@ -58,13 +58,13 @@ class Shared:
                 return known
             return await self._build(address)
 
-    def _fresh(self, address: Address) -> Built | None:
+    def _fresh(self, address: PageAddress) -> BuiltPage | None:
         known, now = self._kept.get(address), time.monotonic()
         if known and now - known.at >= EVERY and known.stamp == self._views.stamp(address):
             known.at = now
         return known if known and now - known.at < EVERY else None
 
-    async def _build(self, address: Address) -> Built:
+    async def _build(self, address: PageAddress) -> BuiltPage:
         before, at = self._kept.pop(address, None), time.monotonic()
         stamp = self._views.stamp(address)
         pieces = await anyio.to_thread.run_sync(self._views.pieces, address)
@@ -72,7 +72,7 @@ class Shared:
             before.stamp, before.at = stamp, at
             built = before
         else:
-            built = Built(pieces, before.pieces if before else {}, stamp, at)
+            built = BuiltPage(pieces, before.pieces if before else {}, stamp, at)
         self._kept[address] = built
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)

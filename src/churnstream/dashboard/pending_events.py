@@ -49,7 +49,7 @@ class _HashedTexts:
         return text
 
 
-class Pending:
+class PendingEvents:
     """The last events of each partition, 12 bytes each, 4 for a segment and 8 for a number.
 
     Args:

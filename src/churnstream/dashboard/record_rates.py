@@ -8,7 +8,7 @@ _SECONDS = 300
 _STEP = 5
 
 
-class PerSecond:
+class RecordRate:
     """How many records of a kind have a timestamp in each of the last five minutes' seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

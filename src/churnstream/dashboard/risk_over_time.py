@@ -26,7 +26,7 @@ class Tally:
         return Tally(self.scored + later.scored, self.leaving + later.leaving, later.level)
 
 
-class OverTime:
+class RiskOverTime:
     """Predictions by their time of processing, in at most 120 buckets from the first to the last.
 
     When they do not suffice, neighbours are merged and each bucket covers twice the time.

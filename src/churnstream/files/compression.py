@@ -31,7 +31,7 @@ class Readable(Protocol):
         ...
 
 
-class Source(NamedTuple):
+class ByteSource(NamedTuple):
     """Where the bytes of a file come from.
 
     Attributes:
@@ -67,7 +67,7 @@ class Source(NamedTuple):
             return next(chunks, b"")
 
 
-def look_into(path: Path) -> Source:
+def look_into(path: Path) -> ByteSource:
     """Find out whether a file is compressed, by its first bytes.
 
     Raises:
@@ -84,15 +84,15 @@ def look_into(path: Path) -> Source:
     if head and said and said != packing:
         raise FileError(f"is no {said} file or a damaged one; fetch or compress it again")
     name = path.name.lower().removesuffix(suffix) if said else path.name.lower()
-    return Source(path, packing, name)
+    return ByteSource(path, packing, name)
 
 
-def _look_into_zip(path: Path) -> Source:
+def _look_into_zip(path: Path) -> ByteSource:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     names = [member.filename for member in members]
     if any(name in _DOCUMENT for name in names):
-        return Source(path, "", path.name.lower())
+        return ByteSource(path, "", path.name.lower())
     data = [member for member in members if not member.is_dir() and not _is_hidden(member.filename)]
     if len(data) != 1:
         found = ", ".join(member.filename for member in data[:_SAID_AT_MOST]) or "none"
@@ -101,7 +101,7 @@ def _look_into_zip(path: Path) -> Source:
     (member,) = data
     if member.flag_bits & 1:
         raise FileError("is protected by a password; unpack it first")
-    return Source(path, "zip", member.filename.lower(), member.filename)
+    return ByteSource(path, "zip", member.filename.lower(), member.filename)
 
 
 def _is_hidden(name: str) -> bool:

@@ -17,7 +17,7 @@ _BATCH_BYTES = 32 * 2**20  # ten thousand rows of customers have two million
 _ROWS_READ_AT_ONCE = 8_192
 
 
-class Table(NamedTuple):
+class FileTable(NamedTuple):
     """What the reader of a format found.
 
     Attributes:
@@ -40,7 +40,7 @@ class CustomerFile:
     """A file of customers, opened by `open_file`."""
 
     path: Path
-    table: Table
+    table: FileTable
 
     @property
     def name(self) -> str:

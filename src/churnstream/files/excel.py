@@ -18,8 +18,8 @@ from python_calamine import (
 )
 
 from churnstream.files.column_names import header
-from churnstream.files.compression import Source
-from churnstream.files.customer_file import Table
+from churnstream.files.compression import ByteSource
+from churnstream.files.customer_file import FileTable
 from churnstream.files.file_errors import FileError
 from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
@@ -51,7 +51,7 @@ class _Layout(NamedTuple):
     notes: list[str]
 
 
-def open_workbook(source: Source, form: FileForm) -> Table:
+def open_workbook(source: ByteSource, form: FileForm) -> FileTable:
     """Choose the sheet with the customers, and look through it.
 
     Raises:
@@ -67,7 +67,7 @@ def open_workbook(source: Source, form: FileForm) -> Table:
     texts = {name: sample[name][:_SAMPLE].to_pylist() for name in columns} if sample else {}
     form, doubts = number_marks(texts, replace(form, format="xlsx", sheet=name))
     marks = marks_in_words(form)
-    return Table(
+    return FileTable(
         columns,
         form,
         [*said, *([", ".join(marks)] if marks else []), *notes, *doubts, *layout.notes],
@@ -77,7 +77,7 @@ def open_workbook(source: Source, form: FileForm) -> Table:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[CalamineWorkbook]:
+def _opened(source: ByteSource) -> Iterator[CalamineWorkbook]:
     try:
         with CalamineWorkbook.from_path(source.path) as workbook:
             yield workbook
@@ -143,7 +143,7 @@ def _layout(sheet: CalamineSheet) -> _Layout | None:
 
 
 def _rows(
-    source: Source, name: str, layout: _Layout, names: Sequence[str], columns: Sequence[str]
+    source: ByteSource, name: str, layout: _Layout, names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of some columns."""
     places = [layout.places[names.index(column)] for column in columns]

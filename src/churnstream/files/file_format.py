@@ -2,7 +2,7 @@
 
 import re
 
-from churnstream.files.compression import Source
+from churnstream.files.compression import ByteSource
 from churnstream.files.file_errors import FileError
 
 _SUFFIXES = {
@@ -48,7 +48,7 @@ _STRANGERS = {
 }
 
 
-def kind_of(source: Source, head: bytes) -> str:
+def kind_of(source: ByteSource, head: bytes) -> str:
     """The format of a file, one of `FORMATS`.
 
     Args:
@@ -69,7 +69,7 @@ def kind_of(source: Source, head: bytes) -> str:
     )
 
 
-def _by_content(source: Source, head: bytes) -> str:
+def _by_content(source: ByteSource, head: bytes) -> str:
     if not head:
         raise FileError("is empty; it needs a header and a row for each customer")
     if head.startswith(b"PAR1"):
@@ -85,7 +85,7 @@ def _by_content(source: Source, head: bytes) -> str:
     return "jsonl" if re.match(rb'\{\s*("|\})', text) else "csv"
 
 
-def _unpacked(source: Source, kind: str) -> str:
+def _unpacked(source: ByteSource, kind: str) -> str:
     if source.packing:
         raise FileError(f"holds {_WORDS[kind]}, which is packed in itself; unpack it first")
     return kind

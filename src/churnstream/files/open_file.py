@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from churnstream.files.compression import Source, look_into
-from churnstream.files.customer_file import CustomerFile, Table
+from churnstream.files.compression import ByteSource, look_into
+from churnstream.files.customer_file import CustomerFile, FileTable
 from churnstream.files.delimited import open_delimited
 from churnstream.files.file_errors import FileError, faults_named
 from churnstream.files.file_form import FileForm
@@ -31,7 +31,7 @@ def open_file(path: Path, form: FileForm = _DETECT) -> CustomerFile:
         return CustomerFile(path, _table(source, kind, form))
 
 
-def _table(source: Source, kind: str, form: FileForm) -> Table:
+def _table(source: ByteSource, kind: str, form: FileForm) -> FileTable:
     # Each reader brings libraries along.
     if kind == "parquet":
         from churnstream.files.parquet_table import open_parquet

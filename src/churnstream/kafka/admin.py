@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, TopicMissingError
-from churnstream.kafka.admin_client import SLICE, Asker
+from churnstream.kafka.admin_client import SLICE, RetryingAdminClient
 from churnstream.kafka.client import (
     KafkaError,
     KafkaException,
@@ -62,7 +62,7 @@ class Admin:
         self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         self._settings = settings
-        self._asker = Asker(settings, give_up)
+        self._asker = RetryingAdminClient(settings, give_up)
         cluster = self._asker.cluster
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.

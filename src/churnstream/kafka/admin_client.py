@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[a
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import KafkaError, KafkaException, client_config, translated
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ _MOVES = {
 }
 
 
-class Asker:
+class RetryingAdminClient:
     """A client to ask the cluster with, replaced if it loses its brokers.
 
     Args:
@@ -54,7 +54,7 @@ class Asker:
     def __init__(self, settings: KafkaSettings, give_up: Callable[[], bool]) -> None:
         self._settings, self._give_up = settings, give_up
         self._refusals: list[str] = []
-        self._lookout = Lookout(settings)
+        self._lookout = LostClientDetector(settings)
         self.client = self._connect()
         self.cluster = self._first_answer()
 

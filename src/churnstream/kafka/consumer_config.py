@@ -10,7 +10,7 @@ _FETCHED_AHEAD_KB = 16 * 1024
 _EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
 
 
-def member_config(
+def consumer_config(
     settings: KafkaSettings, group: str, protocol: str, connection: Connection, *, embedded: bool
 ) -> dict[str, Any]:
     """Librdkafka properties of a member that commits only what it is told to.

@@ -9,8 +9,8 @@ from confluent_kafka import Consumer
 from churnstream.deadline import Deadline
 from churnstream.kafka.client import TopicPartition, translated
 from churnstream.kafka.group_leave import leave
-from churnstream.kafka.lost_client import Lookout
-from churnstream.kafka.starting_offsets import StartingPoints
+from churnstream.kafka.lost_client import LostClientDetector
+from churnstream.kafka.starting_offsets import StartingOffsets
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ _JOIN = 4.0  # seconds to finish joining before leaving
 _PAUSE = 0.1
 
 
-class Membership:
+class GroupMembership:
     """Joins the group that reads a topic, anew with another client if the first one fails.
 
     Args:
@@ -44,8 +44,8 @@ class Membership:
         self,
         config: dict[str, Any],
         topic: str,
-        starting_points: StartingPoints,
-        lookout: Lookout,
+        starting_points: StartingOffsets,
+        lookout: LostClientDetector,
         *,
         embedded: bool,
         classic: bool,

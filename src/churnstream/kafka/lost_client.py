@@ -22,7 +22,7 @@ _LAST = 3.0  # seconds that ours has again, once another was answered: more than
 _SLICE = 0.5  # seconds that a question may keep signals waiting
 
 
-class Lookout:
+class LostClientDetector:
     """Finds out whether a client has to be replaced.
 
     A broker that has just come back may say for a moment that its cluster has no brokers. The

@@ -15,7 +15,7 @@ from churnstream.kafka.client import (
     to_error,
 )
 from churnstream.kafka.guarded_call import call_guarded
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 
 _REPEATED_FOR = 10.0  # seconds that a commit is tried again in a rebalance
 _PAUSE = 0.1  # seconds between two attempts
@@ -40,7 +40,7 @@ class HangingError(AbortableError):
 def commit(
     client: Consumer,
     places: list[TopicPartition],
-    lookout: Lookout,
+    lookout: LostClientDetector,
     give_up: Callable[[], bool],
     session_timeout: float,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 from churnstream.kafka.client import Message, places_of
 
 
-class Polled(NamedTuple):
+class PolledRecords(NamedTuple):
     """Records with their places, and what else was heard meanwhile.
 
     Attributes:

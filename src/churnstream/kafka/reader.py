@@ -19,13 +19,13 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.consumer_config import member_config
-from churnstream.kafka.group_membership import Membership
+from churnstream.kafka.consumer_config import consumer_config
+from churnstream.kafka.group_membership import GroupMembership
 from churnstream.kafka.group_offsets import GroupOffsets
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.kafka.offset_commit import HangingError, commit
-from churnstream.kafka.polled_records import Polled
-from churnstream.kafka.starting_offsets import StartingPoints
+from churnstream.kafka.polled_records import PolledRecords
+from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class Reader:
         topic: str,
         group: str,
         offsets: GroupOffsets,
-        starting_points: StartingPoints,
+        starting_points: StartingOffsets,
         *,
         protocol: str = "classic",
         embedded: bool = False,
@@ -66,10 +66,10 @@ class Reader:
         self._offsets, self._starting_points = offsets, starting_points
         self._connection = connection or Connection(settings.brokers)
         self._needs = (f"read topic {topic}", f"read group {group}")
-        config = member_config(settings, group, protocol, self._connection, embedded=embedded)
+        config = consumer_config(settings, group, protocol, self._connection, embedded=embedded)
         self._session_s = float(config.get("session.timeout.ms", _SESSION_TIMEOUT_MS)) / 1000
-        self._lookout = Lookout(settings, topic, on_answer=self._connection.on_progress)
-        self.membership = Membership(
+        self._lookout = LostClientDetector(settings, topic, on_answer=self._connection.on_progress)
+        self.membership = GroupMembership(
             config,
             topic,
             starting_points,
@@ -79,7 +79,7 @@ class Reader:
             give_up=give_up,
         )
 
-    def poll(self, max_records: int, timeout: float) -> Polled:
+    def poll(self, max_records: int, timeout: float) -> PolledRecords:
         """Wait for a record, then take what has arrived with it.
 
         What was read of partitions that are lost meanwhile may belong to another member by now,
@@ -106,10 +106,10 @@ class Reader:
         if lost := self.membership.lost:
             messages = [message for message in messages if not _is_of(message, lost)]
         if not any(map(Message.error, messages)):
-            polled = Polled.of(messages, {})
+            polled = PolledRecords.of(messages, {})
         else:
             records = [message for message in messages if message.error() is None]
-            polled = Polled.of(records, self._sort_errors(messages))
+            polled = PolledRecords.of(records, self._sort_errors(messages))
         # The client notes its position only at the end of a poll, and goes back to the one that it
         # knows if a rebalance comes in the middle.
         polled = polled.since(self.membership.positions)

@@ -14,7 +14,7 @@ from churnstream.kafka.client import (
     client_config,
     translated,
 )
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 _BATCH = 10_000
@@ -57,7 +57,7 @@ class Scan:
             BrokerUnreachableError: The client has lost its brokers, and another can find them.
             BrokerError: The topic cannot be read.
         """
-        lookout = Lookout(self._settings, self._topic)
+        lookout = LostClientDetector(self._settings, self._topic)
         config = client_config(
             self._settings,
             {

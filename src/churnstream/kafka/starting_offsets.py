@@ -10,7 +10,7 @@ from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition,
 log = structlog.get_logger(__name__)
 
 
-class StartingPoints:
+class StartingOffsets:
     """Decides it by what the group has committed, and by what was asked for.
 
     Args:

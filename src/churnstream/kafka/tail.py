@@ -14,7 +14,7 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.lost_client import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 _BATCH = 5_000
@@ -27,7 +27,7 @@ class Tail:
     def __init__(self, settings: KafkaSettings, places: Iterable[tuple[str, int]]) -> None:
         self._unread = set(places)
         self._topics = ", ".join(sorted({topic for topic, _ in self._unread}))
-        self._lookout = Lookout(settings, next(iter(sorted(self._unread)))[0])
+        self._lookout = LostClientDetector(settings, next(iter(sorted(self._unread)))[0])
         self._connection = Connection(settings.brokers)
         own: dict[str, object] = {
             "group.id": "churnstream-tail",  # required by the client, never joined

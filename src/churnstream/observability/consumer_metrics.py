@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from churnstream.model.scorer import Model
 from churnstream.model.shadow import Shadow
-from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.drift_metrics import WINDOW, DriftMonitor
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth
 from churnstream.observability.producer_metrics import TOPIC as _TOPIC
@@ -34,7 +34,7 @@ _LATENCY_SAMPLE = 500  # events of a batch, evenly spread
 _event_ts = attrgetter("event_ts")
 
 
-class _Table(Collector):
+class _LookedUpGauge(Collector):
     """A gauge with one label, whose values are looked up when somebody asks."""
 
     def __init__(
@@ -78,7 +78,7 @@ class ConsumerMetrics:
     def __init__(self, topics: TopicSettings, health: ConsumerHealth) -> None:
         self.registry = registry = CollectorRegistry()
         self._topics, self._health = topics, health
-        self._drift_watch: DriftWatch | None = None
+        self._drift_watch: DriftMonitor | None = None
         self._drift: dict[str, float] = {}
         self._rebalances_seen = self._rejected_seen = 0
         self.rejected_models: Callable[[], int] = lambda: 0
@@ -140,7 +140,7 @@ class ConsumerMetrics:
     def _declare_group(self, registry: CollectorRegistry) -> None:
         """The group, and this member of it."""
         health = self._health
-        _Table(
+        _LookedUpGauge(
             "churnstream_consumer_lag",
             "Events between the group's offset and the end, of the partitions read here.",
             "partition",
@@ -176,7 +176,7 @@ class ConsumerMetrics:
     def _declare_models(self, registry: CollectorRegistry) -> None:
         """The models, and how they fit the customers."""
         health = self._health
-        _Table(
+        _LookedUpGauge(
             "churnstream_model_info",
             "1 for the model in use.",
             "version",
@@ -191,7 +191,7 @@ class ConsumerMetrics:
             "Models that were not taken into use, since they could not be trusted or used.",
             registry=registry,
         )
-        _Table(
+        _LookedUpGauge(
             "churnstream_drift_index",
             f"Population stability index of a sample of {WINDOW:,} recent events against the "
             "training customers; absent before there are so many.",
@@ -200,7 +200,7 @@ class ConsumerMetrics:
             registry,
         )
         for figure, meaning in _COMPARED.items():
-            _Table(
+            _LookedUpGauge(
                 f"churnstream_challenger_{figure}",
                 meaning,
                 "version",
@@ -220,7 +220,7 @@ class ConsumerMetrics:
         if self._health.model is not None:
             self._swaps.inc()
         self._health.model = model.version
-        self._drift, self._drift_watch = {}, DriftWatch(model)
+        self._drift, self._drift_watch = {}, DriftMonitor(model)
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""

@@ -15,7 +15,7 @@ _MOST_OF_A_BATCH = 25
 _AT_ONCE = 500  # counting a few events costs nearly as much as counting some hundred
 
 
-class DriftWatch:
+class DriftMonitor:
     """Compares every `WINDOW` events of the sample with the training customers.
 
     Small batches are looked at whole, of large ones a few events, evenly spread: that bounds the

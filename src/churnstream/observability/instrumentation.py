@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from churnstream.settings import Settings
 
 
-class ConsumerWatch:
+class ConsumerInstrumentation:
     """Passes on what a consumer tells.
 
     Args:
@@ -51,10 +51,10 @@ class ConsumerWatch:
 
 
 @contextlib.contextmanager
-def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
+def instrumented_consumer(settings: Settings) -> Iterator[ConsumerInstrumentation]:
     """Serve a consumer's metrics, if a port is set, for the length of a with-block."""
     if settings.metrics.port is None:
-        watch = ConsumerWatch(None, settings.log.interval)
+        watch = ConsumerInstrumentation(None, settings.log.interval)
         yield watch
     else:
         from churnstream.observability.consumer_metrics import ConsumerMetrics
@@ -63,14 +63,14 @@ def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
 
         health = ConsumerHealth(settings.metrics.patience)
         metrics = ConsumerMetrics(settings.topics, health)
-        watch = ConsumerWatch(metrics, settings.log.interval)
+        watch = ConsumerInstrumentation(metrics, settings.log.interval)
         with serve(settings.metrics, metrics.registry, health):
             yield watch
     watch.end()
 
 
 @contextlib.contextmanager
-def watched_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
+def instrumented_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
     """Serve a producer's metrics, if a port is set; yields who is told the rows sent so far."""
     if settings.metrics.port is None:
         yield lambda _: None

@@ -9,7 +9,7 @@ from churnstream.pipeline.consumer_notices import Committed, Notice, Stepped
 _ASKED_WITHIN = 15.0  # seconds of silence after which a client has surely asked, and had no answer
 
 
-class Health(Protocol):
+class HealthProbe(Protocol):
     """What `/livez` and `/readyz` ask; an empty answer is a good one."""
 
     def stalled(self) -> str:
@@ -81,7 +81,7 @@ class ConsumerHealth:
         self._unheard = _mark(self._unheard, now, len(step.assigned - ends.keys()))
 
     def stalled(self) -> str:
-        """See `Health`."""
+        """See `HealthProbe`."""
         now, waiting, unheard = self._clock(), self._waiting, self._unheard
         if (idle := now - self._last_step) > self._patience:
             return f"the consumer has been stuck for {idle:.0f} s"
@@ -94,7 +94,7 @@ class ConsumerHealth:
         return ""
 
     def unready(self) -> str:
-        """See `Health`."""
+        """See `HealthProbe`."""
         if self.model is None:
             return "no model is loaded yet"
         if self._cut_off or self._clock() - self._heard_at > _ASKED_WITHIN:
@@ -121,12 +121,12 @@ class ProducerHealth:
         self._last_sent = self._clock()
 
     def stalled(self) -> str:
-        """See `Health`."""
+        """See `HealthProbe`."""
         since = self._begin if self._last_sent is None else self._last_sent
         if (idle := self._clock() - since) > self._patience:
             return f"nothing was sent for {idle:.0f} s"
         return ""
 
     def unready(self) -> str:
-        """See `Health`."""
+        """See `HealthProbe`."""
         return "nothing is sent yet" if self._last_sent is None else self.stalled()

@@ -14,14 +14,14 @@ from churnstream.pipeline.offset_window import Progress
 from churnstream.pipeline.scoring import Batch
 
 
-class Times(NamedTuple):
+class PublishTimes(NamedTuple):
     """When publishing began and ended, in seconds since 1970."""
 
     began: float
     ended: float
 
 
-class InFlight:
+class BatchInFlight:
     """A batch whose outcomes are on their way to the broker.
 
     Args:
@@ -40,7 +40,7 @@ class InFlight:
         batch: Batch,
         offsets: Mapping[int, int],
         before: Progress,
-        done: Future[Times],
+        done: Future[PublishTimes],
         delivery: Delivery,
     ) -> None:
         self.context, self.batch, self.offsets, self.before = context, batch, offsets, before
@@ -62,7 +62,7 @@ class InFlight:
                 self._delivery.keep_offsets(self.offsets, in_rebalance=True)
                 self.is_kept = True
 
-    def commit(self) -> Times:
+    def commit(self) -> PublishTimes:
         """See it published and its offsets stored.
 
         Raises:
@@ -79,7 +79,7 @@ class InFlight:
         self._delivery.roll_back()
 
 
-class Publisher:
+class BatchPublisher:
     """Hands batches to a thread that publishes one after the other.
 
     Args:
@@ -97,16 +97,18 @@ class Publisher:
         offsets: Mapping[int, int],
         membership: object,
         before: Progress,
-    ) -> InFlight:
-        """Begin to publish a batch; see `Delivery.publish` and `InFlight`."""
+    ) -> BatchInFlight:
+        """Begin to publish a batch; see `Delivery.publish` and `BatchInFlight`."""
         done = self._thread.submit(context.run, self._publish, batch, offsets, membership)
-        return InFlight(context, batch, offsets, before, done, self._delivery)
+        return BatchInFlight(context, batch, offsets, before, done, self._delivery)
 
-    def _publish(self, batch: Batch, offsets: Mapping[int, int], membership: object) -> Times:
+    def _publish(
+        self, batch: Batch, offsets: Mapping[int, int], membership: object
+    ) -> PublishTimes:
         began = time.time()
         self._topics.before_publishing()
         self._delivery.publish(batch.predictions, batch.dead_letters, offsets, membership)
-        return Times(began, time.time())
+        return PublishTimes(began, time.time())
 
     def close(self) -> None:
         """Wait for what is on its way, and end the thread."""

@@ -31,7 +31,7 @@ _COMES_BACK = 60.0  # seconds that a broker may take to answer again
 _Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Source(msgspec.Struct, frozen=True):
+class CheckpointKey(msgspec.Struct, frozen=True):
     """What a place belongs to: other content or another topic is another source.
 
     A topic that was deleted and made again, or stands on another broker, is another topic.
@@ -74,7 +74,7 @@ class FileSink:
     A crash in between repeats one batch and loses nothing.
     """
 
-    def __init__(self, writer: Writer, source: Source, path: Path) -> None:
+    def __init__(self, writer: Writer, source: CheckpointKey, path: Path) -> None:
         self._writer, self._source = writer, source
         self._places: PositionFile[int] = PositionFile(path, _Rows)
 
@@ -124,7 +124,7 @@ class TransactionSink:
         settings: KafkaSettings,
         admin: Admin,
         writer: Writer,
-        source: Source,
+        source: CheckpointKey,
         topic: str,
     ) -> None:
         self._settings, self._admin, self._writer = settings, admin, writer

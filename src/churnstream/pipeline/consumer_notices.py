@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.pipeline.scoring import Batch
 
 
@@ -20,7 +20,7 @@ class Stepped(NamedTuple):
         cut_off: Whether the client says that no broker can be reached.
     """
 
-    polled: Polled
+    polled: PolledRecords
     assigned: frozenset[int]
     ends: Mapping[int, int]
     rebalances: int

@@ -48,7 +48,7 @@ _PER_HEADER = 10
 SMALLEST_LIMIT = 8 * 1024
 
 
-def describe(
+def describe_rejection(
     record: Message, rejection: Rejection, *, group: str, model_version: str, now: datetime
 ) -> DeadLetter:
     """What the headers of this record's dead letter will say."""
@@ -71,7 +71,7 @@ def describe(
     )
 
 
-def to_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecord:
+def dead_letter_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecord:
     """The dead letter to send: value, key and foreign headers byte for byte.
 
     Args:
@@ -135,7 +135,7 @@ def attempt(record: Message) -> int:
     return int(text) if re.fullmatch(rb"\d{1,9}", text) else 0
 
 
-def parse(record: Message) -> DeadLetter:
+def parse_dead_letter(record: Message) -> DeadLetter:
     """Read the description back from a dead letter's headers.
 
     Raises:

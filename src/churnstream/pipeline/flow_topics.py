@@ -6,7 +6,7 @@ from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.topic_identity import TopicIdentity
 from churnstream.pipeline.outcome_offsets import note_beginning
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
 
@@ -20,7 +20,7 @@ class FlowTopics:
         TopicMissingError: One of them does not exist.
     """
 
-    def __init__(self, settings: Settings, admin: Admin, stop: Stop) -> None:
+    def __init__(self, settings: Settings, admin: Admin, stop: StopSignal) -> None:
         self._settings, self._admin, self._stop = settings, admin, stop
         self._noted: set[str] = set()
         self.require()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline.offset_window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.settings import Settings
 
 Offsets = dict[int, int]
@@ -56,7 +56,7 @@ def bounded(
     start: str | None,
     end: str | None,
     max_messages: int | None,
-) -> tuple[Window, dict[int, int]]:
+) -> tuple[OffsetWindow, dict[int, int]]:
     """The window of a batch run, and where to begin in partitions the group has no place in.
 
     The group's place always counts, unless it lies beyond the end: what it has scored is not scored
@@ -78,7 +78,7 @@ def bounded(
                 f"--from would skip offsets {committed[p]} to {starts[p] - 1} of partition {p}, "
                 f"which group {group} has not scored; use another --group for a window of its own"
             )
-    window = Window(ends, max_messages, void)
+    window = OffsetWindow(ends, max_messages, void)
     window.start_from(begins | starts | committed)
     return window, starts
 

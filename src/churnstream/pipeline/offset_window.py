@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from churnstream.kafka.client import Message
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 
 
 class Progress(NamedTuple):
@@ -19,7 +19,7 @@ class Progress(NamedTuple):
     reached: Mapping[int, int]
 
 
-class Window:
+class OffsetWindow:
     """Admits records up to an end offset per partition, and up to a number in all.
 
     A partition is finished when its end offset is reached *or* reading came to the partition's
@@ -50,7 +50,7 @@ class Window:
         left = self.progress.left
         return max_records if left is None else min(max_records, left)
 
-    def admit(self, polled: Polled) -> Polled:
+    def admit(self, polled: PolledRecords) -> PolledRecords:
         """Leave out what lies behind the window."""
         if self._ends is None:
             return polled
@@ -59,9 +59,9 @@ class Window:
         if all(offset <= ends.get(p, 0) for p, offset in polled.places.items()):
             return polled._replace(ends=caps)
         inside = [r for r in polled.records if _is_before(r, ends)]
-        return Polled.of(inside, caps)
+        return PolledRecords.of(inside, caps)
 
-    def advance(self, polled: Polled, admitted: int) -> Progress:
+    def advance(self, polled: PolledRecords, admitted: int) -> Progress:
         """Note how far reading came.
 
         Args:

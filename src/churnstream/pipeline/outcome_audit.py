@@ -16,8 +16,8 @@ import msgspec
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline.dead_letter_headers import parse
-from churnstream.pipeline.outcome_ledger import Audit, Ledger, Place
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
+from churnstream.pipeline.outcome_ledger import Audit, OutcomeLedger, Place
 from churnstream.pipeline.outcome_offsets import outcome_begins
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.records.wire_types import Offset, Partition
@@ -60,7 +60,7 @@ def audit(
     starts = {p: max(begin, (starts or {}).get(p, 0)) for p, begin in begins.items()}
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}
 
-    ledger = Ledger(starts, ends, last)
+    ledger = OutcomeLedger(starts, ends, last)
     for batch in Scan(kafka, topics.input, starts, ends):
         ledger.add_events(map(_place, batch))
     for batch in Scan(kafka, topics.output, outcomes.begins[topics.output], output_ends):
@@ -89,7 +89,7 @@ def _predicted(record: Message) -> Place | None:
 def _rejected(record: Message, topic: str) -> Place | None:
     """The place that a dead letter speaks of; None if it is not one of this topic."""
     try:
-        letter = parse(record)
+        letter = parse_dead_letter(record)
     except msgspec.ValidationError:
         return None
     return (letter.partition, letter.offset) if letter.topic == topic else None

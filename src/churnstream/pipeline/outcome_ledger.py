@@ -120,7 +120,7 @@ class _PartitionLedger:
         )
 
 
-class Ledger:
+class OutcomeLedger:
     """Takes note of events and outcomes, in any order.
 
     Args:

@@ -71,7 +71,7 @@ def note_beginning(
         log.info("outcomes_not_noted", topic=topics.checkpoint, error=str(error))
 
 
-class Outcomes(NamedTuple):
+class OutcomeOffsets(NamedTuple):
     """Where the outcomes of the input topic begin.
 
     Attributes:
@@ -83,7 +83,7 @@ class Outcomes(NamedTuple):
     former: int
 
 
-def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> Outcomes:
+def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> OutcomeOffsets:
     """Find the outcomes of the input topic as it is now.
 
     Those of an earlier one are told apart as far as it was noted when the present one began.
@@ -106,7 +106,7 @@ def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> 
             noted = [note.begins.get(admin.topic_id(name), {}) for note in own] or [ends[name]]
             begins[name] = {p: max(o, min(n.get(p, 0) for n in noted)) for p, o in first.items()}
             former += sum(begins[name].values()) - sum(first.values())
-    return Outcomes(begins, former)
+    return OutcomeOffsets(begins, former)
 
 
 def _read(

@@ -15,7 +15,7 @@ from churnstream.escaping import printable
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline.dead_letter_headers import parse
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.pipeline.outcome_offsets import outcome_begins
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
@@ -26,7 +26,7 @@ _MOST_VERSIONS = 20
 _LONGEST_VERSION = 100
 
 
-class Scored(NamedTuple):
+class ScoredHistory(NamedTuple):
     """A batch of events with what was predicted for them, all of one length."""
 
     events: list[Event]
@@ -36,7 +36,7 @@ class Scored(NamedTuple):
     offsets: list[int]
 
 
-class History:
+class PredictionHistory:
     """The outcomes of a stretch of the input topic.
 
     Memory: 17 bytes a prediction of the stretch.
@@ -76,7 +76,7 @@ class History:
     def _inside(self, partition: int, offset: int) -> bool:
         return self._starts.get(partition, 0) <= offset < self._ends.get(partition, 0)
 
-    def scored(self) -> Iterator[Scored]:
+    def scored(self) -> Iterator[ScoredHistory]:
         """Events and predictions, in offset order within each partition."""
         tables = self._predictions()
         topic = self._settings.topics.input
@@ -94,7 +94,7 @@ class History:
         for batch in self._scan(topic):
             for record in batch:
                 try:
-                    letter = parse(record)
+                    letter = parse_dead_letter(record)
                 except msgspec.ValidationError:
                     self.foreign[topic] += 1
                     continue
@@ -106,8 +106,8 @@ class History:
                     why = Rejection(letter.reason, field, detail)
                     yield why, letter.partition, letter.offset
 
-    def _predictions(self) -> dict[int, "_Table"]:
-        tables = {p: _Table() for p in self._starts}
+    def _predictions(self) -> dict[int, "_PredictionColumns"]:
+        tables = {p: _PredictionColumns() for p in self._starts}
         topic = self._settings.topics.output
         self.foreign[topic] = 0
         for batch in self._scan(topic):
@@ -127,7 +127,7 @@ class History:
             self.versions[printable(version, _LONGEST_VERSION)] = None
 
 
-class _Table:
+class _PredictionColumns:
     """Predictions by source offset, in columns: an object each would take ten times the memory."""
 
     def __init__(self) -> None:
@@ -157,7 +157,9 @@ class _Table:
         return known[rows] == offsets, probabilities, says_yes
 
 
-def _join(batch: list[Message], tables: Mapping[int, _Table], decode: EventDecoder) -> Scored:
+def _join(
+    batch: list[Message], tables: Mapping[int, _PredictionColumns], decode: EventDecoder
+) -> ScoredHistory:
     partitions = np.array([r.partition() for r in batch], dtype=np.int64)
     offsets = np.array([r.offset() for r in batch], dtype=np.int64)
     found = np.zeros(len(batch), dtype=bool)
@@ -169,7 +171,7 @@ def _join(batch: list[Message], tables: Mapping[int, _Table], decode: EventDecod
     events = decode.batch([r.value() for r in batch], [r.key() for r in batch])
     # A prediction exists only for records that decode.
     rows = [i for i, e in enumerate(events) if found[i] and not isinstance(e, Rejection)]
-    return Scored(
+    return ScoredHistory(
         [events[i] for i in rows],
         probabilities[rows],
         says_yes[rows],

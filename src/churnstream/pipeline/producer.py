@@ -14,8 +14,8 @@ from churnstream.codecs.event_encoder import EncodedEvents, encode_events
 from churnstream.errors import DataError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Record, Writer
-from churnstream.pipeline.checkpoint import FileSink, Sink, Source, TransactionSink
-from churnstream.pipeline.stop_signal import Stop
+from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, Sink, TransactionSink
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ def produce_batch(
     *,
     batch_size: int,
     resume: bool,
-    stop: Stop,
+    stop: StopSignal,
     before_batch: Callable[[], None] = lambda: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> BatchResult:
@@ -97,10 +97,10 @@ def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
             yield item
 
 
-def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop) -> Sink:
+def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: StopSignal) -> Sink:
     """The sink with the best guarantee that this broker can keep."""
     topic = settings.topics.input
-    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
+    source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     max_bytes = admin.max_record_bytes(topic)
     if admin.embedded:
         writer = Writer(settings.kafka, give_up=stop.overdue, max_bytes=max_bytes)
@@ -134,7 +134,7 @@ def produce_streaming(
     seed: int | None,
     max_events: int | None,
     duration: float | None,
-    stop: Stop,
+    stop: StopSignal,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Send random customers, with replacement and a fresh `event_ts`, at a steady rate.
@@ -167,7 +167,7 @@ def produce_streaming(
     return sent
 
 
-def _schedule(rate: float, duration: float | None, stop: Stop) -> Iterable[int]:
+def _schedule(rate: float, duration: float | None, stop: StopSignal) -> Iterable[int]:
     """How many events are due, as time goes by: never early, and late ones are caught up."""
     begin = now = time.monotonic()
     origin, sent = begin, 0

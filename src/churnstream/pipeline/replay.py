@@ -14,7 +14,12 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.checkpoint import notes
-from churnstream.pipeline.dead_letter_headers import HEADER_NAMES, is_whole, original_headers, parse
+from churnstream.pipeline.dead_letter_headers import (
+    HEADER_NAMES,
+    is_whole,
+    original_headers,
+    parse_dead_letter,
+)
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import Settings
 
@@ -60,7 +65,7 @@ def find(
         foreign: list[int] = []
         for record in batch:
             try:
-                letter = parse(record)
+                letter = parse_dead_letter(record)
             except msgspec.ValidationError:  # whose text may quote the record
                 foreign.append(_place(record)[1])
                 continue

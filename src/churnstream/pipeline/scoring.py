@@ -15,10 +15,14 @@ from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import encode_prediction
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
-from churnstream.kafka.polled_records import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.writer import FullRecord, Record
-from churnstream.pipeline.dead_letter_headers import PER_BATCH, describe, to_record
+from churnstream.pipeline.dead_letter_headers import (
+    PER_BATCH,
+    dead_letter_record,
+    describe_rejection,
+)
 from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
 from churnstream.schema.record_types import Event, prediction_type
@@ -130,7 +134,7 @@ class BatchScorer:
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._max_prediction_bytes = max_prediction_bytes
 
-    def score(self, polled: Polled, now: datetime) -> Batch:
+    def score(self, polled: PolledRecords, now: datetime) -> Batch:
         """Give each record its outcome.
 
         Args:
@@ -184,8 +188,10 @@ class BatchScorer:
     def _dead_letter(
         self, model: Scorer, now: datetime, record: Message, why: Rejection
     ) -> FullRecord:
-        said = describe(record, why, group=self._group, model_version=model.version, now=now)
-        return to_record(record, said, self._max_dead_letter_bytes)
+        said = describe_rejection(
+            record, why, group=self._group, model_version=model.version, now=now
+        )
+        return dead_letter_record(record, said, self._max_dead_letter_bytes)
 
 
 def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:
@@ -231,7 +237,7 @@ def _encoded_predictions(
 class _Decoded(NamedTuple):
     """Good records with their keys and events, and refused ones with the reasons."""
 
-    good: Polled
+    good: PolledRecords
     keys: list[bytes | None]
     events: list[Event]
     rejected: list[Message]
@@ -246,7 +252,7 @@ class _Decoded(NamedTuple):
         """
         kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
         return _Decoded(
-            Polled.of([self.good.records[i] for i in kept], self.good.ends),
+            PolledRecords.of([self.good.records[i] for i in kept], self.good.ends),
             [self.keys[i] for i in kept],
             [self.events[i] for i in kept],
             [*self.rejected, *(self.good.records[i] for i in others)],
@@ -254,7 +260,7 @@ class _Decoded(NamedTuple):
         )
 
 
-def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
+def _decode(polled: PolledRecords, scorer: Scorer) -> _Decoded:
     values, keys = contents_of(polled.records)
     decoded: list[Any] = scorer.decode.batch(values, keys)
     if Rejection not in {*map(type, decoded)}:
@@ -262,7 +268,7 @@ def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
     good = sorted(set(range(len(decoded))).difference(bad))
     return _Decoded(
-        Polled.of([polled.records[i] for i in good], polled.ends),
+        PolledRecords.of([polled.records[i] for i in good], polled.ends),
         [keys[i] for i in good],
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.checkpoint import Source
+    from churnstream.pipeline.checkpoint import CheckpointKey
 
 
 class SentRange(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -48,7 +48,7 @@ class SentRangeKeeper:
         path: Keeps the range of every source.
     """
 
-    def __init__(self, path: Path, source: Source, admin: Admin) -> None:
+    def __init__(self, path: Path, source: CheckpointKey, admin: Admin) -> None:
         self._file, self._source, self._admin = PositionFile(path, SentRange), source, admin
         self._file.get(source.key)  # should it be damaged: before the work
         self._known: SentRange | None = None

@@ -12,7 +12,7 @@ _TIMEOUT = 3.5  # seconds: a stop is promised within 5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stop:
+class StopSignal:
     """Set by SIGINT and SIGTERM once `listen` was called; asked between batches."""
 
     def __init__(self) -> None:

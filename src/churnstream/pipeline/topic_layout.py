@@ -32,7 +32,7 @@ class PartitionState(msgspec.Struct, frozen=True):
     beyond: int = 0
 
 
-def specs(settings: Settings) -> list[TopicSpec]:
+def topic_specs(settings: Settings) -> list[TopicSpec]:
     """The topics to create, in the order of the flow."""
     topics = settings.topics
     copies = topics.replication_factor
@@ -47,7 +47,7 @@ def specs(settings: Settings) -> list[TopicSpec]:
 
 def create(admin: Admin, settings: Settings) -> dict[str, bool]:
     """Create the topics that do not exist; by name, whether each is new."""
-    return admin.create(specs(settings))
+    return admin.create(topic_specs(settings))
 
 
 def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
@@ -59,7 +59,7 @@ def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
         TopicMissingError: One of them does not exist.
     """
     rows: list[PartitionState] = []
-    for spec in reversed(specs(settings)):
+    for spec in reversed(topic_specs(settings)):
         reads = spec.name == settings.topics.input
         committed = admin.committed(settings.consumer.group, spec.name) if reads else {}
         begins, ends = admin.beginnings(spec.name), admin.ends(spec.name)
