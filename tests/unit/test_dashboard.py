@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from bank import BANK, BankPrediction, bank_customer, bank_message
 from builders import TELCO, Prediction, event_message, message
+from churnstream.dashboard import app
 from churnstream.dashboard.access import AccessControl
 from churnstream.dashboard.customer_table import PAGE, CustomerTable, Query
 from churnstream.dashboard.feed import Feed
@@ -528,3 +529,13 @@ def test_style_and_script_name_no_other_host() -> None:
     for file in folder.iterdir():
         if file.suffix in (".js", ".css", ".j2"):
             assert not re.search(r"https?://|@import|url\(", file.read_text()), file.name
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_piece_stands_on_its_page(page: Page, view: str) -> None:
+    """A piece without a card would be built and never be seen."""
+    address = page.views.address({"view": view})
+    pieces = page.views.pieces(address)
+    html = app._page(page.views, address, pieces)
+
+    assert [name for name in pieces if f'id="{name}"' not in html] == []

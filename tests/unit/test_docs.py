@@ -197,3 +197,16 @@ def test_the_run_book_has_every_warning() -> None:
     run_book = (ROOT / "docs" / "operations.md").read_text()
     assert "batch_rolled_back" in warned
     assert [event for event in sorted(warned) if f"`{event}`" not in run_book] == []
+
+
+def test_where_things_are_added_exists() -> None:
+    """What CONTRIBUTING says to change, and the tests that it names, are there."""
+    page = prose(ROOT / "CONTRIBUTING.md")
+    table = page[page.index("## To add a") : page.index("## Habits")]
+    named = {name for name in re.findall(r"`([\w./]+\.\w+)`", table) if "NAME" not in name}
+    folders = [ROOT, ROOT / "src" / "churnstream", ROOT / "src" / "churnstream" / "dashboard"]
+    coming = {"model/choose_kind.py"}  # stands in model/choose.py until then
+
+    assert len(named) > 30
+    there = {n for n in named for f in [*folders, ROOT / "tests" / "unit"] if (f / n).is_file()}
+    assert named - there <= coming

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from churnstream.errors import DataError
-from churnstream.files.file_form import FileForm
+from churnstream.files import file_format
+from churnstream.files.file_form import FORMATS, FileForm
 from churnstream.files.open_file import open_file
 
 CSV = b"id,n\nC1,1\nC2,2\n"
@@ -195,3 +196,8 @@ def test_a_sample_keeps_to_its_limit_and_seed(tmp_path: Path) -> None:
     assert (len(set(ids)), ids) == (300, sorted(ids))
     assert first == again != other
     assert (file.name, file.row_name(3)) == ("c.csv", "row 5 (the header is row 1)")
+
+
+def test_every_format_has_a_suffix_and_a_name() -> None:
+    """Whatever can be declared is found by its name as well, and can be spoken of."""
+    assert {*file_format._SUFFIXES.values()} == file_format._WORDS.keys() == {*FORMATS}
