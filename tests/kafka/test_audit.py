@@ -97,7 +97,7 @@ def test_lost(scored: Flow) -> None:
 
 
 def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
-    """The group's place may be seen before the outcomes of the same commit are."""
+    """The group's offset may be seen before the outcomes of the same commit are."""
     send(scored, scored.input, *good_records(1), partition=1)
     writer = Producer({"bootstrap.servers": scored.servers, "transactional.id": scored.group})
     writer.init_transactions(30)
@@ -172,7 +172,7 @@ def test_foreign_records(scored: Flow) -> None:
 
 
 def test_in_flight(scored: Flow) -> None:
-    """Events behind the group's place are in flight: no proof yet, but no loss either."""
+    """Events behind the group's offset are in flight: no proof yet, but no loss either."""
     send(scored, scored.input, *good_records(7), partition=2)
     assert "7 still in flight" in scored.run("audit", code=1).output
     assert "7 still in flight" in scored.run("audit", "--in-flight-ok").output

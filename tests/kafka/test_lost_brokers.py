@@ -47,7 +47,7 @@ def reader(
     settings = KafkaSettings(brokers=forgetful.address, client=client)
     reader = reader_of(settings, topic_prefix, topic_prefix)
     polled = _read_on(reader)
-    reader.commit(polled.places)
+    reader.commit(polled.next_offsets)
     yield reader
     reader.close()
 
@@ -80,7 +80,7 @@ def _lose(broker: ForgetfulBroker) -> None:
 
 
 def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> None:
-    """Nothing can be asked through the old client; the new one begins at the group's place."""
+    """Nothing can be asked through the old client; the new one begins at the group's offset."""
     partition, place = next(iter(reader.group_offsets().items()))
     _lose(forgetful)
 

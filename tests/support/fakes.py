@@ -68,7 +68,7 @@ class FakeReader(Reader):
     lie behind the last record, where a transaction left its marker.
 
     Attributes:
-        committed: The group's place, by partition.
+        committed: The group's offset, by partition.
         commits: Every commit, in order.
         asked: How many records each poll asked for.
         arrivals: By number of the poll, from 0, records that arrive just before it.
@@ -128,7 +128,7 @@ class FakeReader(Reader):
             ends = {p: end for p, end in ends.items() if p not in lost}
         return PolledRecords.of(records, ends)._replace(again=lost)
 
-    def ends(self) -> dict[int, int]:
+    def end_offsets(self) -> dict[int, int]:
         return {p: (log[-1].offset() or 0) + 1 for p, log in self.partitions.items() if log}
 
     def silence(self) -> float:
@@ -304,10 +304,10 @@ class FakeAdmin(Admin):
     def partitions(self, topic: str) -> list[int]:
         return sorted(self._ends)
 
-    def beginnings(self, topic: str) -> dict[int, int]:
+    def earliest_offsets(self, topic: str) -> dict[int, int]:
         return dict(self._begins)
 
-    def ends(self, topic: str) -> dict[int, int]:
+    def latest_offsets(self, topic: str) -> dict[int, int]:
         return dict(self._ends)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:

@@ -112,7 +112,7 @@ def test_headers_of_a_dead_letter_conform() -> None:
 def test_every_header_is_documented() -> None:
     """Also those of a record that was too large to be kept whole."""
     record = message(b"x" * 100, headers=[("own", b"y" * 100)])
-    sent = dict(dead_letter_record(record, LETTER, most_bytes=1)["headers"])
+    sent = dict(dead_letter_record(record, LETTER, max_bytes=1)["headers"])
 
     schema = DOCUMENT["components"]["schemas"]["DeadLetterHeaders"]
     assert set(sent) == set(schema["properties"])

@@ -41,9 +41,9 @@ def described(record: Message, why: Rejection = WHY, **changes: Any) -> DeadLett
     return describe_rejection(record, why, **details)
 
 
-def refused(record: Message, why: Rejection = WHY, most_bytes: int = LARGE) -> FullRecord:
+def refused(record: Message, why: Rejection = WHY, max_bytes: int = LARGE) -> FullRecord:
     """The dead letter of a record."""
-    return dead_letter_record(record, described(record, why), most_bytes)
+    return dead_letter_record(record, described(record, why), max_bytes)
 
 
 def as_read(record: FullRecord, offset: int = 0) -> Message:
@@ -203,7 +203,7 @@ def test_a_value_that_does_not_fit_is_left_out(room: int) -> None:
     named = sum(len(name) + len(content or b"") for name, content in small["headers"])
     most = len(b"7590-VHVEG") + 1_000 + named + 120 + 10 * len(small["headers"]) - 1 + room
 
-    letter = refused(message(b"x" * 1_000), most_bytes=most)
+    letter = refused(message(b"x" * 1_000), max_bytes=most)
 
     assert letter["value"] == (b"x" * 1_000 if room else None)
     assert ((VALUE_OMITTED, b"1000") in letter["headers"]) is (not room)
@@ -217,7 +217,7 @@ def test_a_key_that_does_not_fit_is_left_out(room: int) -> None:
     named = sum(len(name) + len(content or b"") for name, content in small["headers"])
     most = 1_000 + named + 120 + 10 * len(small["headers"]) - 1 + room
 
-    letter = refused(message(None, key=b"k" * 1_000), most_bytes=most)
+    letter = refused(message(None, key=b"k" * 1_000), max_bytes=most)
 
     assert letter["key"] == (b"k" * 1_000 if room else None)
     assert ((KEY_OMITTED, b"1000") in letter["headers"]) is (not room)

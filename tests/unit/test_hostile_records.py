@@ -21,7 +21,7 @@ from churnstream.analysis.evaluation import Evaluator, Quality
 from churnstream.analysis.report_page import render_report
 from churnstream.analysis.summary_table import render
 from churnstream.analysis.window_report import WindowReportBuilder
-from churnstream.cli.dead_letters import letter_row
+from churnstream.cli.dead_letters import dead_letter_row
 from churnstream.cli.options import json_text
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.feed import Feed
@@ -101,21 +101,21 @@ class Admin:
     def __init__(self, records: Sequence[Message]) -> None:
         self._records = records
 
-    def beginnings(self, _: str) -> dict[int, int]:
+    def earliest_offsets(self, _: str) -> dict[int, int]:
         """Offset 0."""
         return {0: 0}
 
-    def ends(self, topic: str) -> dict[int, int]:
+    def latest_offsets(self, topic: str) -> dict[int, int]:
         """As many as there are."""
         return {0: sum(record.topic() == topic for record in self._records)}
 
-    def settled_ends(self, topic: str, **_: object) -> dict[int, int]:
+    def latest_settled_offsets(self, topic: str, **_: object) -> dict[int, int]:
         """The same."""
-        return self.ends(topic)
+        return self.latest_offsets(topic)
 
-    def written_ends(self, topic: str) -> dict[int, int]:
+    def latest_written_offsets(self, topic: str) -> dict[int, int]:
         """The same."""
-        return self.ends(topic)
+        return self.latest_offsets(topic)
 
     def max_record_bytes(self, _: str) -> int:
         """The default of a broker."""
@@ -291,13 +291,13 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
     with topics_of(records) as broker:
         admin: Any = broker
         past = prediction_history.PredictionHistory(
-            SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input)
+            SETTINGS, TELCO, admin, {0: 0}, admin.latest_offsets(TOPICS.input)
         )
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
         outcome_audit.audit(SETTINGS, admin)
         for found in replay.find(SETTINGS, admin, replay.Filter()):
-            assert not any(OBEYED.search(json_text(letter_row(*pair))) for pair in found)
+            assert not any(OBEYED.search(json_text(dead_letter_row(*pair))) for pair in found)
         replay.Replay(SETTINGS, admin).run(replay.Filter(), dry_run=True)
 
 

@@ -28,23 +28,23 @@ def failing(*codes: int) -> Callable[[], str]:
 
 
 @pytest.fixture
-def asker(monkeypatch: pytest.MonkeyPatch) -> RetryingAdminClient:
+def retrying(monkeypatch: pytest.MonkeyPatch) -> RetryingAdminClient:
     """One on a cluster that answers."""
     monkeypatch.setattr(module, "AdminClient", Client)
     return RetryingAdminClient(KafkaSettings(), lambda: False)
 
 
-def test_a_cluster_without_controller_is_asked_again(asker: RetryingAdminClient) -> None:
+def test_a_cluster_without_controller_is_asked_again(retrying: RetryingAdminClient) -> None:
     """What only a controller can answer times out until there is one, and that is no failure."""
-    assert asker.repeat(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
+    assert retrying.repeat(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
 
 
-def test_asking_again_ends(asker: RetryingAdminClient) -> None:
+def test_asking_again_ends(retrying: RetryingAdminClient) -> None:
     """After the time that was given the last error is raised, and others are raised at once."""
     with pytest.raises(KafkaException):
-        asker.repeat(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
+        retrying.repeat(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
     with pytest.raises(KafkaException):
-        asker.repeat(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        retrying.repeat(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
 
 
 class Client:

@@ -191,7 +191,7 @@ def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> N
     assert len(batch.probabilities) == 2
     assert [record.offset() for record in batch.rejected] == [3, 1]
     assert [why.reason for why in batch.rejections] == ["not_json", "not_scorable"]
-    assert batch.places == PolledRecords.of(records, {}).places
+    assert batch.next_offsets == PolledRecords.of(records, {}).next_offsets
     letter = batch.dead_letters[1]
     assert letter["value"] == strange.value()
     headers = dict(letter["headers"])
@@ -287,14 +287,14 @@ def test_the_place_is_behind_the_last_record_broken_or_not() -> None:
     """A broken record at the end of a partition is done with, like any other."""
     batch = scored([*events(0, [0]), broken(0, 1), broken(2, 8), *events(1, [3, 4])])
 
-    assert batch.places == {0: 2, 1: 5, 2: 9}
+    assert batch.next_offsets == {0: 2, 1: 5, 2: 9}
 
 
 def test_a_batch_of_broken_records_alone_is_a_batch() -> None:
     """With nothing to score there are dead letters and a place."""
     batch = scored([broken(0, 0), broken(0, 1)])
 
-    assert (batch.predictions, len(batch.dead_letters), batch.places) == ([], 2, {0: 2})
+    assert (batch.predictions, len(batch.dead_letters), batch.next_offsets) == ([], 2, {0: 2})
     assert batch.probabilities.shape == (0,)
 
 
@@ -302,7 +302,12 @@ def test_no_records_have_no_outcome() -> None:
     """An idle poll yields an empty batch."""
     batch = scored([])
 
-    assert (len(batch), batch.predictions, batch.dead_letters, batch.places) == (0, [], [], {})
+    assert (len(batch), batch.predictions, batch.dead_letters, batch.next_offsets) == (
+        0,
+        [],
+        [],
+        {},
+    )
 
 
 @settings(deadline=None)
@@ -666,7 +671,7 @@ def test_a_stop_while_the_last_batch_fails_ends_the_run(
 
 
 def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The group's place tells that it happened: the batch is told of, and not scored again."""
+    """The group's offset tells that it happened: the batch is told of, and not scored again."""
     setup = Setup({0: events(0, range(6))}, batch_size=3)
     publish, answers = setup.delivery.publish, [AbortableError("no answer")]
 
@@ -690,7 +695,7 @@ def test_what_was_handed_over_before_is_left_out() -> None:
     found = polled({0: [3, 4, 5], 1: [7]}, {1: 8}).since({0: 5, 1: 7, 2: 9})
 
     assert list(zip(found.partitions, found.offsets, strict=True)) == [(0, 5), (1, 7)]
-    assert (found.places, found.ends) == ({0: 6, 1: 8}, {1: 8})
+    assert (found.next_offsets, found.end_offsets) == ({0: 6, 1: 8}, {1: 8})
 
 
 # ---- Consumer: two batches at a time ----
@@ -905,7 +910,7 @@ def test_a_window_admits_what_lies_before_its_ends() -> None:
     inside = window.admit(polled({0: [0, 1, 2, 3], 1: [0], 2: [0]}))
 
     assert offsets_of(inside) == [(0, 0), (0, 1)]
-    assert inside.places == {0: 2}
+    assert inside.next_offsets == {0: 2}
 
 
 def test_a_window_is_done_when_every_partition_is() -> None:
@@ -933,12 +938,12 @@ def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
     inside = OffsetWindow({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
 
     assert offsets_of(inside) == [(0, 0), (0, 1)]
-    assert all(end <= 2 for end in inside.ends.values())
+    assert all(end <= 2 for end in inside.end_offsets.values())
 
 
 def test_an_end_before_the_window_counts_as_it_is() -> None:
     """Where the partition ends is its place, as long as that lies in the window."""
-    assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).ends == {0: 3}
+    assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).end_offsets == {0: 3}
 
 
 def test_a_window_never_moves_a_place_back() -> None:
@@ -1082,7 +1087,7 @@ def test_a_window_starts_where_it_says_for_a_group_without_a_place() -> None:
 
 
 def test_a_window_may_not_skip_what_its_group_has_not_scored() -> None:
-    """The group's place says that everything before it is done, so it never jumps."""
+    """The group's offset says that everything before it is done, so it never jumps."""
     with pytest.raises(ConfigurationError, match=r"skip offsets 4 to 9 of partition 0.*--group"):
         bound(FakeAdmin({0: 30}, committed={0: 4}), start="0:10")
 

@@ -135,14 +135,14 @@ def test_an_answer_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     impatient(monkeypatch)
     monkeypatch.setattr(module, "Consumer", lambda _: Client(answered=False))
     answers: list[bool] = []
-    lookout = LostClientDetector(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
-    begin = lookout._heard
+    detector = LostClientDetector(KafkaSettings(), TOPIC, on_answer=lambda: answers.append(True))
+    begin = detector._heard
 
     silent: Any = Client(answered=False)
-    assert not lookout.is_lost(silent)
-    assert (lookout._heard, answers) == (begin, [])
+    assert not detector.is_lost(silent)
+    assert (detector._heard, answers) == (begin, [])
 
     heard: Any = Client(answered=True)
-    lookout._due = Deadline(-1)
-    assert not lookout.is_lost(heard)
-    assert (lookout._heard is begin, answers) == (False, [True])
+    detector._due = Deadline(-1)
+    assert not detector.is_lost(heard)
+    assert (detector._heard is begin, answers) == (False, [True])

@@ -25,7 +25,7 @@ class Client:
     """Stands in for the library's consumer: each poll first does something, then has records.
 
     Attributes:
-        places: What it answers about the group's place, one after the other; or raises.
+        places: What it answers about the group's offset, one after the other; or raises.
         moved: Every offset that reading was moved to.
         commits: What happens in a commit.
     """
@@ -141,7 +141,7 @@ def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> No
     found = poll(reader, (0, 5), (1, 8), (0, 6), happens=lambda: client_of(reader).take(1))
 
     assert read(found) == [(0, 5), (0, 6)]
-    assert (found.places, found.again) == ({0: 7}, frozenset())
+    assert (found.next_offsets, found.again) == ({0: 7}, frozenset())
     assert (reader.membership.assigned, told) == ({0}, [{0, 1}])
 
 
@@ -206,7 +206,7 @@ def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
 def lost(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Client:
     """The client of the reader, once it has lost its brokers; each other client is well."""
     client = client_of(reader)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is client)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is client)
     monkeypatch.setattr(module, "_PAUSE", 0.01)
     return client
 
@@ -243,7 +243,7 @@ def test_a_commit_that_hangs_fails(
 ) -> None:
     """Nothing more can be asked through its client, and the batch comes again through another."""
     monkeypatch.setattr(reader, "_session_s", 0.2)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is None)
     let_go = threading.Event()
     lost.commits = lambda: let_go.wait(10)
     try:
@@ -260,7 +260,7 @@ def test_a_commit_that_is_only_slow_keeps_its_client(
 ) -> None:
     """While the group would still count this member, no second one joins for it."""
     lost.commits = lambda: threading.Event().wait(0.5)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is None)
 
     reader.commit({1: 5})
 

@@ -267,7 +267,7 @@ def test_a_consumer_whose_loop_stands_is_not_alive() -> None:
 def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has a partition and never got an answer about it cannot know that nothing waits."""
     watched = Watched({0: []})
-    monkeypatch.setattr(watched.reader, "ends", dict)
+    monkeypatch.setattr(watched.reader, "end_offsets", dict)
     monkeypatch.setattr(watched.reader, "poll", lambda *_: PolledRecords.of([], {}))
     watched.reader.membership.assigned = {0}
     watched.run(1)
@@ -275,7 +275,7 @@ def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPa
     watched.run(1)
     assert "no broker has answered for 1 partitions in 61 s" in watched.health.stalled()
 
-    monkeypatch.setattr(watched.reader, "ends", lambda: {0: 0})
+    monkeypatch.setattr(watched.reader, "end_offsets", lambda: {0: 0})
     watched.run(1)
     assert watched.health.stalled() == ""
 
@@ -336,5 +336,5 @@ def test_the_log_has_a_line_for_an_interval() -> None:
     (line,) = [line for line in lines if line["event"] == "events_scored"]
     assert (line["scored"], line["dead_lettered"], line["batches"]) == (250, 1, 3)
     assert line["reasons"] == {"not_json": 1}
-    assert line["places"] == {0: 251}
+    assert line["offsets"] == {0: 251}
     assert "7590-VHVEG" not in str(lines)

@@ -13,7 +13,7 @@ from fakes import FakeAdmin
     ids=["no place", "before the beginning", "within", "at the end", "beyond the end"],
 )
 def test_lag_counts_what_is_there(committed: dict[int, int], lag: int) -> None:
-    """Events that retention has removed do not wait, wherever the group's place lies."""
+    """Events that retention has removed do not wait, wherever the group's offset lies."""
     admin = FakeAdmin({0: 100}, begins={0: 90}, committed=committed)
     settings = Settings()
     rows = topic_layout.describe(admin, settings)

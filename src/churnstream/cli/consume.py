@@ -172,7 +172,7 @@ def consume_batch(
 ) -> WindowReport:
     """Score a bounded window and sum it up."""
     from churnstream.analysis.window_report import WindowReportBuilder
-    from churnstream.kafka.client import places_of
+    from churnstream.kafka.client import positions_of
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.offset_ranges import bounded
 
@@ -194,7 +194,7 @@ def consume_batch(
         builder.note_model(scorer.version, scorer.threshold, batch.scored_at)
         says_yes = risks >= scorer.threshold
         builder.add(batch.events, risks, says_yes, batch.partitions, batch.offsets)
-        builder.add_rejected(batch.rejections, *places_of(batch.rejected))
+        builder.add_rejected(batch.rejections, *positions_of(batch.rejected))
         models.shadow(batch.events, risks, scorer)
         done += len(batch)
         show(done)

@@ -83,7 +83,7 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
 
     wanted = _filter(values)
     found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
-    shown = [letter_row(*pair) for pair in islice(found, limit)]
+    shown = [dead_letter_row(*pair) for pair in islice(found, limit)]
     more = sum(1 for _ in found)
     if as_json:
         for row in shown:
@@ -94,7 +94,7 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
         click.echo(f"{more:,} more; see --limit" if more else "no dead letters", err=True)
 
 
-def letter_row(record: Message, letter: DeadLetter) -> dict[str, object]:
+def dead_letter_row(record: Message, letter: DeadLetter) -> dict[str, object]:
     """A dead letter as `dead-letters list --json` shows it."""
     key, value = record.key(), record.value()
     return {

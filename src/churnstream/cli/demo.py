@@ -160,14 +160,14 @@ def _write_letters(settings: Settings, admin: Admin) -> None:
     """Keep the dead letters in a file: the demo's broker takes its topics with it."""
     import msgspec
 
-    from churnstream.cli.dead_letters import letter_row
+    from churnstream.cli.dead_letters import dead_letter_row
     from churnstream.pipeline.replay import Filter, find
 
     _LETTERS.parent.mkdir(parents=True, exist_ok=True)
     with _LETTERS.open("wb") as file:
         for found in find(settings, admin, Filter()):
             for pair in found:
-                file.write(msgspec.json.encode(letter_row(*pair)) + b"\n")
+                file.write(msgspec.json.encode(dead_letter_row(*pair)) + b"\n")
     click.echo(
         f"dead letters are in {settings.topics.deadletter}, and in {_LETTERS} because the demo's "
         "broker ends with it; look with: churnstream demo --keep"

@@ -67,7 +67,7 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     starts, ends = offset_range(settings, admin)
     evaluator = Evaluator(model.schema, every)  # type: ignore[arg-type]  # click checks the choice
     history = PredictionHistory(
-        settings, model.schema, admin, starts, admin.ends(settings.topics.input)
+        settings, model.schema, admin, starts, admin.latest_offsets(settings.topics.input)
     )
     for batch in history.scored():
         _add(evaluator, batch, ends)

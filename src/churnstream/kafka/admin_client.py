@@ -1,4 +1,4 @@
-"""Asking the cluster: patient while it moves, and bounded in time."""
+"""Requests to the cluster: repeated while it moves, and bounded in time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _TIMEOUT = 10.0
 _SHORTEST = 0.01  # seconds: 0 would not wait at all, and a fraction of a millisecond is cut
 SLICE = 2.0  # seconds that a blocking call may keep signals waiting
-_REFUSED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+_REJECTED = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 # A cluster that has just started, or lost a broker, moves things about for a second.
 _MOVES = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -38,7 +38,7 @@ _MOVES = {
 
 
 class RetryingAdminClient:
-    """A client to ask the cluster with, replaced if it loses its brokers.
+    """A client for requests to the cluster, replaced if it loses its brokers.
 
     Args:
         give_up: Asked while waiting for an answer; True ends the wait.
@@ -53,8 +53,8 @@ class RetryingAdminClient:
 
     def __init__(self, settings: KafkaSettings, give_up: Callable[[], bool]) -> None:
         self._settings, self._give_up = settings, give_up
-        self._refusals: list[str] = []
-        self._lookout = LostClientDetector(settings)
+        self._rejections: list[str] = []
+        self._detector = LostClientDetector(settings)
         self.client = self._connect()
         self.cluster = self._first_answer()
 
@@ -63,13 +63,13 @@ class RetryingAdminClient:
             return AdminClient(client_config(self._settings, {}) | {"error_cb": self._hear})
 
     @contextmanager
-    def asking(self, doing: str, needs: str = "") -> Iterator[None]:
+    def request(self, doing: str, needs: str = "") -> Iterator[None]:
         """See `translated`; a client that has lost its brokers is replaced."""
         try:
             with translated(doing, [needs]):
                 yield
         except BrokerUnreachableError:
-            if not self._give_up() and self._lookout.is_lost(self.client):
+            if not self._give_up() and self._detector.is_lost(self.client):
                 self.client = self._connect()
             raise
 
@@ -94,8 +94,8 @@ class RetryingAdminClient:
                 time.sleep(0.1)
 
     def _hear(self, error: KafkaError) -> None:
-        if error.code() in _REFUSED:
-            self._refusals.append(error.str())
+        if error.code() in _REJECTED:
+            self._rejections.append(error.str())
 
     def _first_answer(self) -> ClusterMetadata:
         """Wait for a broker, as long as the settings allow; the client backs off by itself."""
@@ -108,7 +108,7 @@ class RetryingAdminClient:
                 self.client.poll(0)  # hear what went wrong: a password, a certificate
                 if self._give_up():
                     raise _given_up("looking for a broker") from error
-                if deadline.left < _SHORTEST or self._refusals:
+                if deadline.left < _SHORTEST or self._rejections:
                     raise self._unreachable() from error
                 if not said:
                     log.warning("broker_unreachable", waits_s=round(deadline.left), retrying=True)
@@ -119,9 +119,9 @@ class RetryingAdminClient:
         advice = "check --broker, or start one with: churnstream broker"
         return BrokerUnreachableError(
             f"no broker answered at {where} within {waited:g} s; "
-            f"{self._refusals[0] if self._refusals else advice}"
+            f"{self._rejections[0] if self._rejections else advice}"
         )
 
 
 def _given_up(doing: str) -> BrokerUnreachableError:
-    return BrokerUnreachableError(f"{doing}: given up, since the process was told to stop")
+    return BrokerUnreachableError(f"{doing}: given up, since the process was asked to stop")

@@ -1,4 +1,4 @@
-"""How a member of a consumer group is set up."""
+"""The configuration of a consumer in a group."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
 def consumer_config(
     settings: KafkaSettings, group: str, protocol: str, connection: Connection, *, embedded: bool
 ) -> dict[str, Any]:
-    """Librdkafka properties of a member that commits only what it is told to.
+    """Librdkafka properties of a consumer that commits only what it is asked to.
 
     Args:
         protocol: "classic", or "consumer" for KIP-848.
@@ -24,7 +24,7 @@ def consumer_config(
         "group.protocol": protocol,
         "enable.auto.commit": False,
         "enable.partition.eof": True,
-        # A lost place is an error that we hear of, report, and answer by starting over.
+        # A lost offset is an error that we hear of, report, and answer by starting over.
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         # What is fetched ahead: a tenth of a second. By default the client sleeps for a second

@@ -13,8 +13,8 @@ from churnstream.kafka.guarded_call import call_guarded
 log = structlog.get_logger(__name__)
 
 _WITHIN = 15.0  # seconds that it may take
-_TOLD = 2.0  # seconds to hear that the group was told
-_ON_ITS_WAY = 0.2  # seconds that the client has to send what it was told to
+_LEAVE_TIMEOUT = 2.0  # seconds to hear that the group knows
+_ON_ITS_WAY = 0.2  # seconds that the client has to send what it was asked to
 _LEFT_OVER = 10_000  # records that are dropped at once
 _PAUSE = 0.1
 
@@ -58,7 +58,7 @@ def _unsubscribe(consumer: Consumer) -> None:
     it is not committed, so others will read it.
     """
     consumer.unsubscribe()
-    deadline = Deadline(_TOLD)
+    deadline = Deadline(_LEAVE_TIMEOUT)
     while consumer.memberid() and not deadline.passed:
         consumer.consume(_LEFT_OVER, _PAUSE)
     consumer.consume(_LEFT_OVER, _ON_ITS_WAY)

@@ -23,8 +23,8 @@ class GroupMembership:
 
     Args:
         config: Of the client, as `member_config` makes it.
-        starting_points: Where partitions are begun.
-        lookout: Tells whether the client has lost its brokers.
+        starting_offsets: Where partitions are begun.
+        detector: Finds out whether the client has lost its brokers.
         embedded: Whether the broker is the embedded one.
         classic: Whether the group's protocol is the classic one.
         give_up: Asked while waiting for the broker; True ends the wait.
@@ -44,8 +44,8 @@ class GroupMembership:
         self,
         config: dict[str, Any],
         topic: str,
-        starting_points: StartingOffsets,
-        lookout: LostClientDetector,
+        starting_offsets: StartingOffsets,
+        detector: LostClientDetector,
         *,
         embedded: bool,
         classic: bool,
@@ -57,7 +57,7 @@ class GroupMembership:
         self.positions: dict[int, int] = {}
         self.before_loss: Callable[[bool], None] = lambda _: None
         self._config, self._topic = config, topic
-        self._starting_points, self._lookout = starting_points, lookout
+        self._starting_offsets, self._detector = starting_offsets, detector
         self._embedded, self._classic, self._give_up = embedded, classic, give_up
         self.client = self._join()
 
@@ -72,47 +72,47 @@ class GroupMembership:
             )
         self._joining = self._embedded
         self.hangs = False
-        self._lookout.note_sign_of_life()
+        self._detector.note_sign_of_life()
         return client
 
     def rejoin_if_lost(self) -> None:
         """Join anew with another client if ours has lost its brokers; its partitions are gone."""
-        if self.hangs or self._lookout.is_lost(self.client):
+        if self.hangs or self._detector.is_lost(self.client):
             self.client = self._join()
             self._forget(set(self.assigned))
             log.warning("partitions_lost", topic=self._topic, partitions=[])
 
-    def move(self, places: list[TopicPartition]) -> None:
+    def move(self, positions: list[TopicPartition]) -> None:
         """Read partitions that are ours from other offsets.
 
-        A seek is refused while a partition is only just being fetched; this never is.
+        A seek is rejected while a partition is only just being fetched; this never is.
 
         Raises:
-            BrokerError: The client refused.
+            BrokerError: The client rejected it.
         """
-        for place in places:
-            self.positions.pop(place.partition, None)
+        for position in positions:
+            self.positions.pop(position.partition, None)
         with translated("moving to another offset"):
-            self.client.incremental_unassign(places)
-            self.client.incremental_assign(places)
+            self.client.incremental_unassign(positions)
+            self.client.incremental_assign(positions)
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._starting_points.on_assign(partitions)
+        self._starting_offsets.on_assign(partitions)
         client.incremental_assign(partitions)
-        for place in partitions:
-            self.positions.pop(place.partition, None)
+        for position in partitions:
+            self.positions.pop(position.partition, None)
         self._joining = False
         self.rebalances += 1
-        self.assigned |= {place.partition for place in partitions}
+        self.assigned |= {position.partition for position in partitions}
         log.info("partitions_assigned", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget({place.partition for place in partitions}, still_ours=True)
+        self._forget({position.partition for position in partitions}, still_ours=True)
         client.incremental_unassign(partitions)
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(self.assigned))
 
     def _on_lost(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget({place.partition for place in partitions})
+        self._forget({position.partition for position in partitions})
         client.incremental_unassign(partitions)
         log.warning("partitions_lost", topic=self._topic, partitions=sorted(self.assigned))
 
@@ -126,7 +126,7 @@ class GroupMembership:
         """Leave the group, so that others take over at once; or leave it alone, if that hangs."""
 
         def finish_joining() -> None:
-            """The embedded broker waits for ever for a member that left while it joined."""
+            """The embedded broker waits for ever for a consumer that left while it joined."""
             deadline = Deadline(_JOIN)
             while self._joining and not deadline.passed:
                 self.client.poll(_PAUSE)

@@ -100,7 +100,7 @@ class LostClientDetector:
         return True
 
     def _is_answered(self, client: Client | None, seconds: float) -> bool:
-        """Whether it is told of a broker; signals wait for half a second at most."""
+        """Whether it hears of a broker; signals wait for half a second at most."""
         if client is None:
             return False
         deadline = Deadline(seconds)

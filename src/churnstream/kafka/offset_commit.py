@@ -1,4 +1,4 @@
-"""Storing a group's place without a transaction, between two polls of a member."""
+"""Committing a group's offsets without a transaction, between two polls."""
 
 import time
 from collections.abc import Callable
@@ -39,12 +39,12 @@ class HangingError(AbortableError):
 
 def commit(
     client: Consumer,
-    places: list[TopicPartition],
-    lookout: LostClientDetector,
+    offsets: list[TopicPartition],
+    detector: LostClientDetector,
     give_up: Callable[[], bool],
     session_timeout: float,
 ) -> None:
-    """Store places, and wait for the broker to confirm it.
+    """Commit offsets, and wait for the broker to confirm it.
 
     A commit may wait behind a JoinGroup of its own client for as long as the group waits for a
     member that died, and looks like one that hangs for ever meanwhile. So the client is given up
@@ -56,18 +56,18 @@ def commit(
     Raises:
         AbortableError: They are not stored, and what lies before them must be read again.
         HangingError: The same, and the client has to be replaced.
-        BrokerError: The broker refused for another reason, or the wait was given up.
+        BrokerError: The broker rejected them for another reason, or the wait was given up.
     """
     doing = "committing offsets"
     session, repeated = Deadline(session_timeout), Deadline(_REPEATED_FOR)
 
     def check() -> None:
         if give_up():
-            raise BrokerError(f"{doing}: given up, since the process was told to stop")
-        if session.passed and lookout.is_lost(None):
+            raise BrokerError(f"{doing}: given up, since the process was asked to stop")
+        if session.passed and detector.is_lost(None):
             raise HangingError(f"{doing} failed: the client has lost its brokers")
 
-    while error := _try(client, places, check):
+    while error := _try(client, offsets, check):
         if error.code() in _REBALANCES and not repeated.passed:
             time.sleep(_PAUSE)
         elif error.code() in _REPEATED:
@@ -77,18 +77,18 @@ def commit(
 
 
 def _try(
-    client: Consumer, places: list[TopicPartition], check: Callable[[], None]
+    client: Consumer, offsets: list[TopicPartition], check: Callable[[], None]
 ) -> KafkaError | None:
-    """What is wrong with the first place that could not be stored."""
+    """What is wrong with the first offset that could not be committed."""
     errors: list[KafkaError] = []
 
     def try_once() -> None:
         try:
-            answers = client.commit(offsets=places, asynchronous=False)
+            answers = client.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             errors.append(error.args[0])
         else:
-            errors.extend(place.error for place in answers or [] if place.error)
+            errors.extend(position.error for position in answers or [] if position.error)
 
     call_guarded(try_once, check, _PAUSE)
     return errors[0] if errors else None

@@ -1,4 +1,4 @@
-"""Where a member of a group begins to read a partition."""
+"""Where a consumer of a group begins to read a partition."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,9 +15,9 @@ class StartingOffsets:
 
     Args:
         starts: By partition, where to begin if the group has no offset yet; without it, at the
-            beginning of the topic.
-        unread: Partitions that are read from their beginning when they are first assigned, whatever
-            offset the group has committed: it is of an earlier topic.
+            earliest offset of the topic.
+        unread: Partitions that are read from their earliest offset when they are first assigned,
+            whatever offset the group has committed: it is of an earlier topic.
     """
 
     def __init__(self, starts: Mapping[int, int], unread: Collection[int]) -> None:
@@ -26,11 +26,11 @@ class StartingOffsets:
 
     def on_assign(self, partitions: Collection[TopicPartition]) -> None:
         """Set the offset of partitions that are given to us, where it is not the committed one."""
-        for place in partitions:
-            if place.partition in self._unread:
-                place.offset = OFFSET_BEGINNING
-            self._started.discard(place.partition)
-        self._unread.difference_update(place.partition for place in partitions)
+        for position in partitions:
+            if position.partition in self._unread:
+                position.offset = OFFSET_BEGINNING
+            self._started.discard(position.partition)
+        self._unread.difference_update(position.partition for position in partitions)
 
     def without_offset(self, partition: int, error: KafkaError) -> int:
         """There is no committed offset yet, or it is one that retention has removed."""

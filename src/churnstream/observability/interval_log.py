@@ -26,7 +26,7 @@ class IntervalLog:
         self._since = self._clock()
         self._batches = self._scored = 0
         self._reasons: Counter[str] = Counter()
-        self._places: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does; a step is the moment to speak."""
@@ -34,7 +34,7 @@ class IntervalLog:
             self._batches += len(notice.batch) > 0
             self._scored += len(notice.batch.events)
             self._reasons.update(why.reason for why in notice.batch.rejections)
-            self._places.update(notice.places)
+            self._offsets.update(notice.offsets)
         elif isinstance(notice, Stepped) and self._clock() - self._since >= self._seconds:
             self.say()
 
@@ -50,6 +50,6 @@ class IntervalLog:
                 reasons=dict(sorted(self._reasons.items())),
                 batches=self._batches,
                 per_second=round(events / took, 1) if took else None,
-                places=dict(sorted(self._places.items())),
+                offsets=dict(sorted(self._offsets.items())),
             )
         self._start_over()

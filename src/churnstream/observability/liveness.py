@@ -44,7 +44,7 @@ class ConsumerHealth:
         patience: Seconds without progress after which it is not alive.
 
     Attributes:
-        lags: By partition that is ours, events between the group's place and the end.
+        lags: By partition that is ours, events between the group's offset and the end.
         model: The version in use; None before it is loaded.
     """
 
@@ -53,7 +53,7 @@ class ConsumerHealth:
         self.model: str | None = None
         self._patience, self._clock = patience, clock
         self._assigned: frozenset[int] = frozenset()
-        self._places: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
         self._last_step = self._heard_at = clock()
         self._cut_off = False
         self._waiting: _Mark | None = None  # since the last commit, while there is anything to do
@@ -64,19 +64,21 @@ class ConsumerHealth:
         if isinstance(notice, Stepped):
             self._on_step(notice)
         elif isinstance(notice, Committed):
-            self._places.update(notice.places)
+            self._offsets.update(notice.offsets)
             self._waiting = None
 
     def _on_step(self, step: Stepped) -> None:
         now = self._last_step = self._clock()
         self._assigned, self._cut_off = step.assigned, step.cut_off
         self._heard_at = now - step.silence_s
-        for p in step.polled.places.keys() - self._places.keys():
+        for p in step.polled.next_offsets.keys() - self._offsets.keys():
             first = step.polled.partitions.index(p)
-            self._places[p] = step.polled.offsets[first]
-        self._places = {p: place for p, place in self._places.items() if p in step.assigned}
-        ends = {**step.ends, **step.polled.ends}
-        self.lags = {p: max(0, ends[p] - place) for p, place in self._places.items() if p in ends}
+            self._offsets[p] = step.polled.offsets[first]
+        self._offsets = {p: offset for p, offset in self._offsets.items() if p in step.assigned}
+        ends = {**step.end_offsets, **step.polled.end_offsets}
+        self.lags = {
+            p: max(0, ends[p] - offset) for p, offset in self._offsets.items() if p in ends
+        }
         self._waiting = _mark(self._waiting, now, sum(self.lags.values()))
         self._unheard = _mark(self._unheard, now, len(step.assigned - ends.keys()))
 

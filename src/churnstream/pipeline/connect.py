@@ -53,7 +53,7 @@ def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
 
 
 def _unread(settings: Settings, admin: Admin) -> set[int]:
-    """Partitions to read from their beginning: the group's place there is of an earlier topic."""
+    """Partitions to read from the earliest offset: the committed one is of another topic."""
     topic = settings.topics.input
     partitions = admin.committed_before(settings.consumer.group, topic)
     if partitions:
@@ -76,7 +76,7 @@ def connect(
     Raises:
         TopicMissingError: Input, output or dead-letter topic does not exist.
         ConfigurationError: The dead-letter topic cannot keep every dead letter.
-        BrokerError: The broker refused.
+        BrokerError: The broker rejected it.
     """
     own, names = settings.consumer, settings.topics
     _quiet_collector()

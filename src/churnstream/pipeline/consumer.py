@@ -89,7 +89,7 @@ class Consumer:
             return True
         assigned = self._reader.membership.assigned
         if self._window.is_bounded and not assigned:
-            # More members than partitions: the others may do it all.
+            # More consumers than partitions: the others may do it all.
             with suppress(BrokerError):
                 self._window.note_group(self._reader.group_offsets())
         if not self._window.is_done(assigned):
@@ -129,7 +129,7 @@ class Consumer:
             Stepped(
                 polled,
                 frozenset(membership.assigned),
-                reader.ends(),
+                reader.end_offsets(),
                 membership.rebalances,
                 poll_s,
                 score_s,
@@ -141,7 +141,7 @@ class Consumer:
     def _publish(
         self, context: Context, batch: Batch, inside: PolledRecords, before: Progress
     ) -> None:
-        reached = furthest(batch.places, inside.ends)
+        reached = furthest(batch.next_offsets, inside.end_offsets)
         offsets = {p: o for p, o in reached.items() if self._committed.get(p) != o}
         if offsets:
             self._committed |= offsets
@@ -152,7 +152,7 @@ class Consumer:
         """Let the batch in flight end, well or badly, and store its offsets while they are ours.
 
         Not for ever: while the broker is away the group has long given us up, and the broker
-        refuses a batch of a member that is no more.
+        rejects a batch of a member that is no more.
         """
         if in_flight := self._in_flight:
             in_flight.wait(_MAX_WAIT)
@@ -189,7 +189,7 @@ class Consumer:
     def _roll_back(self, failed: BatchInFlight) -> None:
         """Undo it, read again from the group's offsets, and give the cause time to pass.
 
-        The group's offsets tell as well if it was committed, and only the answer was lost.
+        The group's offsets show as well if it was committed, and only the answer was lost.
         """
         self._committed.clear()
         failed.roll_back()

@@ -1,4 +1,4 @@
-"""What a consumer tells whoever watches it, as it happens; it does not know who that is."""
+"""What a consumer passes to its listeners, as it happens; it does not know who that is."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Stepped(NamedTuple):
 
     Attributes:
         assigned: The partitions that are ours.
-        ends: The end of each of them, where it is known.
+        end_offsets: The end of each of them, where it is known.
         rebalances: How often partitions were given or taken since the start.
         poll_s: Seconds that the poll took, most of them waiting where there is little to do.
         score_s: Seconds to decode, check, score and encode.
@@ -22,7 +22,7 @@ class Stepped(NamedTuple):
 
     polled: PolledRecords
     assigned: frozenset[int]
-    ends: Mapping[int, int]
+    end_offsets: Mapping[int, int]
     rebalances: int
     poll_s: float
     score_s: float
@@ -31,16 +31,16 @@ class Stepped(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """A batch, which may be empty, and the group's place are stored.
+    """A batch, which may be empty, and the group's offsets are stored.
 
     Attributes:
-        places: By partition, the group's new place.
+        offsets: By partition, the group's new offset.
         began: When its first record was sent, seconds since 1970.
-        ended: When the place was stored. The notice itself comes somewhat later.
+        ended: When the offsets were stored. The notice itself comes somewhat later.
     """
 
     batch: Batch
-    places: Mapping[int, int]
+    offsets: Mapping[int, int]
     began: float
     ended: float
 

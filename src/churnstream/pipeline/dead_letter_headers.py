@@ -71,33 +71,33 @@ def describe_rejection(
     )
 
 
-def dead_letter_record(record: Message, letter: DeadLetter, most_bytes: int) -> FullRecord:
+def dead_letter_record(record: Message, dead_letter: DeadLetter, max_bytes: int) -> FullRecord:
     """The dead letter to send: value, key and foreign headers byte for byte.
 
     Args:
-        most_bytes: What the dead-letter topic takes, `SMALLEST_LIMIT` or more. A record that is too
+        max_bytes: What the dead-letter topic takes, `SMALLEST_LIMIT` or more. A record that is too
             large with its new headers goes without its value, and then without its own headers and
             its key as far as it must; a header says which. The source still has them.
     """
     key, value, own = record.key(), record.value(), original_headers(record)
-    failure = failure_headers(letter)
+    failure = failure_headers(dead_letter)
     if own is None:
         failure.append((HEADERS_OMITTED, _UNREADABLE))
         own = []
-    if value is not None and _size(key, value, own + failure) > most_bytes:
+    if value is not None and _size(key, value, own + failure) > max_bytes:
         failure.append((VALUE_OMITTED, str(len(value)).encode()))
         value = None
-    if own and _size(key, value, own + failure) > most_bytes:
+    if own and _size(key, value, own + failure) > max_bytes:
         failure.append((HEADERS_OMITTED, str(len(own)).encode()))
         own = []
-    if key is not None and _size(key, value, own + failure) > most_bytes:
+    if key is not None and _size(key, value, own + failure) > max_bytes:
         failure.append((KEY_OMITTED, str(len(key)).encode()))
         key = None
     return {
         "key": key,
         "value": value,
         "headers": own + failure,
-        "timestamp": int(letter.failed_at.timestamp() * 1000),
+        "timestamp": int(dead_letter.failed_at.timestamp() * 1000),
     }
 
 
@@ -107,9 +107,9 @@ def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     return PER_BATCH + len(key or b"") + len(value or b"") + named
 
 
-def failure_headers(letter: DeadLetter) -> Headers:
+def failure_headers(dead_letter: DeadLetter) -> Headers:
     """A dead letter's description as headers, all text in UTF-8."""
-    fields = msgspec.to_builtins(letter)
+    fields = msgspec.to_builtins(dead_letter)
     return [(HEADER_NAMES[name], str(value).encode()) for name, value in fields.items()]
 
 

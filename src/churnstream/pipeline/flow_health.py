@@ -82,12 +82,12 @@ def _newest(
 ) -> datetime | None:
     """When the newest outcome of a topic was written, ever further back until there is one.
 
-    A record's timestamp does not tell: the topic or whoever wrote it may have set another.
+    A record's timestamp does not show it: the topic or whoever wrote it may have set another.
     """
-    begins, ends = admin.beginnings(topic), admin.ends(topic)
+    earliest, latest = admin.earliest_offsets(topic), admin.latest_offsets(topic)
     for back in _LOOK_BACK:
-        starts = {p: max(end - back, begins[p]) for p, end in ends.items()}
-        scan = Scan(settings.kafka, topic, starts, ends)
+        starts = {p: max(end - back, earliest[p]) for p, end in latest.items()}
+        scan = Scan(settings.kafka, topic, starts, latest)
         times = [at for batch in scan for at in map(written, batch) if at is not None]
         if times:
             # A single one from the future may be forged; a clock that is wrong makes all of them.

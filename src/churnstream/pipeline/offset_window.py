@@ -55,9 +55,9 @@ class OffsetWindow:
         if self._ends is None:
             return polled
         ends = self._ends
-        caps = {p: min(end, ends[p]) for p, end in polled.ends.items() if p in ends}
-        if all(offset <= ends.get(p, 0) for p, offset in polled.places.items()):
-            return polled._replace(ends=caps)
+        caps = {p: min(end, ends[p]) for p, end in polled.end_offsets.items() if p in ends}
+        if all(offset <= ends.get(p, 0) for p, offset in polled.next_offsets.items()):
+            return polled._replace(end_offsets=caps)
         inside = [r for r in polled.records if _is_before(r, ends)]
         return PolledRecords.of(inside, caps)
 
@@ -73,7 +73,9 @@ class OffsetWindow:
         """
         before = self.progress
         left = None if before.left is None else before.left - admitted
-        self.progress = Progress(left, {**before.reached, **polled.places, **polled.ends})
+        self.progress = Progress(
+            left, {**before.reached, **polled.next_offsets, **polled.end_offsets}
+        )
         return before
 
     def start_from(self, offsets: Mapping[int, int]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _EXAMPLES = 10
 _NOWHERE = -1
 
-Place = tuple[int, int]  # partition and offset of an event
+EventPosition = tuple[int, int]  # partition and offset of an event
 
 
 class PartitionAudit(msgspec.Struct, frozen=True):
@@ -20,10 +20,10 @@ class PartitionAudit(msgspec.Struct, frozen=True):
         events: Records in the partition, in the window.
         predictions: Outcomes of the first kind.
         dead_letters: Outcomes of the second kind.
-        lost: Events before the group's place without an outcome.
+        lost: Events before the group's offset without an outcome.
         duplicated: Events with more than one outcome.
-        orphaned: Places with an outcome where there is no event.
-        in_flight: Events behind the group's place, still without an outcome.
+        orphaned: Positions with an outcome where there is no event.
+        in_flight: Events behind the group's offset, still without an outcome.
         partition: -1 for outcomes that name a partition which the topic does not have.
         examples: Offsets of the first few lost, duplicated and orphaned.
     """
@@ -48,7 +48,7 @@ class Audit(msgspec.Struct, frozen=True):
         foreign: Records among the outcomes that are neither predictions nor dead letters of ours.
         former: Offsets of the outcomes' topics that were left out: an earlier input topic of that
             name was scored then.
-        beyond: Partitions where the group's place lies beyond the end, so that it says nothing.
+        beyond: Partitions where the group's offset lies beyond the end, so that it says nothing.
     """
 
     exactly_once: bool
@@ -136,28 +136,28 @@ class OutcomeLedger:
         self._nowhere = _PartitionLedger(0, 0, 0)  # of partitions that the topic does not have
         self._foreign = 0
 
-    def add_events(self, places: Iterable[Place]) -> None:
+    def add_events(self, positions: Iterable[EventPosition]) -> None:
         """Note records of the input topic."""
-        for p, offsets in _by_partition(places).items():
+        for p, offsets in _by_partition(positions).items():
             own = self._partitions[p]
             own.is_event[own.rows(offsets)] = True
 
-    def add_predictions(self, sources: Sequence[Place | None]) -> None:
+    def add_predictions(self, sources: Sequence[EventPosition | None]) -> None:
         """Note what the records of the output topic speak of; None for one that is not ours."""
         for own, offsets in self._known(sources):
             own.count(own.predictions, offsets)
 
-    def add_dead_letters(self, sources: Sequence[Place | None]) -> None:
+    def add_dead_letters(self, sources: Sequence[EventPosition | None]) -> None:
         """Note what the records of the dead-letter topic speak of."""
         for own, offsets in self._known(sources):
             own.count(own.dead_letters, offsets)
 
     def _known(
-        self, sources: Sequence[Place | None]
+        self, sources: Sequence[EventPosition | None]
     ) -> Iterable[tuple[_PartitionLedger, list[int]]]:
         self._foreign += sources.count(None)
-        places = (place for place in sources if place is not None)
-        for p, offsets in _by_partition(places).items():
+        positions = (position for position in sources if position is not None)
+        for p, offsets in _by_partition(positions).items():
             yield self._partitions.get(p, self._nowhere), offsets
 
     def verdict(
@@ -195,8 +195,8 @@ class OutcomeLedger:
         )
 
 
-def _by_partition(places: Iterable[Place]) -> dict[int, list[int]]:
+def _by_partition(positions: Iterable[EventPosition]) -> dict[int, list[int]]:
     offsets: defaultdict[int, list[int]] = defaultdict(list)
-    for partition, offset in places:
+    for partition, offset in positions:
         offsets[partition].append(offset)
     return offsets

@@ -42,7 +42,7 @@ class _Note(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Note).decode
 
 
-def note_beginning(
+def note_outcome_start(
     settings: Settings, admin: Admin, topic_id: str, give_up: Callable[[], bool]
 ) -> None:
     """Note where the outcomes of this topic begin, unless somebody has.
@@ -59,7 +59,7 @@ def note_beginning(
         if topic_id in known:
             return
         outcomes = (topics.output, topics.deadletter) if known else ()
-        begins = {admin.topic_id(name): admin.written_ends(name) for name in outcomes}
+        begins = {admin.topic_id(name): admin.latest_written_offsets(name) for name in outcomes}
         own = settings.consumer
         key = f"outcomes:{topics.input}:{topic_id}:{own.group}:{own.instance}"
         note = msgspec.json.encode(_Note(topics.input, topic_id, begins))
@@ -83,7 +83,7 @@ class OutcomeOffsets(NamedTuple):
     former: int
 
 
-def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> OutcomeOffsets:
+def outcome_starts(settings: Settings, admin: Admin, names: Collection[str]) -> OutcomeOffsets:
     """Find the outcomes of the input topic as it is now.
 
     Those of an earlier one are told apart as far as it was noted when the present one began.
@@ -96,12 +96,12 @@ def outcome_begins(settings: Settings, admin: Admin, names: Collection[str]) -> 
     """
     now = admin.topic_id(settings.topics.input)
     # Before the notes: where there is none of this topic yet, all that is written is of another.
-    ends = {name: admin.written_ends(name) for name in names}
+    ends = {name: admin.latest_written_offsets(name) for name in names}
     notes = list(_read(settings, admin))
     own = [note for note in notes if note.topic_id == now]
     begins, former = {}, 0
     for name in names:
-        first = begins[name] = admin.beginnings(name)
+        first = begins[name] = admin.earliest_offsets(name)
         if notes:
             noted = [note.begins.get(admin.topic_id(name), {}) for note in own] or [ends[name]]
             begins[name] = {p: max(o, min(n.get(p, 0) for n in noted)) for p, o in first.items()}
@@ -119,7 +119,10 @@ def _read(
     topics = settings.topics
     prefix = f"outcomes:{topics.input}:".encode()
     with suppress(TopicMissingError):
-        begins, ends = admin.beginnings(topics.checkpoint), admin.ends(topics.checkpoint)
+        begins, ends = (
+            admin.earliest_offsets(topics.checkpoint),
+            admin.latest_offsets(topics.checkpoint),
+        )
         for batch in Scan(settings.kafka, topics.checkpoint, begins, ends, give_up):
             for record in batch:
                 if (record.key() or b"").startswith(prefix):

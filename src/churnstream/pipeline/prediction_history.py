@@ -16,14 +16,14 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.outcome_offsets import outcome_begins
+from churnstream.pipeline.outcome_offsets import outcome_starts
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
 
-_MOST_VERSIONS = 20
-_LONGEST_VERSION = 100
+_MAX_VERSIONS = 20
+_MAX_VERSION_LENGTH = 100
 
 
 class ScoredHistory(NamedTuple):
@@ -37,9 +37,9 @@ class ScoredHistory(NamedTuple):
 
 
 class PredictionHistory:
-    """The outcomes of a stretch of the input topic.
+    """The outcomes of an offset range of the input topic.
 
-    Memory: 17 bytes a prediction of the stretch.
+    Memory: 17 bytes a prediction of the range.
 
     Args:
         schema: Of the events.
@@ -70,8 +70,8 @@ class PredictionHistory:
 
     def _scan(self, topic: str) -> Scan:
         """The outcomes that are in a topic now, without those of an earlier input topic."""
-        begins = outcome_begins(self._settings, self._admin, [topic]).begins[topic]
-        return Scan(self._settings.kafka, topic, begins, self._admin.ends(topic))
+        begins = outcome_starts(self._settings, self._admin, [topic]).begins[topic]
+        return Scan(self._settings.kafka, topic, begins, self._admin.latest_offsets(topic))
 
     def _inside(self, partition: int, offset: int) -> bool:
         return self._starts.get(partition, 0) <= offset < self._ends.get(partition, 0)
@@ -84,7 +84,7 @@ class PredictionHistory:
             yield _join(batch, tables, self._decode)
 
     def rejected(self) -> Iterator[tuple[Rejection, int, int]]:
-        """Rejections with the partition and offset of the refused record, each record once.
+        """Rejections with the partition and offset of the rejected record, each record once.
 
         Where there are no transactions, a crash may have written a dead letter twice.
         """
@@ -94,17 +94,17 @@ class PredictionHistory:
         for batch in self._scan(topic):
             for record in batch:
                 try:
-                    letter = parse_dead_letter(record)
+                    dead_letter = parse_dead_letter(record)
                 except msgspec.ValidationError:
                     self.foreign[topic] += 1
                     continue
-                place = letter.partition, letter.offset
-                ours = letter.topic == self._settings.topics.input and place not in seen
-                if ours and self._inside(*place):
-                    seen.add(place)
-                    field, _, detail = letter.message.partition(": ")
-                    why = Rejection(letter.reason, field, detail)
-                    yield why, letter.partition, letter.offset
+                position = dead_letter.partition, dead_letter.offset
+                ours = dead_letter.topic == self._settings.topics.input and position not in seen
+                if ours and self._inside(*position):
+                    seen.add(position)
+                    field, _, detail = dead_letter.message.partition(": ")
+                    why = Rejection(dead_letter.reason, field, detail)
+                    yield why, dead_letter.partition, dead_letter.offset
 
     def _predictions(self) -> dict[int, "_PredictionColumns"]:
         tables = {p: _PredictionColumns() for p in self._starts}
@@ -123,8 +123,8 @@ class PredictionHistory:
         return tables
 
     def _note_version(self, version: str) -> None:
-        if len(self.versions) < _MOST_VERSIONS:
-            self.versions[printable(version, _LONGEST_VERSION)] = None
+        if len(self.versions) < _MAX_VERSIONS:
+            self.versions[printable(version, _MAX_VERSION_LENGTH)] = None
 
 
 class _PredictionColumns:

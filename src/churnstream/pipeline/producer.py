@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 _CHUNK = 5_000  # rows that are encoded together
 _POOL = 20_000  # customers that streaming mode draws from, in memory
 _TICK = 0.01  # seconds between two bursts at high rates
-_MOST_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
+_MAX_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
 
 
 class BatchResult(NamedTuple):
@@ -54,7 +54,7 @@ def produce_batch(
 
     Args:
         rows: Of the file.
-        sink: Sends them and keeps the place.
+        sink: Sends them and keeps the position.
         batch_size: Rows between two checkpoints.
         resume: False starts over.
         stop: Asked between batches.
@@ -174,7 +174,7 @@ def _schedule(rate: float, duration: float | None, stop: StopSignal) -> Iterable
     end = begin + duration if duration else float("inf")
     while not stop.requested() and now < end:
         due = int((now - origin) * rate) + 1 - sent
-        if due > max(1.0, rate * _MOST_BEHIND):
+        if due > max(1.0, rate * _MAX_BEHIND):
             log.warning("producer_behind", skipped=due - 1)
             origin, sent, due = now, 0, 1
         if due > 0:
@@ -186,8 +186,8 @@ def _schedule(rate: float, duration: float | None, stop: StopSignal) -> Iterable
 
 
 def _templates(rows: CustomerRows, seed: int) -> list[_Template]:
-    moment = datetime(1970, 1, 1, tzinfo=UTC)
-    events = encode_events(rows.sample(_POOL, seed), rows.schema, moment)
+    timestamp = datetime(1970, 1, 1, tzinfo=UTC)
+    events = encode_events(rows.sample(_POOL, seed), rows.schema, timestamp)
     stamp = b'"event_ts":"1970-01-01T00:00:00.000000Z"'
     pool = []
     for key, value in zip(events.keys, events.values, strict=True):

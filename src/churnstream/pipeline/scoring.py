@@ -54,7 +54,7 @@ class Scorer(Protocol):
 
     @property
     def decode(self) -> EventDecoder:
-        """Turns values and keys of records into events that it can score, or refuses them."""
+        """Turns values and keys of records into events that it can score, or rejects them."""
         ...
 
     def score(self, events: Sequence[Event]) -> NDArray[np.float64]:
@@ -78,9 +78,9 @@ class Batch(msgspec.Struct, frozen=True):
         events: The scored ones; `partitions`, `offsets` and `probabilities` are theirs, in the
             same order.
         predictions: One record for each of `events`.
-        rejected: The refused ones, with the reasons in the same order.
+        rejected: The others, with the reasons in the same order.
         dead_letters: One record for each of `rejected`.
-        places: Last offset + 1 of each partition, refused records included.
+        next_offsets: Last offset + 1 of each partition, rejected records included.
         scored_at: The processing time that its predictions carry.
         scorer: The model that scored all of them.
     """
@@ -93,7 +93,7 @@ class Batch(msgspec.Struct, frozen=True):
     rejected: list[Message]
     rejections: list[Rejection]
     dead_letters: list[FullRecord]
-    places: dict[int, int]
+    next_offsets: dict[int, int]
     scored_at: datetime
     scorer: Scorer
 
@@ -162,7 +162,7 @@ class BatchScorer:
             dead_letters=list(
                 map(partial(self._dead_letter, model, now), decoded.rejected, decoded.rejections)
             ),
-            places=polled.places,
+            next_offsets=polled.next_offsets,
             scored_at=now,
             scorer=model,
         )
@@ -235,7 +235,7 @@ def _encoded_predictions(
 
 
 class _Decoded(NamedTuple):
-    """Good records with their keys and events, and refused ones with the reasons."""
+    """Good records with their keys and events, and rejected ones with the reasons."""
 
     good: PolledRecords
     keys: list[bytes | None]
@@ -252,7 +252,7 @@ class _Decoded(NamedTuple):
         """
         kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
         return _Decoded(
-            PolledRecords.of([self.good.records[i] for i in kept], self.good.ends),
+            PolledRecords.of([self.good.records[i] for i in kept], self.good.end_offsets),
             [self.keys[i] for i in kept],
             [self.events[i] for i in kept],
             [*self.rejected, *(self.good.records[i] for i in others)],
@@ -268,7 +268,7 @@ def _decode(polled: PolledRecords, scorer: Scorer) -> _Decoded:
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
     good = sorted(set(range(len(decoded))).difference(bad))
     return _Decoded(
-        PolledRecords.of([polled.records[i] for i in good], polled.ends),
+        PolledRecords.of([polled.records[i] for i in good], polled.end_offsets),
         [keys[i] for i in good],
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],

@@ -17,9 +17,9 @@ class PartitionState(msgspec.Struct, frozen=True):
     Attributes:
         begin: First offset that is still there.
         end: One past the last.
-        committed: The group's place, None before its first commit or for topics it does not read.
+        committed: The group's offset, None before its first commit or for topics it does not read.
         lag: What the group has still to read.
-        beyond: How far the group's place lies beyond the end, where it should not be: reading
+        beyond: How far the group's offset lies beyond the end, where it should not be: reading
             starts over there, so all of the partition counts as lag.
     """
 
@@ -62,19 +62,19 @@ def describe(admin: Admin, settings: Settings) -> list[PartitionState]:
     for spec in reversed(topic_specs(settings)):
         reads = spec.name == settings.topics.input
         committed = admin.committed(settings.consumer.group, spec.name) if reads else {}
-        begins, ends = admin.beginnings(spec.name), admin.ends(spec.name)
-        for p in sorted(ends, reverse=True):
-            place = committed.get(p)
-            beyond = max(0, (place or 0) - ends[p])
+        earliest, latest = admin.earliest_offsets(spec.name), admin.latest_offsets(spec.name)
+        for p in sorted(latest, reverse=True):
+            offset = committed.get(p)
+            beyond = max(0, (offset or 0) - latest[p])
             # What retention has removed is not waiting any more.
-            read = begins[p] if place is None or beyond else max(place, begins[p])
-            lag = ends[p] - read if reads else None
-            rows.append(PartitionState(spec.name, p, begins[p], ends[p], place, lag, beyond))
+            read = earliest[p] if offset is None or beyond else max(offset, earliest[p])
+            lag = latest[p] - read if reads else None
+            rows.append(PartitionState(spec.name, p, earliest[p], latest[p], offset, lag, beyond))
     return rows[::-1]
 
 
 def problems(rows: Iterable[PartitionState]) -> list[str]:
-    """What is wrong with the group's places, in words."""
+    """What is wrong with the group's offsets, in words."""
     return [
         f"the group's offset in partition {row.partition} of {row.topic} lies {row.beyond:,} "
         "beyond its end: the topic was truncated, or deleted and created again; a consumer starts "
