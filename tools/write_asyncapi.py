@@ -28,10 +28,10 @@ _DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
 _MESSAGES = {"customers": "CustomerEvent", "predictions": "Prediction", "deadLetters": "DeadLetter"}
 _OPERATIONS = {
     "produce": ("send", "customers", "Rows of customers become events."),
-    "consume": ("receive", "customers", "Events are scored, or refused."),
-    "predict": ("send", "predictions", "In one transaction with the group's place."),
-    "refuse": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
-    "replay": ("receive", "deadLetters", "Refused records are sent back to customers, each once."),
+    "consume": ("receive", "customers", "Events are scored, or rejected."),
+    "predict": ("send", "predictions", "In one transaction with the group's offset."),
+    "reject": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
+    "replay": ("receive", "deadLetters", "Rejected records are sent back to customers, each once."),
 }
 
 

@@ -34,12 +34,12 @@ class ScoredCustomer(NamedTuple):
 
 
 class StreamScorer:
-    """Scores events until it is told to stop.
+    """Scores events until it is asked to stop.
 
     Args:
         on_scored: Called on the thread of `run` with the customers of every batch, after it is
             committed: whatever it does, events are scored and published exactly once. A process
-            that dies in between has not told it of that batch. An error in it ends `run`.
+            that dies in between has not called it for that batch. An error in it ends `run`.
         config: A configuration file; without one `config.yaml` here, if there is one.
         sections: Settings by section and name, as in that file; these win. Topics and group that
             nobody names have the names that `churnstream consume` gives them for the model's

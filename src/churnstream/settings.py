@@ -43,9 +43,9 @@ class TopicSettings(Section):
 
     input: str = Field("telco.raw.customers", description="customers, one event a record")
     output: str = Field("telco.churn.predictions", description="predictions")
-    deadletter: str = Field("telco.deadletter", description="records that were refused, untouched")
+    deadletter: str = Field("telco.deadletter", description="records that were rejected, untouched")
     checkpoint: str = Field(
-        "telco.producer.checkpoints", description="the batch producer's place in its files"
+        "telco.producer.checkpoints", description="the batch producer's position in its files"
     )
     partitions: int = Field(3, ge=1, description="partitions of input and output when created")
     replication_factor: int = Field(1, ge=1, description="copies of each partition when created")
@@ -84,7 +84,7 @@ class ProducerSettings(Section):
     batch_size: int = Field(1000, ge=1, description="batch: rows between two checkpoints")
     checkpoint_file: Path = Field(
         Path(".churnstream/producer-checkpoint.json"),
-        description="batch: the place in the file, for brokers without transactions",
+        description="batch: the position in the file, for brokers without transactions",
     )
     resume: bool = Field(True, description="batch: go on where the last run stopped")
 
@@ -105,7 +105,9 @@ class ConsumerSettings(Section):
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic", description="consumer: the new protocol of KIP-848, for brokers from 4.0"
     )
-    batch_size: int = Field(5000, ge=1, description="most events scored and committed at once")
+    batch_size: int = Field(
+        5000, ge=1, description="maximum of events scored and committed at once"
+    )
     reasons: Literal["top", "all", "none"] = Field(
         "top", description="explain predictions from the threshold on, all, or none"
     )
@@ -211,7 +213,7 @@ class DashboardSettings(Section):
 class LogSettings(Section):
     """Logs, always on stderr."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="minimum level")
     format: Literal["console", "json"] = Field("console", description="readable or one JSON a line")
     interval: float = Field(
         30.0, gt=0, description="seconds between two lines on what a consumer scored"

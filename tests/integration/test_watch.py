@@ -9,7 +9,7 @@ import pytest
 
 from builders import TELCO, telco_rows
 from churnstream.codecs.event_encoder import encode_events
-from integration.flow import Flow, Sent, place_of
+from integration.flow import Flow, Sent, position_of
 
 
 def bundled(flow: Flow, day: int, rows: pa.RecordBatch) -> None:
@@ -63,7 +63,7 @@ def test_evaluate(flow: Flow, rows: pa.RecordBatch) -> None:
         "nothing to evaluate: none of 600 predictions has a label yet",
     )
 
-    ends = dict(map(place_of, flow.events()))
+    ends = dict(map(position_of, flow.events()))
     bundled(flow, 2, some.slice(0, 400))
     flow.consume()
     ran = flow.run("evaluate", "--json")

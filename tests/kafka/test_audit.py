@@ -36,7 +36,7 @@ def prediction(place: Place) -> tuple[bytes, bytes]:
     return b"0001-GOOD", encode(says)
 
 
-def refuse(flow: Flow, place: Place) -> None:
+def reject(flow: Flow, place: Place) -> None:
     """Write a dead letter as the consumer would for the event at a place."""
     letter = DeadLetter(
         topic=flow.input,
@@ -54,7 +54,7 @@ def refuse(flow: Flow, place: Place) -> None:
     )
     producer = Producer({"bootstrap.servers": flow.servers})
     headers = list(failure_headers(letter))
-    producer.produce(flow.letters, b"x", headers=headers)  # type: ignore[arg-type]
+    producer.produce(flow.dead_letters, b"x", headers=headers)  # type: ignore[arg-type]
     assert producer.flush(30) == 0
 
 
@@ -117,7 +117,7 @@ def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
 def test_duplicated(scored: Flow) -> None:
     """A second prediction, or a dead letter beside a prediction, is a duplicate."""
     send(scored, scored.output, prediction(Place(0, 3)), partition=0)
-    refuse(scored, Place(2, 4))
+    reject(scored, Place(2, 4))
     said = scored.run("audit", code=1).output
     assert "0 lost, 2 duplicated, 0 orphaned" in said
     assert "duplicated in partition 0: [3]" in said
@@ -165,7 +165,7 @@ def test_uncommitted(scored: Flow) -> None:
 def test_foreign_records(scored: Flow) -> None:
     """Records of others among the outcomes are counted, and are nobody's outcome."""
     send(scored, scored.output, (b"a", b"hello"), (b"b", b"{}"), partition=0)
-    send(scored, scored.letters, (b"c", b"\xff"), partition=0)
+    send(scored, scored.dead_letters, (b"c", b"\xff"), partition=0)
     verdict = scored.audit()
     assert verdict.complete
     assert verdict.foreign == 3

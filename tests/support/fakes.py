@@ -64,8 +64,8 @@ class FakeScorer:
 class FakeReader(Reader):
     """A member of a group, over partitions that are lists of records.
 
-    The end of a partition is told once, and again after it has grown; as with a real topic it may
-    lie behind the last record, where a transaction left its marker.
+    The end of a partition is reported once, and again after it has grown; as with a real topic it
+    may lie behind the last record, where a transaction left its marker.
 
     Attributes:
         committed: The group's offset, by partition.
@@ -264,7 +264,7 @@ def consumer_of(
     on_batch: Callable[[Batch], None] = lambda _: None,
     listener: Callable[[Notice], None] = lambda _: None,
 ) -> Consumer:
-    """A consumer on fakes; `on_batch` is told of every batch that is committed and not empty."""
+    """A consumer on fakes; `on_batch` hears of every batch that is committed and not empty."""
 
     def listen(notice: Notice) -> None:
         listener(notice)
@@ -313,8 +313,8 @@ class FakeAdmin(Admin):
     def committed(self, group: str, topic: str) -> dict[int, int]:
         return dict(self._of_group)
 
-    def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
-        self.asked_moments.append(moment)
+    def offsets_at(self, topic: str, timestamp: datetime) -> dict[int, int]:
+        self.asked_moments.append(timestamp)
         return dict(self._at)
 
 

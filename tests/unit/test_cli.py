@@ -336,7 +336,7 @@ def test_secrets_are_not_repeated(run: Run) -> None:
 
 
 def test_a_property_that_does_not_exist_is_wrong_use(run: Run) -> None:
-    """The client library's own refusal is one line, too."""
+    """The client library's own rejection is one line, too."""
     assert_fails(run("topics", "create", "-X", "no.such.property=1", *UNREACHABLE), 2, "no.such")
 
 
@@ -672,7 +672,7 @@ def test_predict_needs_no_event_time(run: Run, trained: Path) -> None:
     assert len(run("predict", "--model", trained, json.dumps(row)).records) == 1
 
 
-def test_predict_names_what_it_refuses(run: Run, trained: Path) -> None:
+def test_predict_names_what_it_rejects(run: Run, trained: Path) -> None:
     """Customers that can be scored are; each of the others is one line on stderr."""
     rows = [customer(), customer(Contract="Weekly"), customer(tenure="x"), customer(), 5]
 
@@ -701,7 +701,7 @@ def test_predict_names_a_file_that_it_cannot_read(run: Run, trained: Path, name:
     assert_fails(run("predict", "--model", trained, name), 1, f"cannot read {name[:100]}")
 
 
-def test_predict_of_broken_bytes_is_a_refusal(run: Run, trained: Path) -> None:
+def test_predict_of_broken_bytes_is_a_rejection(run: Run, trained: Path) -> None:
     """Bytes that are no text end in a line, not in a traceback."""
     Path("customers.json").write_bytes(b'{"customerID": "\xff"}')
 
@@ -814,7 +814,7 @@ def test_batch_predict_of_nothing_fails(run: Run, trained: Path, tmp_path: Path)
 
 
 def test_batch_predict_names_columns_that_are_missing(run: Run, trained: Path) -> None:
-    """A file that is no file of customers is refused with what it lacks."""
+    """A file that is no file of customers is rejected with what it lacks."""
     Path("other.csv").write_text("customerID,gender\n1,Male\n")
 
     answer = run("batch-predict", "--input", "other.csv", "--output", "x.csv", "--model", trained)
@@ -917,7 +917,7 @@ def test_adopt_warns_of_what_ranks_the_wrong_way_round(
     assert line.endswith("the wrong way round?")
 
 
-def test_adopt_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
+def test_adopt_rejects_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
     """An address in a registry, and a file that is not there, are one line each."""
     joblib.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "any.joblib")
 

@@ -84,7 +84,7 @@ def with_token(field: str, token: str) -> bytes:
 
 
 def assert_fit_for_a_header(found: Rejection) -> None:
-    """A refusal has a known reason, and its text is one short line of ASCII."""
+    """A rejection has a known reason, and its text is one short line of ASCII."""
     text = str(found)
     assert found.reason in REASONS
     assert text.isascii()
@@ -97,11 +97,11 @@ def assert_fit_for_a_header(found: Rejection) -> None:
 
 def test_a_valid_event_keeps_every_field() -> None:
     """Every field arrives as it was sent, the timestamp as a moment in UTC."""
-    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    timestamp = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     event = decode(Churn="Yes")
 
-    assert msgspec.structs.asdict(event) == {**customer(Churn="Yes"), "event_ts": moment}
+    assert msgspec.structs.asdict(event) == {**customer(Churn="Yes"), "event_ts": timestamp}
 
 
 @pytest.mark.parametrize("label", ["Yes", "No", None])
@@ -141,7 +141,7 @@ def test_an_encoded_event_decodes_to_itself() -> None:
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name != "Churn"])
 def test_a_missing_field_is_named(field: str) -> None:
-    """An event that lacks a field is refused with the field's name."""
+    """An event that lacks a field is rejected with the field's name."""
     assert rejection(without(field)) == Rejection("missing_field", field, "is missing")
 
 
@@ -160,7 +160,7 @@ def test_a_wrong_type_is_named(field: str, kind: str) -> None:
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity"])
 def test_a_number_that_json_does_not_have_is_named(field: str, token: str) -> None:
-    """NaN and infinity, which some encoders write, are refused with the field's name."""
+    """NaN and infinity, which some encoders write, are rejected with the field's name."""
     found = rejection(with_token(field, token))
 
     assert found == Rejection("out_of_range", field, "is NaN or infinite, which JSON does not have")
@@ -172,7 +172,7 @@ def test_a_number_that_json_does_not_have_is_named(field: str, token: str) -> No
 @pytest.mark.parametrize("field", NUMBERS)
 @pytest.mark.parametrize("token", ["1e999", "-1e999", "9" * 400, "-" + "9" * 400])
 def test_a_number_too_large_for_any_type_is_named(field: str, token: str) -> None:
-    """Numbers that overflow are refused with the field's name, however they are written."""
+    """Numbers that overflow are rejected with the field's name, however they are written."""
     found = rejection(with_token(field, token))
 
     assert found.field == field
@@ -191,7 +191,7 @@ def test_a_negative_number_is_named(field: str) -> None:
 
 @pytest.mark.parametrize("senior", [-1, 2])
 def test_senior_citizen_is_0_or_1(senior: int) -> None:
-    """Another number is refused as a category that does not exist."""
+    """Another number is rejected as a category that does not exist."""
     found = rejection(SeniorCitizen=senior)
 
     assert (found.reason, found.field) == ("unknown_category", "SeniorCitizen")
@@ -320,21 +320,21 @@ def test_a_text_is_rejected_like_the_number_that_it_holds(field: str, text: str)
 )
 def test_event_time_becomes_utc(text: str) -> None:
     """The same moment in other offsets is the same event time."""
-    moment = decode(event_ts=text).event_ts
+    timestamp = decode(event_ts=text).event_ts
 
-    assert (moment, moment.tzinfo) == (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), UTC)
+    assert (timestamp, timestamp.tzinfo) == (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), UTC)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-01-02", "2026-01-02T03:04:05", "20260102"])
 def test_event_time_is_rfc_3339_with_an_offset(text: str) -> None:
-    """A date alone, a time without its offset or any other text is refused."""
+    """A date alone, a time without its offset or any other text is rejected."""
     found = rejection(event_ts=text)
 
     assert (found.reason, found.field) == ("invalid_value", "event_ts")
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
-def test_event_time_outside_of_all_years_is_refused(text: str) -> None:
+def test_event_time_outside_of_all_years_is_rejected(text: str) -> None:
     """A moment whose UTC has no year of four digits is out of range."""
     assert (rejection(event_ts=text).reason, rejection(event_ts=text).field) == (
         "out_of_range",
@@ -350,7 +350,7 @@ def test_event_time_outside_of_all_years_is_refused(text: str) -> None:
     [(None, "is null"), (b"", 'is ""'), (b"0000-OTHER", '"0000-OTHER"'), (b"\xff", '"\\ufffd"')],
 )
 def test_the_key_is_the_customer_id(key: bytes | None, shown: str) -> None:
-    """A null key and the key of another customer are refused, and both are shown."""
+    """A null key and the key of another customer are rejected, and both are shown."""
     found = rejection(key=key)
 
     assert (found.reason, found.field) == ("key_mismatch", "key")
@@ -358,7 +358,7 @@ def test_the_key_is_the_customer_id(key: bytes | None, shown: str) -> None:
     assert '"7590-VHVEG"' in found.detail
 
 
-def test_an_empty_customer_id_is_refused() -> None:
+def test_an_empty_customer_id_is_rejected() -> None:
     """Nobody goes by an empty ID."""
     found = rejection(key=b"", customerID="")
 
@@ -391,8 +391,8 @@ def test_a_customer_id_may_hold_any_character() -> None:
     ],
     ids=lambda part: repr(part)[:16],
 )
-def test_a_value_that_is_no_object_is_refused(value: bytes, reason: str, detail: str) -> None:
-    """The value as a whole is at fault, and the refusal says how."""
+def test_a_value_that_is_no_object_is_rejected(value: bytes, reason: str, detail: str) -> None:
+    """The value as a whole is at fault, and the rejection says how."""
     found = decode_event(value, KEY)
 
     assert isinstance(found, Rejection)
@@ -400,7 +400,7 @@ def test_a_value_that_is_no_object_is_refused(value: bytes, reason: str, detail:
     assert detail in found.detail
 
 
-def test_a_tombstone_is_refused() -> None:
+def test_a_tombstone_is_rejected() -> None:
     """A null value is no event."""
     found = decode_event(None, KEY)
 
@@ -408,7 +408,7 @@ def test_a_tombstone_is_refused() -> None:
     assert str(found) == "value: is null (a tombstone); expected a customer as JSON"
 
 
-def test_bytes_that_are_no_utf8_are_refused() -> None:
+def test_bytes_that_are_no_utf8_are_rejected() -> None:
     """Latin-1 in a known field, an unknown field or a field's name is told from broken JSON."""
     good = event_json()
 
@@ -423,7 +423,7 @@ def test_bytes_that_are_no_utf8_are_refused() -> None:
 @pytest.mark.parametrize("depth", [100, 10_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_depth_is_survived(depth: int, opening: bytes, closing: bytes) -> None:
-    """An unknown field may be nested; beyond what can be parsed the value is refused."""
+    """An unknown field may be nested; beyond what can be parsed the value is rejected."""
     deep = opening * depth + b"1" + closing * depth
 
     found = decode(event_json()[:-1] + b', "extra": ' + deep + b"}")
@@ -439,7 +439,7 @@ def test_depth_is_survived(depth: int, opening: bytes, closing: bytes) -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_repeated_field_is_named(field: str) -> None:
-    """Two values for a field are refused, also if they are the same."""
+    """Two values for a field are rejected, also if they are the same."""
     again = json.dumps({field: customer(Churn="No")[field]}).encode()
 
     found = rejection(event_json(Churn="No")[:-1] + b", " + again[1:])
@@ -496,8 +496,8 @@ def test_a_repeated_field_is_found_however_it_is_written(
     ]
     found = decode_event(("{" + comma.join(texts) + "}").encode(), KEY)
 
-    is_refused = isinstance(found, Rejection) and found.reason == "duplicate_field"
-    assert is_refused == (len(set(names)) < len(names))
+    is_rejected = isinstance(found, Rejection) and found.reason == "duplicate_field"
+    assert is_rejected == (len(set(names)) < len(names))
 
 
 def test_a_field_may_appear_again_inside_of_another() -> None:
@@ -529,7 +529,7 @@ FAST = settings(deadline=None)
 @given(st.none() | st.binary(), st.none() | st.binary())
 @example(b"\xff", None)
 @example(b'"\\ud800"', b"\xff")
-def test_arbitrary_bytes_are_refused(value: bytes | None, key: bytes | None) -> None:
+def test_arbitrary_bytes_are_rejected(value: bytes | None, key: bytes | None) -> None:
     """Bytes at random never raise, and are no event."""
     found = decode_event(value, key)
 
@@ -539,7 +539,7 @@ def test_arbitrary_bytes_are_refused(value: bytes | None, key: bytes | None) -> 
 
 @FAST
 @given(JSON, st.binary())
-def test_arbitrary_json_is_refused(value: Any, key: bytes) -> None:
+def test_arbitrary_json_is_rejected(value: Any, key: bytes) -> None:
     """JSON at random, NaN and lone surrogates included, never raises, and is no event."""
     found = decode_event(json.dumps(value).encode(), key)
 
@@ -555,7 +555,7 @@ def test_arbitrary_json_is_refused(value: Any, key: bytes) -> None:
 @example("gender", "got `str`, out of range")
 @example("Partner", True)
 def test_an_event_with_one_field_changed_is_an_event_or_names_it(field: str, value: Any) -> None:
-    """One field at random yields an event that holds it, or a refusal that names it."""
+    """One field at random yields an event that holds it, or a rejection that names it."""
     found = decode(
         key=KEY if field != "customerID" else str(value).encode(errors="replace"), **{field: value}
     )
@@ -569,7 +569,7 @@ def test_an_event_with_one_field_changed_is_an_event_or_names_it(field: str, val
 
 @FAST
 @given(st.dictionaries(st.text().filter(lambda name: name not in FIELDS), JSON, max_size=4))
-def test_unknown_fields_at_random_yield_an_event_or_a_refusal(extra: dict[str, Any]) -> None:
+def test_unknown_fields_at_random_yield_an_event_or_a_rejection(extra: dict[str, Any]) -> None:
     """Unknown fields never raise, and change nothing of the event."""
     found = decode(json.dumps(customer() | extra).encode())
 
@@ -582,7 +582,7 @@ def test_unknown_fields_at_random_yield_an_event_or_a_refusal(extra: dict[str, A
 @FAST
 @given(st.binary(max_size=40), st.integers(0, len(event_json())))
 def test_an_event_with_bytes_in_its_midst_never_raises(noise: bytes, place: int) -> None:
-    """Bytes put into a valid event, or in place of its end, yield an event or a refusal."""
+    """Bytes put into a valid event, or in place of its end, yield an event or a rejection."""
     good = event_json()
 
     for value in (good[:place] + noise + good[place:], good[:place] + noise):
@@ -727,7 +727,7 @@ def test_an_unknown_category_in_a_broken_record_never_raises(rest: bytes, gender
 @FAST
 @given(st.sampled_from(FIELDS), JSON)
 def test_with_categories_one_field_changed_is_an_event_or_named(field: str, value: Any) -> None:
-    """Categories refuse more, and still name the field."""
+    """Categories reject more, and still name the field."""
     good = event_json(Contract="One year") if field != "Contract" else event_json()
     changed = json.dumps(json.loads(good) | {field: value}).encode()
 
@@ -739,14 +739,14 @@ def test_with_categories_one_field_changed_is_an_event_or_named(field: str, valu
 
 
 def test_an_unknown_category_says_what_there_is() -> None:
-    """The refusal shows the value, and all that the model knows."""
+    """The rejection shows the value, and all that the model knows."""
     assert str(known(event_json(), KEY)) == (
         'Contract: "Month-to-month" is unknown to the model; it knows "One year", "Two year"'
     )
 
 
 def test_the_value_of_a_category_that_counts_is_the_one_at_fault() -> None:
-    """Of a category that appears twice the refusal shows one that the model does not know."""
+    """Of a category that appears twice the rejection shows one that the model does not know."""
     twice = event_json(Contract="Weekly")[:-1] + b', "Contract": "One year"}'
 
     found = rejection(twice, decoder=known)

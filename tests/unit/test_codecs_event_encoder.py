@@ -204,7 +204,7 @@ def test_event_ts_is_utc_whatever_the_zone() -> None:
     assert json.loads(value)["event_ts"] == "2026-01-02T06:30:00.000000Z"
 
 
-def test_a_row_without_an_id_is_refused_downstream() -> None:
+def test_a_row_without_an_id_is_rejected_downstream() -> None:
     """A null customerID has no key and null in the event, and decoding names the field."""
     cells = row(customerID=None)
 

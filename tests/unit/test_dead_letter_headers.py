@@ -36,12 +36,12 @@ Headers = list[tuple[str, str | bytes | None]]
 
 
 def described(record: Message, why: Rejection = WHY, **changes: Any) -> DeadLetter:
-    """What is said of a record that was refused."""
+    """What is said of a record that was rejected."""
     details: dict[str, Any] = {"group": "group", "model_version": "v1", "now": NOW} | changes
     return describe_rejection(record, why, **details)
 
 
-def refused(record: Message, why: Rejection = WHY, max_bytes: int = LARGE) -> FullRecord:
+def rejected(record: Message, why: Rejection = WHY, max_bytes: int = LARGE) -> FullRecord:
     """The dead letter of a record."""
     return dead_letter_record(record, described(record, why), max_bytes)
 
@@ -137,7 +137,7 @@ def test_a_long_message_is_cut() -> None:
 @pytest.mark.parametrize("key", [None, b"", b"\xff\x00", b"7590-VHVEG"])
 def test_key_and_value_stay_byte_for_byte(key: bytes | None, value: bytes | None) -> None:
     """Null stays null, empty stays empty, and bytes stay those bytes."""
-    letter = refused(message(value, key=key))
+    letter = rejected(message(value, key=key))
 
     assert (letter["key"], letter["value"]) == (key, value)
 
@@ -149,7 +149,7 @@ def test_key_and_value_stay_byte_for_byte(key: bytes | None, value: bytes | None
 )
 def test_the_timestamp_stands_in_headers(kind: int, name: bytes, timestamp: int) -> None:
     """A dead letter says when its record was stamped, and by whom, whatever time that is."""
-    headers = dict(refused(message(b"x", timestamp=(kind, timestamp)))["headers"])
+    headers = dict(rejected(message(b"x", timestamp=(kind, timestamp)))["headers"])
 
     assert headers["churnstream.timestamp"] == str(timestamp).encode()
     assert headers["churnstream.timestamp.type"] == name
@@ -157,15 +157,15 @@ def test_the_timestamp_stands_in_headers(kind: int, name: bytes, timestamp: int)
 
 @pytest.mark.parametrize("timestamp", [(0, -1), (1, 0), (1, 2**62), (2, 1_767_323_045_678)])
 def test_a_dead_letter_is_stamped_with_its_rejection(timestamp: tuple[int, int]) -> None:
-    """A topic may refuse a record's own timestamp for ever, or remove the record for its age."""
-    record = refused(message(b"x", timestamp=timestamp))
+    """A topic may reject a record's own timestamp for ever, or remove the record for its age."""
+    record = rejected(message(b"x", timestamp=timestamp))
 
     assert record["timestamp"] == int(NOW.timestamp() * 1000)
 
 
 def test_a_record_without_a_timestamp_has_none_in_its_headers() -> None:
     """Nothing is made up, and such a dead letter is read like any other."""
-    record = refused(message(b"x", timestamp=(0, -1)))
+    record = rejected(message(b"x", timestamp=(0, -1)))
 
     assert (
         not {"churnstream.timestamp", "churnstream.timestamp.type"} & dict(record["headers"]).keys()
@@ -177,7 +177,7 @@ def test_foreign_headers_stay_in_their_order() -> None:
     """Headers of others come first, also those that appear twice, are null or are text."""
     headers: Headers = [("b", b"2"), ("a", None), ("b", b"\xff"), ("c", "Zoë"), ("", b"")]
 
-    letter = refused(message(b"x", headers=headers))
+    letter = rejected(message(b"x", headers=headers))
 
     assert letter["headers"][:5] == [
         ("b", b"2"),
@@ -199,11 +199,11 @@ def test_headers_of_kafka_connect_that_are_not_ours_stay() -> None:
 @pytest.mark.parametrize("room", [0, 1])
 def test_a_value_that_does_not_fit_is_left_out(room: int) -> None:
     """A letter that would be larger than the topic takes says how long its value was."""
-    small = refused(message(b"x" * 1_000))
+    small = rejected(message(b"x" * 1_000))
     named = sum(len(name) + len(content or b"") for name, content in small["headers"])
     most = len(b"7590-VHVEG") + 1_000 + named + 120 + 10 * len(small["headers"]) - 1 + room
 
-    letter = refused(message(b"x" * 1_000), max_bytes=most)
+    letter = rejected(message(b"x" * 1_000), max_bytes=most)
 
     assert letter["value"] == (b"x" * 1_000 if room else None)
     assert ((VALUE_OMITTED, b"1000") in letter["headers"]) is (not room)
@@ -213,11 +213,11 @@ def test_a_value_that_does_not_fit_is_left_out(room: int) -> None:
 @pytest.mark.parametrize("room", [0, 1])
 def test_a_key_that_does_not_fit_is_left_out(room: int) -> None:
     """What a topic takes of a key may be less than what another took."""
-    small = refused(message(None, key=b"k" * 1_000))
+    small = rejected(message(None, key=b"k" * 1_000))
     named = sum(len(name) + len(content or b"") for name, content in small["headers"])
     most = 1_000 + named + 120 + 10 * len(small["headers"]) - 1 + room
 
-    letter = refused(message(None, key=b"k" * 1_000), max_bytes=most)
+    letter = rejected(message(None, key=b"k" * 1_000), max_bytes=most)
 
     assert letter["key"] == (b"k" * 1_000 if room else None)
     assert ((KEY_OMITTED, b"1000") in letter["headers"]) is (not room)
@@ -239,7 +239,7 @@ def test_every_dead_letter_fits_into_the_smallest_room() -> None:
 @pytest.mark.parametrize("name", [KEY_OMITTED, VALUE_OMITTED, HEADERS_OMITTED])
 def test_a_header_that_only_looks_as_if_something_was_left_out(name: str) -> None:
     """A record that came with a header of ours is sent back like any other."""
-    assert is_whole(as_read(refused(message(b"x", headers=[(name, b"5")]))))
+    assert is_whole(as_read(rejected(message(b"x", headers=[(name, b"5")]))))
 
 
 class Unreadable(Message):
@@ -261,7 +261,7 @@ def test_headers_that_cannot_be_read_or_kept_are_said_to_be_missing(headers: Any
     kind = Message if headers else Unreadable
     record = kind(topic="t", partition=0, offset=0, value=b"x", key=b"k", headers=headers)
 
-    letter = refused(record)
+    letter = rejected(record)
 
     assert (letter["key"], letter["value"]) == (b"k", b"x")
     assert dict(letter["headers"])[HEADERS_OMITTED] == b"unreadable"
@@ -306,19 +306,19 @@ def test_foreign_headers_are_untouched(record: Message, why: Rejection) -> None:
     """What came with the record is what a reader of the dead letter finds beside ours."""
     came = record.headers() or []
 
-    assert original_headers(as_read(refused(record, why))) == came
+    assert original_headers(as_read(rejected(record, why))) == came
 
 
 @FAST
 @given(RECORD, REJECTION, st.integers(1, 5))
 def test_replays_do_not_pile_up(record: Message, why: Rejection, times: int) -> None:
-    """However often a record is refused and sent back, it keeps its size but for one count."""
-    letter = refused(record, why)
+    """However often a record is rejected and sent back, it keeps its size but for one count."""
+    letter = rejected(record, why)
     again = record
     for _ in range(times):
-        again = replayed(refused(again, why))
+        again = replayed(rejected(again, why))
 
-    last = refused(again, why)
+    last = rejected(again, why)
     assert [name for name, _ in last["headers"]] == [name for name, _ in letter["headers"]]
     assert (last["key"], last["value"]) == (record.key(), record.value())
     assert parse_dead_letter(as_read(last)).timestamp == record.timestamp()[1]
@@ -329,7 +329,7 @@ def test_a_replayed_record_is_the_original_with_a_count() -> None:
     """A replay takes the failure off again, and leaves how often there was one."""
     record = message(b"x", key=b"k", headers=[("trace", b"42")], timestamp=(1, 5))
 
-    back = replayed(refused(record))
+    back = replayed(rejected(record))
 
     assert (back.key(), back.value(), back.timestamp()) == (b"k", b"x", (1, 5))
     assert back.headers() == [("trace", b"42"), ("churnstream.attempt", b"1")]
@@ -337,19 +337,19 @@ def test_a_replayed_record_is_the_original_with_a_count() -> None:
 
 def test_a_dead_letter_without_the_timestamp_headers_is_replayed_with_its_own() -> None:
     """Earlier versions stamped dead letters like their records, and had no headers for it."""
-    letter = as_read(refused(message(b"x", timestamp=(1, 5))))
+    letter = as_read(rejected(message(b"x", timestamp=(1, 5))))
     old = [(n, v) for n, v in headers_of(letter) or [] if "timestamp" not in n]
     record = message(b"x", headers=[*old], timestamp=(1, 5))
 
     assert _as_it_was(record, parse_dead_letter(record))["timestamp"] == 5
 
 
-def test_a_record_that_is_refused_again_says_why_this_time() -> None:
+def test_a_record_that_is_rejected_again_says_why_this_time() -> None:
     """The headers of an earlier failure are replaced, its count is raised."""
-    back = replayed(refused(message(b"x", topic="t", partition=1, offset=5)))
+    back = replayed(rejected(message(b"x", topic="t", partition=1, offset=5)))
     another = Rejection("not_json", "value", "is not JSON")
 
-    letter = parse_dead_letter(as_read(refused(back, another)))
+    letter = parse_dead_letter(as_read(rejected(back, another)))
 
     assert (letter.reason, letter.message, letter.attempt) == ("not_json", str(another), 2)
 
@@ -363,8 +363,8 @@ def test_a_count_that_is_none_counts_as_none(header: str | bytes | None, count: 
     assert attempt(message(b"x", headers=[("churnstream.attempt", header)])) == count
 
 
-def test_a_record_without_headers_was_never_refused() -> None:
-    """A first refusal is number 1."""
+def test_a_record_without_headers_was_never_rejected() -> None:
+    """A first rejection is number 1."""
     assert attempt(message(b"x")) == 0
     assert described(message(b"x")).attempt == 1
 
@@ -381,7 +381,7 @@ def test_a_record_without_our_headers_is_no_dead_letter() -> None:
 @pytest.mark.parametrize("field", [name for name in HEADER_NAMES if "timestamp" not in name])
 def test_a_dead_letter_needs_every_header(field: str) -> None:
     """A header that is missing is named; only a timestamp may be."""
-    letter = refused(message(b"x"))
+    letter = rejected(message(b"x"))
     left = [(name, text) for name, text in letter["headers"] if name != HEADER_NAMES[field]]
 
     with pytest.raises(msgspec.ValidationError, match=f"`{field}`"):
@@ -390,9 +390,9 @@ def test_a_dead_letter_needs_every_header(field: str) -> None:
 
 @FAST
 @given(st.sampled_from(list(HEADER_NAMES)), st.none() | st.binary(max_size=20))
-def test_other_bytes_in_a_header_are_read_or_refused(field: str, content: bytes | None) -> None:
+def test_other_bytes_in_a_header_are_read_or_rejected(field: str, content: bytes | None) -> None:
     """Headers at random yield a dead letter or the error that readers expect."""
-    letter = refused(message(b"x"))
+    letter = rejected(message(b"x"))
     headers = [
         (name, content if name == HEADER_NAMES[field] else text) for name, text in letter["headers"]
     ]

@@ -132,7 +132,7 @@ def test_a_customer_without_a_label_does_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of one customer only the newest predictions wait; those given up are counted."""
-    monkeypatch.setattr(evaluation, "MOST_WAITING", 2)
+    monkeypatch.setattr(evaluation, "MAX_WAITING", 2)
 
     found = evaluated([event()] * 5 + [event(label="Yes")], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9])
 
@@ -149,7 +149,7 @@ def test_nothing_at_all() -> None:
 
 def test_of_too_many_periods_the_rest_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of every time there is make no table without an end, and count all the same."""
-    monkeypatch.setattr(evaluation, "MOST_PERIODS", 3)
+    monkeypatch.setattr(evaluation, "MAX_PERIODS", 3)
     days = [NOON + timedelta(days=number) for number in range(5)]
     found = evaluated([replace(event(label="Yes"), event_ts=day) for day in days])
     assert [period.start.date() for period in found.periods] == [day.date() for day in days[:3]]

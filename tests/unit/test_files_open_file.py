@@ -112,7 +112,7 @@ def test_what_a_mac_adds_to_a_zip_is_no_data(tmp_path: Path) -> None:
     ],
 )
 def test_zips_that_are_not_read(tmp_path: Path, content: bytes, says: str) -> None:
-    """A zip with anything else than one file of text is refused by what it holds."""
+    """A zip with anything else than one file of text is rejected by what it holds."""
     assert says in complaint(tmp_path / "c.zip", content)
 
 
@@ -165,7 +165,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_pipe(tmp_path: Path) -> None:
-    """A pipe can be read but once, and is refused without waiting for it."""
+    """A pipe can be read but once, and is rejected without waiting for it."""
     os.mkfifo(tmp_path / "pipe.csv")
 
     assert complaint(tmp_path / "pipe.csv") == (

@@ -221,7 +221,7 @@ def test_columns_without_a_name_get_one(write: Write) -> None:
 
 
 def test_doubled_names(write: Write) -> None:
-    """A name that is there twice is refused."""
+    """A name that is there twice is rejected."""
     assert complaint(write("a,b,a\n1,2,3\n")) == (
         "customers.csv: has the column a more than once; keep one of each"
     )
@@ -327,7 +327,7 @@ def test_columns_are_chosen(write: Write) -> None:
 
 
 def test_a_quote_that_is_never_closed(write: Write) -> None:
-    """A row without an end is refused before it fills the memory."""
+    """A row without an end is rejected before it fills the memory."""
     path = write('a,b\n1,"x' + "\n1,2" * 200_000)
 
     assert complaint(path) == (
@@ -433,7 +433,7 @@ def test_any_table_reads_as_it_was_written(
 def test_any_bytes_are_a_file_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    """Whatever is in a file, it is read or refused in one line."""
+    """Whatever is in a file, it is read or rejected in one line."""
     path = tmp_path_factory.getbasetemp() / "bytes"
     path.write_bytes(content)
     try:

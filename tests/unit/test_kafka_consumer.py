@@ -91,7 +91,7 @@ def predictions(batch: Batch) -> list[Prediction]:
 # ---- score_batch: records in, outcomes out ----
 
 
-def test_a_prediction_names_its_event_model_and_moment() -> None:
+def test_a_prediction_names_its_event_model_and_timestamp() -> None:
     """A prediction can be traced to the place of its event and to the model that made it."""
     batch = scored([event_message(2, 17, tenure=70)])
 
@@ -192,9 +192,9 @@ def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> N
     assert [record.offset() for record in batch.rejected] == [3, 1]
     assert [why.reason for why in batch.rejections] == ["not_json", "not_scorable"]
     assert batch.next_offsets == PolledRecords.of(records, {}).next_offsets
-    letter = batch.dead_letters[1]
-    assert letter["value"] == strange.value()
-    headers = dict(letter["headers"])
+    dead_letter = batch.dead_letters[1]
+    assert dead_letter["value"] == strange.value()
+    headers = dict(dead_letter["headers"])
     assert headers["churnstream.reason"] == b"not_scorable"
     assert (headers["__connect.errors.exception.message"] or b"").endswith(number.encode())
 
@@ -214,7 +214,9 @@ def test_a_prediction_that_does_not_fit_is_a_dead_letter(room: int) -> None:
     assert [made.source_offset for made in predictions(batch)] == ([0, 1, 2] if room else [0, 2])
     assert len(batch.probabilities) == len(batch.events) == len(batch.predictions)
     assert [why.reason for why in batch.rejections] == ([] if room else ["too_large"])
-    assert [letter["value"] for letter in batch.dead_letters] == ([] if room else [long.value()])
+    assert [dead_letter["value"] for dead_letter in batch.dead_letters] == (
+        [] if room else [long.value()]
+    )
 
 
 def test_a_batch_without_any_probability_is_all_dead_letters() -> None:
@@ -244,19 +246,19 @@ def test_a_broken_record_becomes_a_dead_letter() -> None:
         timestamp=(1, 1_767_323_045_678),
     )
 
-    (letter,) = scored([record]).dead_letters
+    (dead_letter,) = scored([record]).dead_letters
 
-    described = parse_dead_letter(message(headers=[*letter["headers"]]))
-    assert (letter["key"], letter["value"]) == (b"k", b"not JSON")
+    described = parse_dead_letter(message(headers=[*dead_letter["headers"]]))
+    assert (dead_letter["key"], dead_letter["value"]) == (b"k", b"not JSON")
     assert described.timestamp == 1_767_323_045_678
-    assert letter["timestamp"] == NOW.timestamp() * 1000
-    assert letter["headers"][0] == ("trace", b"42")
+    assert dead_letter["timestamp"] == NOW.timestamp() * 1000
+    assert dead_letter["headers"][0] == ("trace", b"42")
     assert (described.topic, described.partition, described.offset) == (record.topic(), 1, 7)
     assert (described.group, described.model_version) == ("group", "v1")
     assert (described.reason, described.failed_at) == ("not_json", NOW)
 
 
-def test_every_record_has_one_outcome_in_its_place() -> None:
+def test_every_record_has_one_outcome_in_its_offset() -> None:
     """Good and broken records among each other keep their order and their places."""
     records = [*events(0, [0, 1]), broken(0, 2), *events(1, [5]), broken(1, 6), *events(0, [3])]
 
@@ -278,12 +280,12 @@ def test_every_record_has_one_outcome_in_its_place() -> None:
     ]
     assert batch.rejected == [records[2], records[4]]
     assert [str(why) for why in batch.rejections] == [
-        parse_dead_letter(message(headers=[*letter["headers"]])).message
-        for letter in batch.dead_letters
+        parse_dead_letter(message(headers=[*dead_letter["headers"]])).message
+        for dead_letter in batch.dead_letters
     ]
 
 
-def test_the_place_is_behind_the_last_record_broken_or_not() -> None:
+def test_the_offset_is_behind_the_last_record_broken_or_not() -> None:
     """A broken record at the end of a partition is done with, like any other."""
     batch = scored([*events(0, [0]), broken(0, 1), broken(2, 8), *events(1, [3, 4])])
 
@@ -291,7 +293,7 @@ def test_the_place_is_behind_the_last_record_broken_or_not() -> None:
 
 
 def test_a_batch_of_broken_records_alone_is_a_batch() -> None:
-    """With nothing to score there are dead letters and a place."""
+    """With nothing to score there are dead letters and a offset."""
     batch = scored([broken(0, 0), broken(0, 1)])
 
     assert (batch.predictions, len(batch.dead_letters), batch.next_offsets) == ([], 2, {0: 2})
@@ -332,7 +334,7 @@ def test_the_boundaries_of_batches_change_nothing(kinds: list[str], data: st.Dat
 
 @pytest.mark.parametrize("field", [n for n in TELCO.categorical if n != "SeniorCitizen"])
 def test_an_unknown_category_becomes_a_dead_letter(field: str) -> None:
-    """A value that the model never saw is refused, with the field and what the model knows."""
+    """A value that the model never saw is rejected, with the field and what the model knows."""
     batch = scored([event_message(0, 0, **{field: "Weekly"}), *events(0, [1])])
 
     (why,) = batch.rejections
@@ -344,35 +346,35 @@ def test_an_unknown_category_becomes_a_dead_letter(field: str) -> None:
 
 @pytest.mark.parametrize("field", [name for name in customer() if name != "event_ts"])
 def test_a_missing_field_becomes_a_dead_letter(field: str) -> None:
-    """An event that lacks a field is refused, and the one after it is scored."""
+    """An event that lacks a field is rejected, and the one after it is scored."""
     batch = scored([message(without(field)), *events(0, [1])])
 
-    (letter,) = batch.dead_letters
-    assert letter["value"] == without(field)
+    (dead_letter,) = batch.dead_letters
+    assert dead_letter["value"] == without(field)
     assert str(batch.rejections[0]) == f"{field}: is missing"
     assert len(batch.predictions) == 1
 
 
 def test_a_record_too_large_for_its_headers_goes_without_its_value() -> None:
-    """What the dead-letter topic would refuse is sent without its value, and says so."""
+    """What the dead-letter topic would reject is sent without its value, and says so."""
     noise = b"x" * LARGE
 
-    (letter,) = scored([message(noise, offset=3)]).dead_letters
+    (dead_letter,) = scored([message(noise, offset=3)]).dead_letters
 
-    assert letter["value"] is None
-    assert ("churnstream.value.omitted.bytes", str(LARGE).encode()) in letter["headers"]
-    assert parse_dead_letter(message(headers=[*letter["headers"]])).offset == 3
+    assert dead_letter["value"] is None
+    assert ("churnstream.value.omitted.bytes", str(LARGE).encode()) in dead_letter["headers"]
+    assert parse_dead_letter(message(headers=[*dead_letter["headers"]])).offset == 3
 
 
 def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
     """A record that is nothing but large headers cannot stop the consumer either."""
     record = message(b"x", offset=3, headers=[("large", b"x" * LARGE), ("small", b"x")])
 
-    (letter,) = scored([record]).dead_letters
+    (dead_letter,) = scored([record]).dead_letters
 
-    assert ("churnstream.headers.omitted.count", b"2") in letter["headers"]
-    assert {"large", "small"}.isdisjoint(dict(letter["headers"]))
-    assert parse_dead_letter(message(headers=[*letter["headers"]])).offset == 3
+    assert ("churnstream.headers.omitted.count", b"2") in dead_letter["headers"]
+    assert {"large", "small"}.isdisjoint(dict(dead_letter["headers"]))
+    assert parse_dead_letter(message(headers=[*dead_letter["headers"]])).offset == 3
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -436,8 +438,8 @@ class Setup:
         return [len(batch) for batch in self.seen]
 
 
-def test_outcomes_and_place_are_published_together() -> None:
-    """One poll ends in one publish, of predictions, dead letters and the place behind them."""
+def test_outcomes_and_offset_are_published_together() -> None:
+    """One poll ends in one publish, of predictions, dead letters and the offset behind them."""
     setup = Setup({0: [*events(0, [0, 1]), broken(0, 2)], 1: events(1, [0])})
 
     setup.run(steps=1)
@@ -469,7 +471,7 @@ def test_where_nothing_was_read_nothing_is_committed() -> None:
     assert setup.sizes() == [1]
 
 
-def test_the_end_of_a_partition_is_its_place() -> None:
+def test_the_end_of_a_partition_is_its_offset() -> None:
     """Transaction markers behind the last record count as read, so that the lag becomes 0."""
     setup = Setup({0: events(0, [0, 1])}, markers=2)
 
@@ -479,7 +481,7 @@ def test_the_end_of_a_partition_is_its_place() -> None:
 
 
 def test_an_end_without_records_is_committed_once() -> None:
-    """A partition that holds nothing but markers has its place moved, and nobody is told."""
+    """A partition that holds nothing but markers has its offset moved, and nobody is told."""
     setup = Setup({0: []}, committed={0: 7})
 
     setup.run(steps=3)
@@ -488,7 +490,7 @@ def test_an_end_without_records_is_committed_once() -> None:
     assert setup.seen == []
 
 
-def test_a_record_that_arrives_behind_the_end_moves_the_place_on(
+def test_a_record_that_arrives_behind_the_end_moves_the_offset_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The larger counts, of the end that was told and the record that came after it."""
@@ -501,7 +503,7 @@ def test_a_record_that_arrives_behind_the_end_moves_the_place_on(
     assert setup.reader.commits == [{0: 2}]
 
 
-def test_only_places_that_moved_are_committed() -> None:
+def test_only_offsets_that_moved_are_committed() -> None:
     """A partition that stood still since the last commit is left out of the next."""
     arrivals = {1: events(1, [1]), 2: events(0, [1])}
     setup = Setup({0: events(0, [0]), 1: events(1, [0])}, arrivals=arrivals)
@@ -562,7 +564,7 @@ def test_nobody_is_told_of_a_batch_that_failed() -> None:
     assert setup.sizes() == [3]
 
 
-def test_a_place_that_was_not_committed_is_not_remembered() -> None:
+def test_a_offset_that_was_not_committed_is_not_remembered() -> None:
     """The place of a batch that was rolled back is committed when the batch succeeds."""
     setup = Setup(
         {0: events(0, range(2))},
@@ -671,7 +673,7 @@ def test_a_stop_while_the_last_batch_fails_ends_the_run(
 
 
 def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The group's offset tells that it happened: the batch is told of, and not scored again."""
+    """The group's offset tells that it happened: the batch hears of, and not scored again."""
     setup = Setup({0: events(0, range(6))}, batch_size=3)
     publish, answers = setup.delivery.publish, [AbortableError("no answer")]
 
@@ -691,7 +693,7 @@ def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_was_handed_over_before_is_left_out() -> None:
-    """Records before a place are gone, with their places; other partitions stay as they are."""
+    """Records before a offset are gone, with their places; other partitions stay as they are."""
     found = polled({0: [3, 4, 5], 1: [7]}, {1: 8}).since({0: 5, 1: 7, 2: 9})
 
     assert list(zip(found.partitions, found.offsets, strict=True)) == [(0, 5), (1, 7)]
@@ -933,7 +935,7 @@ def test_the_end_of_a_partition_stands_for_its_last_offsets() -> None:
     assert window.is_done({0})
 
 
-def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
+def test_an_end_beyond_the_window_does_not_move_the_offset_beyond_it() -> None:
     """Records that arrived behind the window's end are for the next run."""
     inside = OffsetWindow({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
 
@@ -942,12 +944,12 @@ def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
 
 
 def test_an_end_before_the_window_counts_as_it_is() -> None:
-    """Where the partition ends is its place, as long as that lies in the window."""
+    """Where the partition ends is its offset, as long as that lies in the window."""
     assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).end_offsets == {0: 3}
 
 
-def test_a_window_never_moves_a_place_back() -> None:
-    """A group that has read further than the window's end keeps its place."""
+def test_a_window_never_moves_a_offset_back() -> None:
+    """A group that has read further than the window's end keeps its offset."""
     window = OffsetWindow({0: 10, 1: 5})
     window.start_from({0: 50, 1: 0})
     setup = Setup(
@@ -1017,7 +1019,7 @@ def bound(admin: FakeAdmin, **window: Any) -> tuple[OffsetWindow, dict[int, int]
 @pytest.mark.parametrize(
     "text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 13:00+01:00"]
 )
-def test_a_place_may_be_a_moment(text: str) -> None:
+def test_a_offset_may_be_a_timestamp(text: str) -> None:
     """A timestamp stands for the offsets at it, in UTC where it has no offset of its own."""
     admin = FakeAdmin({0: 9}, at={0: 4})
 
@@ -1026,7 +1028,7 @@ def test_a_place_may_be_a_moment(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "offsets"), [("0:1200", {0: 1200}), ("0:1,2:0", {0: 1, 2: 0})])
-def test_a_place_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
+def test_a_offset_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
     """Offsets by partition are taken as they are; partitions may be left out."""
     assert resolve(FakeAdmin({0: 9, 1: 9, 2: 9}), "topic", text, "--from") == offsets
 
@@ -1034,14 +1036,14 @@ def test_a_place_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "0", "0:", "0:1,", "0:-1", "1:2:3", "31.01.2026"]
 )
-def test_a_place_of_another_form_is_refused(text: str) -> None:
-    """The refusal names the flag and shows both forms."""
+def test_a_offset_of_another_form_is_rejected(text: str) -> None:
+    """The rejection names the flag and shows both forms."""
     with pytest.raises(ConfigurationError, match=r"^--to: .*0:1200,1:1180,2:1210") as caught:
         resolve(FakeAdmin({0: 9}), "topic", text, "--to")
     assert repr(text) in str(caught.value)
 
 
-def test_a_partition_that_does_not_exist_is_refused() -> None:
+def test_a_partition_that_does_not_exist_is_rejected() -> None:
     """An offset for a partition that the topic does not have is a mistake."""
     with pytest.raises(ConfigurationError, match="topic has no partition 7"):
         resolve(FakeAdmin({0: 9}), "topic", "0:1,7:1", "--from")
@@ -1077,7 +1079,7 @@ def test_what_retention_has_removed_is_not_waited_for() -> None:
     assert window.is_done(set())
 
 
-def test_a_window_starts_where_it_says_for_a_group_without_a_place() -> None:
+def test_a_window_starts_where_it_says_for_a_group_without_a_offset() -> None:
     """The reader is told where to begin, and what lies before is not waited for."""
     window, starts = bound(FakeAdmin({0: 30, 1: 30}), start="0:10,1:30")
 
@@ -1116,7 +1118,7 @@ def delivered(kind: type[AtLeastOnce] | type[ExactlyOnce]) -> tuple[Delivery, Fa
 
 
 def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
-    """Outputs are sent and confirmed before the place moves."""
+    """Outputs are sent and confirmed before the offset moves."""
     delivery, writer, journal = delivered(AtLeastOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
@@ -1147,7 +1149,7 @@ def test_exactly_once_is_one_transaction() -> None:
     assert writer.sent == {"telco.churn.predictions": MADE, "telco.deadletter": [LETTER]}
 
 
-def test_at_least_once_stores_the_place_before_partitions_go() -> None:
+def test_at_least_once_stores_the_offset_before_partitions_go() -> None:
     """In the rebalance itself, and not again after it: others may be further by then."""
     journal: Journal = []
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]}, journal=journal)

@@ -176,7 +176,7 @@ def test_what_is_assigned_anew_may_begin_further_back(reader: Reader) -> None:
 def test_going_back_waits_for_a_coordinator(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A coordinator that moves is no fault; the wait is told once, and reading goes back."""
+    """A coordinator that moves is no fault; the wait is reported once, and reading goes back."""
     monkeypatch.setattr(module, "_PAUSE", 0)
     poll(reader, (1, 8))
     moves = [KafkaError(KafkaError.NOT_COORDINATOR), KafkaError(KafkaError._TIMED_OUT)]
@@ -190,13 +190,13 @@ def test_going_back_waits_for_a_coordinator(
     assert read(poll(reader, (1, 4))) == [(1, 4)]
 
 
-def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
+def test_a_offset_with_an_error_is_not_the_beginning(reader: Reader) -> None:
     """To start over there would score everything again."""
 
-    class Refused(TopicPartition):
+    class Rejected(TopicPartition):
         error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
-    client_of(reader).places = [Refused(TOPIC, 1)]
+    client_of(reader).places = [Rejected(TOPIC, 1)]
 
     with pytest.raises(BrokerError, match="authorization"):
         reader.rewind([1])
@@ -267,7 +267,7 @@ def test_a_commit_that_is_only_slow_keeps_its_client(
     assert client_of(reader) is lost
 
 
-def test_a_place_that_is_not_ours_is_left_alone(reader: Reader) -> None:
+def test_a_offset_that_is_not_ours_is_left_alone(reader: Reader) -> None:
     """Its new owner may be further by now."""
     poll(reader, happens=lambda: client_of(reader).take(1))
 
@@ -281,16 +281,16 @@ def test_a_commit_is_repeated_while_the_group_rebalances(
 ) -> None:
     """What is ours stays ours until we give it up; only the number of the membership is new."""
     monkeypatch.setattr(offset_commit, "_PAUSE", 0.01)
-    refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
+    rejections = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
 
-    def refuse() -> None:
-        if refusals:
-            raise KafkaException(KafkaError(refusals.pop(0)))
+    def reject() -> None:
+        if rejections:
+            raise KafkaException(KafkaError(rejections.pop(0)))
 
-    client_of(reader).commits = refuse
+    client_of(reader).commits = reject
     reader.commit({1: 5})
 
-    assert refusals == []
+    assert rejections == []
 
 
 def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reader) -> None:
@@ -306,7 +306,7 @@ def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reade
 
 
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the group has no place yet, what comes before the start is never read."""
+    """Where the group has no offset yet, what comes before the start is never read."""
     monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     client_of(reader).give(1)
@@ -320,7 +320,7 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
     assert client_of(reader).moved[-1].offset == 50
 
 
-def test_a_new_owner_without_a_place_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_owner_without_a_offset_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if that is ourselves, once more."""
     monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})

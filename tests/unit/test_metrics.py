@@ -152,8 +152,8 @@ def test_the_model_in_use_is_the_last_one(trained: Path) -> None:
     assert watched.value("churnstream_model_swaps_total") == 1
 
 
-def test_refused_models_are_counted() -> None:
-    """Each refusal counts once, however often the consumer goes round."""
+def test_rejected_models_are_counted() -> None:
+    """Each rejection counts once, however often the consumer goes round."""
     watched = Watched({})
     watched.metrics.rejected_models = lambda: 2
     watched.run(3)
@@ -297,7 +297,7 @@ def test_a_consumer_without_a_broker_is_not_alive(partitions: set[int]) -> None:
     assert health.stalled() == ""
     step(2, cut_off=True)
     assert health.unready() == "no broker can be reached"
-    step(20, cut_off=False)  # as with a broker that is frozen, and refuses nothing
+    step(20, cut_off=False)  # as with a broker that is frozen, and rejects nothing
     assert health.unready() == "no broker can be reached"
     assert health.stalled() == ""
     step(61, cut_off=False)

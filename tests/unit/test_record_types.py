@@ -68,7 +68,7 @@ def test_names(schema: Schema) -> None:
     assert schema.id in {field.encode_name for field in msgspec.structs.fields(prediction)}
 
 
-def test_the_label_is_never_a_reason_to_refuse() -> None:
+def test_the_label_is_never_a_reason_to_reject() -> None:
     """An event with any label, or without one, is decoded."""
     schema = Schema(name="x", id="id", fields={"a": Category()})
     labelled = msgspec.structs.replace(schema, label=schema_file.read(schema_file.TELCO_FILE).label)

@@ -135,7 +135,7 @@ def test_properties_of_the_client_add_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert client == {"security.protocol": "SSL", "linger.ms": 2, "acks": "1"}
 
 
-# ---- what is refused ----
+# ---- what is rejected ----
 
 
 @pytest.mark.parametrize(
@@ -166,20 +166,20 @@ def test_properties_of_the_client_add_up(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_a_value_out_of_range_is_named(section: str, name: str, value: Any) -> None:
-    """The refusal names the setting and what it may be."""
+    """The rejection names the setting and what it may be."""
     text = fault(flags={section: {name: value}})
 
     assert text.startswith(f"setting {section}.{name}: ")
 
 
 @pytest.mark.parametrize("rate", ["inf", "1e400"])
-def test_an_infinite_rate_is_refused(rate: str) -> None:
+def test_an_infinite_rate_is_rejected(rate: str) -> None:
     """No number of events a second is without end."""
     assert "producer.events_per_sec" in fault(flags={"producer": {"events_per_sec": rate}})
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
-def test_a_seed_that_training_cannot_take_is_refused(seed: int) -> None:
+def test_a_seed_that_training_cannot_take_is_rejected(seed: int) -> None:
     """Random generators take 32 bits."""
     assert "model.seed" in fault(flags={"model": {"seed": seed}})
 
@@ -206,7 +206,7 @@ def test_several_faults_are_counted() -> None:
     ("text", "name"),
     [("consumer: {gruop: x}", "consumer.gruop"), ("consumers: {group: x}", "consumers")],
 )
-def test_a_setting_that_does_not_exist_is_refused(text: str, name: str) -> None:
+def test_a_setting_that_does_not_exist_is_rejected(text: str, name: str) -> None:
     """A misspelt name in the file is no setting."""
     assert f"setting {name}: there is no such setting" in fault(config_file(text))
 
@@ -219,7 +219,7 @@ def test_a_setting_that_does_not_exist_is_refused(text: str, name: str) -> None:
         ("CHURNSTREAM_KAFKA__BROKER", "CHURNSTREAM_KAFKA__BROKERS"),
     ],
 )
-def test_a_misspelt_variable_is_refused(
+def test_a_misspelt_variable_is_rejected(
     monkeypatch: pytest.MonkeyPatch, name: str, meant: str
 ) -> None:
     """A variable that is no setting is named, with the one that was meant."""
@@ -228,7 +228,7 @@ def test_a_misspelt_variable_is_refused(
     assert fault() == f"unknown environment variable {name}; did you mean {meant}?"
 
 
-def test_a_file_that_does_not_exist_is_refused() -> None:
+def test_a_file_that_does_not_exist_is_rejected() -> None:
     """A named file must be there."""
     assert "no configuration file at nowhere.yaml" in fault(Path("nowhere.yaml"))
 
@@ -257,13 +257,13 @@ def test_a_file_that_does_not_exist_is_refused() -> None:
         "[" * 5000,
     ],
 )
-def test_a_file_of_another_form_is_refused(text: str) -> None:
+def test_a_file_of_another_form_is_rejected(text: str) -> None:
     """YAML that is broken, or holds anything but sections of settings, is one clear line."""
     assert len(fault(config_file(text))) < 300
 
 
-def test_a_file_that_is_no_text_is_refused() -> None:
-    """Bytes that are not UTF-8 are no configuration, and the refusal names the file."""
+def test_a_file_that_is_no_text_is_rejected() -> None:
+    """Bytes that are not UTF-8 are no configuration, and the rejection names the file."""
     path = Path("settings.yaml")
     path.write_bytes(b"consumer: \xff")
 
@@ -274,7 +274,7 @@ def test_a_file_that_is_no_text_is_refused() -> None:
 def test_a_section_in_the_environment_must_be_an_object(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """Anything else is refused."""
+    """Anything else is rejected."""
     monkeypatch.setenv("CHURNSTREAM_CONSUMER", text)
 
     assert "consumer" in fault().lower()
@@ -337,7 +337,7 @@ topics: &t {partitions: 6}
     ],
 )
 def test_a_fault_in_a_file_is_named_by_its_line(text: str, says: str) -> None:
-    """The refusal names file, line and setting; doubled names are found at any depth."""
+    """The rejection names file, line and setting; doubled names are found at any depth."""
     flags = {"log": {"format": "json"}, "kafka": {"client": {"acks": "1"}}}
 
     assert fault(config_file(text)).startswith(f"settings.yaml, {says}")
@@ -354,14 +354,14 @@ def test_settings_may_be_shared_by_anchors() -> None:
     assert (own.host, own.port) == ("x", 2)
 
 
-def test_a_file_that_is_a_folder_is_refused() -> None:
+def test_a_file_that_is_a_folder_is_rejected() -> None:
     """The working folder's `config.yaml` is not passed over because it cannot be read."""
     Path("config.yaml").mkdir()
 
     assert fault() == "config.yaml cannot be read: Is a directory"
 
 
-def test_a_link_to_nowhere_is_refused() -> None:
+def test_a_link_to_nowhere_is_rejected() -> None:
     """A dangling `config.yaml` is a mistake, too."""
     Path("config.yaml").symlink_to("nowhere.yaml")
 
@@ -394,7 +394,7 @@ def test_a_link_to_nowhere_is_refused() -> None:
     ],
 )
 def test_no_message_of_a_file_quotes_a_value(value: str) -> None:
-    """Whatever a password does to the parser, the refusal does not show it."""
+    """Whatever a password does to the parser, the rejection does not show it."""
     with contextlib.suppress(ConfigurationError):
         load(config_file(f"kafka:\n  client:\n    sasl.password: {value}\n"))
         return
@@ -405,7 +405,7 @@ def test_no_message_of_a_file_quotes_a_value(value: str) -> None:
 
 
 @given(st.binary(max_size=60) | st.text("ab:\n -*&!{}[]'\"#|>%@,\t?<", max_size=60).map(str.encode))
-def test_any_file_is_read_or_refused(content: bytes) -> None:
+def test_any_file_is_read_or_rejected(content: bytes) -> None:
     """Whatever a file holds, it is settings or one line."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "settings.yaml"
@@ -475,7 +475,7 @@ def test_a_port_of_nobodys_service_is_a_misspelt_setting(
 def test_json_in_the_environment_must_be_of_its_form(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, form: str
 ) -> None:
-    """The refusal names the variable and not its value, also where flags set the same."""
+    """The rejection names the variable and not its value, also where flags set the same."""
     monkeypatch.setenv(name, value)
     flags = {"kafka": {"client": {"a": "b"}}, "log": {"level": "info"}}
 
@@ -503,7 +503,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    """Printing the settings, or a refusal of them, shows no property of the client."""
+    """Printing the settings, or a rejection of them, shows no property of the client."""
     secret = {"sasl.password": "geheim", "ssl.key.password": "geheim"}
 
     assert "geheim" not in repr(load(flags={"kafka": {"client": secret}}))
@@ -513,14 +513,14 @@ def test_secrets_do_not_show() -> None:
 
 
 def test_secrets_of_a_broken_file_do_not_show() -> None:
-    """A refusal of a file that cannot be parsed does not quote its lines."""
+    """A rejection of a file that cannot be parsed does not quote its lines."""
     text = "kafka:\n  client:\n    sasl.password: geheim: broken\n"
 
     assert "geheim" not in fault(config_file(text))
 
 
 def test_secrets_of_a_broken_variable_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal of JSON in the environment does not quote it."""
+    """A rejection of JSON in the environment does not quote it."""
     monkeypatch.setenv("CHURNSTREAM_KAFKA__CLIENT", '{"sasl.password": "geheim"')
 
     assert "geheim" not in fault()

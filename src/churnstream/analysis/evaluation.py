@@ -11,7 +11,7 @@ The two are kept apart: only the second says how good the model is at looking ah
 without either is not evaluated yet.
 
 Memory: 18 bytes for each prediction with a label, and for each customer the last predictions that
-wait for one, `MOST_WAITING` at most; older ones are given up and counted.
+wait for one, `MAX_WAITING` at most; older ones are given up and counted.
 """
 
 from array import array
@@ -32,8 +32,8 @@ from churnstream.schema.schema import Schema
 Every = Literal["hour", "day", "week", "month"]
 LabelSource = Literal["same event", "later event"]
 LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
-MOST_WAITING = 20
-MOST_PERIODS = 1000
+MAX_WAITING = 20
+MAX_PERIODS = 1000
 
 Array = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class QualityCounts(Quality, frozen=True, kw_only=True):
 
 
 class EvaluatedPeriod(QualityCounts, frozen=True, kw_only=True):
-    """The predictions for events of a stretch of time that begins at `start`, UTC."""
+    """The predictions for events of a span of time that begins at `start`, UTC."""
 
     start: datetime
 
@@ -100,7 +100,7 @@ class Evaluation(msgspec.Struct, frozen=True):
         by_source: Those with a label, by where their label came from.
         given_up: Predictions that no longer wait, because their customer had too many.
         periods: In order; those without a prediction are left out.
-        others: Those of events in still other periods than the first `MOST_PERIODS` that came:
+        others: Those of events in still other periods than the first `MAX_PERIODS` that came:
             an event may be of any time. None if there are none.
     """
 
@@ -171,9 +171,9 @@ class Evaluator:
                 else:
                     self._settle([made], has_left, "same event")
 
-    def _period(self, moment: datetime) -> datetime | None:
-        start, known = start_of(moment, self._every), self._predictions
-        return start if start in known or len(known) < MOST_PERIODS else None
+    def _period(self, timestamp: datetime) -> datetime | None:
+        start, known = start_of(timestamp, self._every), self._predictions
+        return start if start in known or len(known) < MAX_PERIODS else None
 
     def build(self, measure: MeasureQuality) -> Evaluation:
         """The evaluation of everything added so far.
@@ -218,7 +218,7 @@ class Evaluator:
 
     def _wait(self, customer: str, made: _Waiting) -> None:
         waiting = self._waiting[customer]
-        if len(waiting) == MOST_WAITING:
+        if len(waiting) == MAX_WAITING:
             del waiting[0]
             self._given_up += 1
         waiting.append(made)
@@ -228,11 +228,11 @@ class Evaluator:
             self._labelled[made.period, source].add(made, has_left)
 
 
-def start_of(moment: datetime, every: Every) -> datetime:
-    """When the period that holds a moment begins."""
+def start_of(timestamp: datetime, every: Every) -> datetime:
+    """When the period that holds a timestamp begins."""
     if every == "hour":
-        return moment.replace(minute=0, second=0, microsecond=0)
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        return timestamp.replace(minute=0, second=0, microsecond=0)
+    day = timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
     if every == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if every == "month" else day

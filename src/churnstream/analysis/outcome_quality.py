@@ -18,7 +18,7 @@ def quality_of(model: Model, labelled: LabelledPredictions) -> Quality:
         profit = float(gains(model.manifest.decision.offer, customers)[labelled.says_yes].sum())
     if not 0 < labelled.labels.sum() < len(labelled.labels):
         return Quality(profit=profit)
-    # The threshold only moves figures that are not shown: what was decided stands in `says_yes`.
+    # The threshold only moves metrics that are not shown: what was decided stands in `says_yes`.
     found = evaluate(labelled.labels, labelled.probabilities, threshold=0.5)
     return Quality(
         roc_auc=found.roc_auc,

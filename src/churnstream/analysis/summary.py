@@ -25,8 +25,8 @@ from churnstream.schema.schema import Schema
 from churnstream.schema.segments import segment_reader
 
 _SIGNIFICANT_DIGITS = 12  # those after them change with the order in which partitions arrive
-_MOST_VALUES, _MOST_CELLS = 50, 10_000
-_LONGEST_VALUE = 100
+_MAX_VALUES, _MAX_CELLS = 50, 10_000
+_MAX_VALUE_LENGTH = 100
 _OTHER = "other"
 
 
@@ -73,12 +73,12 @@ class SummaryWindow(msgspec.Struct, frozen=True):
 
 
 class Summary(ScoreTotals, frozen=True, kw_only=True):
-    """The figures of a whole window, of its segments, its top customers and its run.
+    """The totals of a whole window, of its segments, its top customers and its run.
 
     Attributes:
         messages_read: Always `scored` + `dead_lettered`.
         dead_letters_by_reason: Counts by reason, only those that occurred.
-        segments: Figures by field and value, for the segments of the schema; the values of a
+        segments: Totals by field and value, for the segments of the schema; the values of a
             number are bands.
         top_customers: Highest probability first, the higher value first among equals.
         duration_s: Seconds that the run took.
@@ -156,7 +156,7 @@ class SummaryBuilder:
     def add_rejected(
         self, rejections: Iterable[Rejection], partitions: Sequence[int], offsets: Sequence[int]
     ) -> None:
-        """Add the dead letters of a batch, with the place of each."""
+        """Add the dead letters of a batch, with the position of each."""
         self._rejected.update(rejection.reason for rejection in rejections)
         self._add_offsets(partitions, offsets)
 
@@ -176,7 +176,7 @@ class SummaryBuilder:
             duration_s: Seconds that the run took.
             challengers: What models in the shadow would have said.
         """
-        whole = self._figures(self._totals.sum(axis=1))
+        whole = self._totals_of(self._totals.sum(axis=1))
         dead_lettered = self._rejected.total()
         messages_read = whole.scored + dead_lettered
         return Summary(
@@ -231,12 +231,12 @@ class SummaryBuilder:
         for cell, number in self._cells.items():
             cells_of[cell[position]].append(number)
         return {
-            value: self._figures(self._totals[:, cells].sum(axis=1))
+            value: self._totals_of(self._totals[:, cells].sum(axis=1))
             for value, cells in sorted(cells_of.items())
         }
 
-    def _figures(self, totals: NDArray[np.float64]) -> ScoreTotals:
-        """Figures from their sums: events, predicted churners, probability, revenue; shape (4,)."""
+    def _totals_of(self, totals: NDArray[np.float64]) -> ScoreTotals:
+        """Totals from their sums: events, predicted churners, probability, revenue; shape (4,)."""
         scored, churners, probability, revenue = totals.tolist()
         return ScoreTotals(
             scored=int(scored),
@@ -256,13 +256,13 @@ class _SegmentCells(dict[tuple[str, ...], int]):
 
     def __missing__(self, cell: tuple[str, ...]) -> int:
         bounded = tuple(map(self._bounded, self._values, cell))
-        if bounded not in self and len(self) >= _MOST_CELLS:
+        if bounded not in self and len(self) >= _MAX_CELLS:
             bounded = (_OTHER,) * len(cell)
         return self.setdefault(bounded, len(self))
 
     def _bounded(self, known: set[str], value: str) -> str:
-        value = value[:_LONGEST_VALUE]
-        if value not in known and len(known) >= _MOST_VALUES:
+        value = value[:_MAX_VALUE_LENGTH]
+        if value not in known and len(known) >= _MAX_VALUES:
             return _OTHER
         known.add(value)
         return value

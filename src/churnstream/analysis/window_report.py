@@ -101,7 +101,7 @@ class WindowReportBuilder:
     def add_rejected(
         self, rejections: Iterable[Rejection], partitions: Sequence[int], offsets: Sequence[int]
     ) -> None:
-        """Add the dead letters of a batch, with the place of each."""
+        """Add the dead letters of a batch, with the position of each."""
         self._summary.add_rejected(rejections, partitions, offsets)
 
     def build(

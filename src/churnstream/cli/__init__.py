@@ -59,7 +59,7 @@ def cli(context: click.Context) -> None:
         options.process_stop().end_at_once()
 
 
-# These are told of a stop signal and finish what they have in hand; it ends all others.
+# These hear of a stop signal and finish what they have in hand; it ends all others.
 _FINISH_FIRST = {"broker", "consume", "dashboard", "produce"}
 
 for command in (

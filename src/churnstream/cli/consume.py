@@ -46,7 +46,10 @@ _COMMITTED = "the events are scored and committed all the same"
 @options.setting("consumer.reasons", "--reasons", help="Explain top, all or none [top].")
 @options.setting("consumer.instance", "--instance", help="This process within the group [0].")
 @options.setting(
-    "consumer.batch_size", "--batch-size", type=int, help="Most events committed at once [5000]."
+    "consumer.batch_size",
+    "--batch-size",
+    type=int,
+    help="Maximum of events committed at once [5000].",
 )
 @options.setting(
     "consumer.group_protocol", "--group-protocol", help="classic or consumer, KIP-848 [classic]."
@@ -97,16 +100,16 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     from churnstream.model.champion import Models
 
     stop = options.process_stop()
-    with instrumented_consumer(settings) as watch:
+    with instrumented_consumer(settings) as instruments:
         admin = Admin(settings.kafka, stop.requested)
-        with Models(settings, watch.use_model) as models:
-            watch.follow(models)
+        with Models(settings, instruments.use_model) as models:
+            instruments.follow(models)
             _check_names(settings, models.champion.current().schema)
             if settings.consumer.mode == "streaming":
-                consume_streaming(settings, admin, models, stop, watch.tell)
+                consume_streaming(settings, admin, models, stop, instruments.on_notice)
                 return
             schema = models.champion.current().schema
-            report = consume_batch(settings, admin, models, stop, watch.tell)
+            report = consume_batch(settings, admin, models, stop, instruments.on_notice)
     with done_already(_COMMITTED):
         show_report(report, schema, settings)
 

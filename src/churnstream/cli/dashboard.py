@@ -30,7 +30,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 def dashboard(settings: Settings) -> None:
     """Show the flow as a live page in the browser, until Ctrl-C.
 
-    Reads the topics from their beginning; needs no consumer group and writes nothing. On any
+    Reads the topics from their earliest offset; needs no consumer group and writes nothing. On any
     address but this machine's own it asks for a token, which is printed at the start unless the
     settings have one.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churnstream.kafka.admin import Admin
     from churnstream.settings import Settings
 
-_LETTERS = Path("reports/dead-letters.jsonl")
+_DEAD_LETTERS = Path("reports/dead-letters.jsonl")
 
 
 @click.command()
@@ -53,7 +53,7 @@ def demo(settings: Settings, keep: bool) -> None:
 
     rows = rows_of(settings)
     try_summary(settings)
-    require_writable(_LETTERS)
+    require_writable(_DEAD_LETTERS)
     # A plain SIGTERM would end us without stopping the broker.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _interrupt)
@@ -122,7 +122,7 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
         for record in broken_records(rows.schema, json.loads(first))
     ]
     with progress("customers sent") as show:
-        # A new broker is empty, so the place of an earlier run means nothing here.
+        # A new broker is empty, so the position of an earlier run means nothing here.
         result = produce_batch(
             rows,
             FileSink(
@@ -153,22 +153,22 @@ def _score(settings: Settings, admin: Admin) -> None:
     _say(f"{report.summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
     show_report(report, schema, settings)
-    _write_letters(settings, admin)
+    _write_dead_letters(settings, admin)
 
 
-def _write_letters(settings: Settings, admin: Admin) -> None:
+def _write_dead_letters(settings: Settings, admin: Admin) -> None:
     """Keep the dead letters in a file: the demo's broker takes its topics with it."""
     import msgspec
 
     from churnstream.cli.dead_letters import dead_letter_row
     from churnstream.pipeline.replay import Filter, find
 
-    _LETTERS.parent.mkdir(parents=True, exist_ok=True)
-    with _LETTERS.open("wb") as file:
+    _DEAD_LETTERS.parent.mkdir(parents=True, exist_ok=True)
+    with _DEAD_LETTERS.open("wb") as file:
         for found in find(settings, admin, Filter()):
             for pair in found:
                 file.write(msgspec.json.encode(dead_letter_row(*pair)) + b"\n")
     click.echo(
-        f"dead letters are in {settings.topics.deadletter}, and in {_LETTERS} because the demo's "
-        "broker ends with it; look with: churnstream demo --keep"
+        f"dead letters are in {settings.topics.deadletter}, and in {_DEAD_LETTERS} because the "
+        "demo's broker ends with it; look with: churnstream demo --keep"
     )

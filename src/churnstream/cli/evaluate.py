@@ -81,8 +81,8 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
 
 
 def _add(evaluator: Evaluator, batch: ScoredHistory, ends: Mapping[int, int]) -> None:
-    places = zip(batch.partitions, batch.offsets, strict=True)
-    inside = [offset < ends.get(partition, 0) for partition, offset in places]
+    positions = zip(batch.partitions, batch.offsets, strict=True)
+    inside = [offset < ends.get(partition, 0) for partition, offset in positions]
     evaluator.add(batch.events, batch.probabilities, batch.says_yes, inside)
 
 
@@ -99,18 +99,18 @@ def _print_evaluation(found: Evaluation) -> None:
     if found.others:
         table.add_row("others", *_cells(found.others))
     table.add_section()
-    for source, figures in found.by_source.items():
-        table.add_row(f"by {source}", *_cells(figures))
+    for source, counts in found.by_source.items():
+        table.add_row(f"by {source}", *_cells(counts))
     table.add_row("total", *_cells(found.total), style="bold")
     Console().print(table, highlight=False)
     if found.given_up:
         click.echo(f"{found.given_up:,} predictions given up: newer ones of their customers wait")
 
 
-def _cells(figures: QualityCounts) -> Iterator[str]:
-    for count in (figures.predictions, figures.judged, figures.churned):
+def _cells(counts: QualityCounts) -> Iterator[str]:
+    for count in (counts.predictions, counts.judged, counts.churned):
         yield f"{count:,}"
     for name in ("roc_auc", "average_precision", "brier", "calibration_error"):
-        value = getattr(figures, name)
+        value = getattr(counts, name)
         yield "-" if value is None else f"{value:.4f}"
-    yield "-" if figures.profit is None else f"{figures.profit:,.0f}"
+    yield "-" if counts.profit is None else f"{counts.profit:,.0f}"

@@ -20,7 +20,7 @@ from churnstream.pipeline.stop_signal import StopSignal
 if TYPE_CHECKING:
     from churnstream.settings import Settings
 
-# Of the flags below, those that tell which records a command is about.
+# Of the flags below, those that say which records a command is about.
 _WHERE = {
     "config",
     "customers__schema_file",

@@ -44,7 +44,7 @@ _SENT = "the events are sent all the same"
     "producer.checkpoint_file",
     "--checkpoint-file",
     type=options.ANY_PATH,
-    help="Batch: the place, for brokers without transactions "
+    help="Batch: the position, for brokers without transactions "
     "[.churnstream/producer-checkpoint.json].",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
@@ -73,19 +73,19 @@ def produce(settings: Settings, as_json: bool) -> None:
 
     stop = options.process_stop()
     rows = rows_of(settings)
-    with instrumented_producer(settings) as tell:
+    with instrumented_producer(settings) as on_rows:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
-            line = _stream(settings, admin, rows, stop, tell)
+            line = _stream(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 click.echo(line)
         elif as_json:
-            sent = _send_range(settings, admin, rows, stop, tell)
+            sent = _send_range(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 options.echo_json(sent)
         else:
-            result = _send_file(settings, admin, rows, stop, tell)
+            result = _send_file(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 click.echo(_batch_line(result, rows.file.name, settings.topics.input))
 
@@ -95,7 +95,7 @@ def _stream(
     admin: Admin,
     rows: CustomerRows,
     stop: StopSignal,
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
 ) -> str:
     """Send random customers; what to say in the end."""
     from churnstream.kafka.writer import Writer
@@ -112,7 +112,7 @@ def _stream(
             max_events=own.max_events,
             duration=own.duration,
             stop=stop,
-            on_rows=_both(show, tell),
+            on_rows=_both(show, on_rows),
         )
     return f"{sent:,} events sent to {topic}"
 
@@ -122,7 +122,7 @@ def _send_file(
     admin: Admin,
     rows: CustomerRows,
     stop: StopSignal,
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
 ) -> BatchResult:
     """Send the whole file."""
     from churnstream.kafka.topic_identity import TopicIdentity
@@ -137,7 +137,7 @@ def _send_file(
             resume=settings.producer.resume,
             stop=stop,
             before_batch=lambda: identity.check("; run it again to send all rows to the new one"),
-            on_rows=_both(show, tell),
+            on_rows=_both(show, on_rows),
         )
 
 
@@ -146,7 +146,7 @@ def _send_range(
     admin: Admin,
     rows: CustomerRows,
     stop: StopSignal,
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
 ) -> Sent:
     """Send the whole file; between which offsets its rows lie."""
     from churnstream.pipeline.checkpoint import CheckpointKey
@@ -156,18 +156,18 @@ def _send_range(
     source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
     keeper = SentRangeKeeper(path, source, admin)
-    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, tell))
+    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, on_rows))
     if result.finished:
         keeper.finish()
     return keeper.sent(result.resumed_at + result.sent, result.sent)
 
 
 def _both(one: Callable[[int], None], other: Callable[[int], None]) -> Callable[[int], None]:
-    def tell(rows: int) -> None:
+    def on_rows(rows: int) -> None:
         one(rows)
         other(rows)
 
-    return tell
+    return on_rows
 
 
 def _batch_line(result: BatchResult, name: str, topic: str) -> str:

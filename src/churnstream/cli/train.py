@@ -117,10 +117,10 @@ def folder_of(settings: Settings) -> Path:
     """Where a new model is saved."""
     from churnstream.model.source import is_registered
 
-    place = settings.model.path
-    if is_registered(place):
-        raise ConfigurationError(f"{place}: a model is saved in a folder; see --model")
-    return Path(place)
+    path = settings.model.path
+    if is_registered(path):
+        raise ConfigurationError(f"{path}: a model is saved in a folder; see --model")
+    return Path(path)
 
 
 def _register(

@@ -36,7 +36,7 @@ _MAX_AHEAD = 500_000  # events that are read before their outcomes, fewer than a
 
 
 class Feed:
-    """Keeps the state up to date, in two threads that end when told to.
+    """Keeps the state up to date, in two threads that end when asked to.
 
     A prediction counts together with its event, whichever of the two is read first: what is at risk
     depends on both. Neither topic is read far ahead of the other.

@@ -58,7 +58,7 @@ class PageAddress(NamedTuple):
         )
 
     def link(self, **changes: object) -> str:
-        """The address that differs from this one in what it is told."""
+        """The address that differs from this one in what is given."""
         own: dict[str, object] = {"view": self.view}
         if self.view == "customers":
             query = self.query

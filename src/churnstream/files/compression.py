@@ -16,7 +16,7 @@ _STREAMS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\
 _SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
 _ZIP = b"PK\x03\x04"
 _DOCUMENT = ("[Content_Types].xml", "mimetype")  # of the zip files that are documents
-_SAID_AT_MOST = 5
+_MAX_SAID = 5
 
 
 class Readable(Protocol):
@@ -95,8 +95,8 @@ def _look_into_zip(path: Path) -> ByteSource:
         return ByteSource(path, "", path.name.lower())
     data = [member for member in members if not member.is_dir() and not _is_hidden(member.filename)]
     if len(data) != 1:
-        found = ", ".join(member.filename for member in data[:_SAID_AT_MOST]) or "none"
-        more = f" and {len(data) - _SAID_AT_MOST} more" if len(data) > _SAID_AT_MOST else ""
+        found = ", ".join(member.filename for member in data[:_MAX_SAID]) or "none"
+        more = f" and {len(data) - _MAX_SAID} more" if len(data) > _MAX_SAID else ""
         raise FileError(f"must hold one file, and holds {found}{more}; unpack it and choose")
     (member,) = data
     if member.flag_bits & 1:

@@ -64,11 +64,11 @@ _COMPARED = {
 
 
 class ConsumerMetrics:
-    """What a consumer does, told by its notices.
+    """What a consumer does, by its notices.
 
     Args:
         topics: For labels.
-        health: Told the same, and asked for the lag.
+        health: Gets the same, and is asked for the lag.
 
     Attributes:
         rejected_models: Asked at every step how many models were rejected so far.
@@ -78,7 +78,7 @@ class ConsumerMetrics:
     def __init__(self, topics: TopicSettings, health: ConsumerHealth) -> None:
         self.registry = registry = CollectorRegistry()
         self._topics, self._health = topics, health
-        self._drift_watch: DriftMonitor | None = None
+        self._drift_monitor: DriftMonitor | None = None
         self._drift: dict[str, float] = {}
         self._rebalances_seen = self._rejected_seen = 0
         self.rejected_models: Callable[[], int] = lambda: 0
@@ -123,7 +123,7 @@ class ConsumerMetrics:
         self._sizes = Histogram(
             "churnstream_batch_size", "Records of a batch.", buckets=_SIZES, registry=registry
         )
-        self._letters = Counter(
+        self._dead_letters = Counter(
             "churnstream_dead_letters", "Records rejected.", ["reason"], registry=registry
         )
         self._latency = BatchHistogram(
@@ -138,7 +138,7 @@ class ConsumerMetrics:
         )
 
     def _declare_group(self, registry: CollectorRegistry) -> None:
-        """The group, and this member of it."""
+        """The group, and this consumer of it."""
         health = self._health
         _LookedUpGauge(
             "churnstream_consumer_lag",
@@ -199,20 +199,20 @@ class ConsumerMetrics:
             lambda: self._drift,
             registry,
         )
-        for figure, meaning in _COMPARED.items():
+        for measure, meaning in _COMPARED.items():
             _LookedUpGauge(
-                f"churnstream_challenger_{figure}",
+                f"churnstream_challenger_{measure}",
                 meaning,
                 "version",
-                partial(self._compared, figure),
+                partial(self._compared, measure),
                 registry,
             )
         for reason in REASONS:  # a rate needs the 0 before the first one
-            self._letters.labels(reason)
+            self._dead_letters.labels(reason)
 
-    def _compared(self, figure: str) -> dict[str, float]:
+    def _compared(self, measure: str) -> dict[str, float]:
         """By version of the challenger, against the champion that it met last."""
-        found = {one.challenger: getattr(one, figure) for one in self.compared()}
+        found = {one.challenger: getattr(one, measure) for one in self.compared()}
         return {version: value for version, value in found.items() if value is not None}
 
     def use_model(self, model: Model) -> None:
@@ -220,7 +220,7 @@ class ConsumerMetrics:
         if self._health.model is not None:
             self._swaps.inc()
         self._health.model = model.version
-        self._drift, self._drift_watch = {}, DriftMonitor(model)
+        self._drift, self._drift_monitor = {}, DriftMonitor(model)
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""
@@ -249,7 +249,7 @@ class ConsumerMetrics:
         self._last_commit.set(done.ended)
         batch = done.batch
         if not len(batch):
-            return  # the place moved over transaction markers, nothing else
+            return  # the offset moved over transaction markers, nothing else
         self._committed.inc()
         self._sizes.observe(len(batch))
         self._stages.labels("publish").observe(done.ended - done.began)
@@ -258,7 +258,7 @@ class ConsumerMetrics:
         self._sent.labels(self._topics.output).inc(len(batch.events))
         self._sent.labels(self._topics.deadletter).inc(len(batch.rejected))
         for reason, count in Counts(why.reason for why in batch.rejections).items():
-            self._letters.labels(reason).inc(count)
+            self._dead_letters.labels(reason).inc(count)
         if batch.events:
             self._on_scored(done)
 
@@ -268,5 +268,5 @@ class ConsumerMetrics:
         stamps = map(datetime.timestamp, map(_event_ts, sample))
         self._latency.add(done.ended - np.fromiter(stamps, np.float64, len(sample)))
         self._scores.add(probabilities)
-        if self._drift_watch and (found := self._drift_watch.add(events, probabilities)):
+        if self._drift_monitor and (found := self._drift_monitor.add(events, probabilities)):
             self._drift = {one.name: one.psi for one in found.measured}

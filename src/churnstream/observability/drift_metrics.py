@@ -11,7 +11,7 @@ from churnstream.model.scorer import Model
 from churnstream.schema.record_types import Event
 
 WINDOW = 2000
-_MOST_OF_A_BATCH = 25
+_MAX_OF_A_BATCH = 25
 _AT_ONCE = 500  # counting a few events costs nearly as much as counting some hundred
 
 
@@ -41,7 +41,7 @@ class DriftMonitor:
             events: n events, at least one.
             probabilities: What was predicted for them, shape (n,).
         """
-        step = -(-len(events) // _MOST_OF_A_BATCH)
+        step = -(-len(events) // _MAX_OF_A_BATCH)
         self._events += events[::step]
         self._probabilities.append(probabilities[::step])
         if len(self._events) >= _AT_ONCE:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ConsumerInstrumentation:
-    """Passes on what a consumer tells.
+    """Passes on the notices of a consumer.
 
     Args:
         metrics: None where nobody asks for them: they then cost nothing.
@@ -39,7 +39,7 @@ class ConsumerInstrumentation:
             self._metrics.rejected_models = lambda: models.champion.rejected
             self._metrics.compared = models.comparison
 
-    def tell(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""
         self._log.on_notice(notice)
         if self._metrics:
@@ -54,8 +54,8 @@ class ConsumerInstrumentation:
 def instrumented_consumer(settings: Settings) -> Iterator[ConsumerInstrumentation]:
     """Serve a consumer's metrics, if a port is set, for the length of a with-block."""
     if settings.metrics.port is None:
-        watch = ConsumerInstrumentation(None, settings.log.interval)
-        yield watch
+        instruments = ConsumerInstrumentation(None, settings.log.interval)
+        yield instruments
     else:
         from churnstream.observability.consumer_metrics import ConsumerMetrics
         from churnstream.observability.liveness import ConsumerHealth
@@ -63,15 +63,15 @@ def instrumented_consumer(settings: Settings) -> Iterator[ConsumerInstrumentatio
 
         health = ConsumerHealth(settings.metrics.patience)
         metrics = ConsumerMetrics(settings.topics, health)
-        watch = ConsumerInstrumentation(metrics, settings.log.interval)
+        instruments = ConsumerInstrumentation(metrics, settings.log.interval)
         with serve(settings.metrics, metrics.registry, health):
-            yield watch
-    watch.end()
+            yield instruments
+    instruments.end()
 
 
 @contextlib.contextmanager
 def instrumented_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
-    """Serve a producer's metrics, if a port is set; yields who is told the rows sent so far."""
+    """Serve a producer's metrics, if a port is set; yields a callback for the rows sent so far."""
     if settings.metrics.port is None:
         yield lambda _: None
         return

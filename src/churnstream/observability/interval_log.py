@@ -15,7 +15,7 @@ class IntervalLog:
     """Adds up what a consumer did, and says it every so many seconds if there was anything.
 
     Args:
-        seconds: The least time between two lines.
+        seconds: The minimum between two lines.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +29,7 @@ class IntervalLog:
         self._offsets: dict[int, int] = {}
 
     def on_notice(self, notice: Notice) -> None:
-        """Take note of what the consumer does; a step is the moment to speak."""
+        """Take note of what the consumer does; with a step it may be time to speak."""
         if isinstance(notice, Committed):
             self._batches += len(notice.batch) > 0
             self._scored += len(notice.batch.events)
