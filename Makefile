@@ -83,7 +83,7 @@ test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start a
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; SCHEMA=customers.yaml for yours
-	PYTHONPATH=tests:tests/kafka:kafka $(BIN)/python -m chaos $(if $(SCHEMA),--schema $(SCHEMA))
+	PYTHONPATH=tests:tests/support:tests/kafka:kafka $(BIN)/python -m chaos $(if $(SCHEMA),--schema $(SCHEMA))
 
 $(VENV)/.web: $(INSTALLED) requirements/web.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/web.lock

@@ -13,9 +13,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.brokers import Broker
 from churnstream.codecs.customer_rows import open_rows
-from churnstream.codecs.rows import EncodedEvents, encode_events
+from churnstream.codecs.event_encoder import EncodedEvents, encode_events
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema import schema_file
-from churnstream.schema.schema import EVENT_TS
 
 SCHEMA = schema_file.read(schema_file.TELCO_FILE)
 SIZE = 540  # bytes of an event where nothing else is said

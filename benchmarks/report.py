@@ -44,7 +44,7 @@ def page(found: dict[str, Any]) -> str:
             f"confluent-kafka {about['libraries']['confluent-kafka']}. Contestants take turns, "
             f"{about['rounds']} rounds of {about['events']:,} events of 540 bytes in three "
             "partitions; the broker shares the machine with them. Figures are medians, and in "
-            "brackets the least and the most.",
+            "brackets minimum and maximum.",
             "",
             "## Asked and measured",
             "",

@@ -37,7 +37,10 @@ with DAG(
             description="While events wait, the newest outcome is younger than so many seconds",
         ),
         "window_minutes": Param(
-            60, type="integer", minimum=1, description="What drift and dead letters are judged by"
+            60,
+            type="integer",
+            minimum=1,
+            description="What drift and dead letters are looked at over",
         ),
         **QUALITY,
     },

@@ -9,7 +9,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from builders import TELCO, CustomerEvent, decode_event, telco_rows
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.records.rejection import Rejection
 
 # A busy machine is no fault of the code under test. A gate tries the same examples every time, or

@@ -23,7 +23,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from builders import TELCO, decode_prediction, telco_rows
-from churnstream.codecs.rows import encode_events
+from churnstream.codecs.event_encoder import encode_events
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Writer
@@ -167,7 +167,12 @@ def scored_most(address: str) -> str:
     """The customer at risk whose history is longest."""
     kafka = KafkaSettings(brokers=address)
     admin = Admin(kafka)
-    records = Scan(kafka, TOPICS.output, admin.beginnings(TOPICS.output), admin.ends(TOPICS.output))
+    records = Scan(
+        kafka,
+        TOPICS.output,
+        admin.earliest_offsets(TOPICS.output),
+        admin.latest_offsets(TOPICS.output),
+    )
     made = (decode_prediction(record.value() or b"") for batch in records for record in batch)
     times = Counter(one.customerID for one in made if one.prediction == "Yes")
     return str(times.most_common(1)[0][0])

@@ -12,8 +12,8 @@ import yaml
 from write_schemas import ABOUT, TELCO
 
 from churnstream.codecs.json_schema import schema_components
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import (
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import (
     HEADER_NAMES,
     HEADERS_OMITTED,
     KEY_OMITTED,
@@ -28,10 +28,10 @@ _DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
 _MESSAGES = {"customers": "CustomerEvent", "predictions": "Prediction", "deadLetters": "DeadLetter"}
 _OPERATIONS = {
     "produce": ("send", "customers", "Rows of customers become events."),
-    "consume": ("receive", "customers", "Events are scored, or refused."),
-    "predict": ("send", "predictions", "In one transaction with the group's place."),
-    "refuse": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
-    "replay": ("receive", "deadLetters", "Refused records are sent back to customers, each once."),
+    "consume": ("receive", "customers", "Events are scored, or rejected."),
+    "predict": ("send", "predictions", "In one transaction with the group's offset."),
+    "reject": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
+    "replay": ("receive", "deadLetters", "Rejected records are sent back to customers, each once."),
 }
 
 
@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    specs = topics.specs(Settings.model_construct())
+    specs = topic_layout.topic_specs(Settings.model_construct())
     return {
         name: {
             "address": spec.name,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from churnstream.cli import cli
-from churnstream.settings import Section, Settings, variable
+from churnstream.settings import Section, Settings
+from churnstream.settings_sources import variable
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

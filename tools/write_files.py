@@ -11,7 +11,7 @@ from file_variants import SCHEMA, Variant, text, variants
 
 from churnstream.codecs.customer_rows import open_rows
 from churnstream.errors import ChurnstreamError
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 from churnstream.model.training_rows import usable
 from churnstream.schema import schema_file
 from churnstream.schema.record_types import Event

@@ -5,14 +5,14 @@ from unittest import mock
 
 from churnstream.kafka import producer_client
 from churnstream.kafka.client import Connection
-from churnstream.kafka.member import member_config
+from churnstream.kafka.consumer_config import consumer_config
 from churnstream.kafka.writer import Writer
 from churnstream.settings import KafkaSettings
 
 
 def consumer_settings(kafka: KafkaSettings, group: str, *, embedded: bool) -> dict[str, Any]:
     """Of its consumer, in librdkafka's names."""
-    own = member_config(kafka, group, "classic", Connection(kafka.brokers), embedded=embedded)
+    own = consumer_config(kafka, group, "classic", Connection(kafka.brokers), embedded=embedded)
     # Churnstream answers an unknown offset and a partition's end itself; others need not.
     return own | {"auto.offset.reset": "earliest", "enable.partition.eof": False}
 

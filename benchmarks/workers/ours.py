@@ -7,13 +7,13 @@ from benchmarks.workers.meter import Meter, task, wait_for_go
 from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import load
 from churnstream.model.scorer import Model
-from churnstream.observability.instrumentation import watched_consumer
+from churnstream.observability.instrumentation import instrumented_consumer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.connect import connect
-from churnstream.pipeline.notices import Committed, Notice
+from churnstream.pipeline.consumer_notices import Committed, Notice
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import (
     ConsumerSettings,
     KafkaSettings,
@@ -59,7 +59,7 @@ def main() -> None:
     own = settings(asked)
     admin = Admin(own.kafka)
     model = load(Path(asked["model"]))
-    stop = Stop()
+    stop = StopSignal()
     stop.listen()
     meter = Meter(asked["warmup"], asked["events"], asked["sample_every"])
     rejected = 0
@@ -76,13 +76,13 @@ def main() -> None:
             count(notice.batch)
 
     wait_for_go()
-    with watched_consumer(own) as watch:
+    with instrumented_consumer(own) as watch:
         watch.use_model(model)
         connect(
             own,
             admin,
             InUse(model),
-            window=Window(),
+            window=OffsetWindow(),
             starts={},
             stop=stop,
             listener=listen,

@@ -10,13 +10,13 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Writer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.producer import batch_sink, produce_batch, produce_streaming
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import KafkaSettings, ProducerSettings, Settings, TopicSettings
 
 
 def batch(own: Settings, meter: Meter) -> None:
     """Send a file."""
-    stop, sent = Stop(), 0
+    stop, sent = StopSignal(), 0
 
     def count(done: int) -> None:
         nonlocal sent
@@ -32,7 +32,7 @@ def batch(own: Settings, meter: Meter) -> None:
 
 def streaming(own: Settings, meter: Meter) -> None:
     """Send random customers at a rate."""
-    stop, sent = Stop(), 0
+    stop, sent = StopSignal(), 0
 
     def count(done: int) -> None:
         nonlocal sent

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows, rows_in
 from churnstream.errors import ConfigurationError, DataError
-from churnstream.files.numbers import plain_numbers
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
+from churnstream.files.plain_numbers import plain_numbers
 from churnstream.files.typed_text import as_texts, in_memory
 from churnstream.model import manifest, source
 from churnstream.model.frames import score_table

@@ -4,12 +4,12 @@ Process number 1 of a container has no default action for a signal: one that com
 listens is dropped, and whoever sent it waits in vain.
 """
 
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 
 def main() -> None:
     """Run the command line."""
-    stop = Stop()
+    stop = StopSignal()
     stop.listen()
 
     from churnstream.cli import run

@@ -4,8 +4,8 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 ├── ConfigurationError      wrong use or wrong settings: exit 2
 ├── DataError               a file of customers cannot be used
 ├── ModelError              a model cannot be loaded, trusted or used
-│   └── RegistryError            MLflow refused or could not be reached
-├── BrokerError             the broker refused or could not be reached
+│   └── RegistryError            MLflow rejected it or could not be reached
+├── BrokerError             the broker rejected it or could not be reached
 │   ├── BrokerUnreachableError   nobody in charge answered in time
 │   ├── TopicMissingError        a topic that must exist does not
 │   ├── RightMissingError        the broker's access control forbids what was asked for
@@ -14,7 +14,7 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   │   └── TopicRecreatedError      the topic that is read is another than before
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
-└── CheckpointError         the producer's place in its file cannot be read or kept
+└── CheckpointError         the producer's position in its file cannot be read or kept
 
 A broken *record* is no exception: it is a value (`churnstream.records.rejection.Rejection`)
 that travels to the dead-letter topic.
@@ -42,11 +42,11 @@ class ModelError(ChurnstreamError):
 
 
 class RegistryError(ModelError):
-    """MLflow refused, or could not be reached; says nothing of the model itself."""
+    """MLflow rejected it, or could not be reached; says nothing of the model itself."""
 
 
 class BrokerError(ChurnstreamError):
-    """The broker refused a request, or the connection is beyond repair."""
+    """The broker rejected a request, or the connection is beyond repair."""
 
 
 class BrokerUnreachableError(BrokerError):
@@ -82,4 +82,4 @@ class FencedError(BrokerError):
 
 
 class CheckpointError(ChurnstreamError):
-    """The producer's place in its file cannot be read or kept."""
+    """The producer's position in its file cannot be read or kept."""

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models
 from churnstream.pipeline.connect import connect
-from churnstream.pipeline.notices import Committed, Notice
+from churnstream.pipeline.consumer_notices import Committed, Notice
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
-from churnstream.settings import load, named_after
+from churnstream.pipeline.stop_signal import StopSignal
+from churnstream.settings import named_after
+from churnstream.settings_sources import load
 
 
 class ScoredCustomer(NamedTuple):
@@ -33,12 +34,12 @@ class ScoredCustomer(NamedTuple):
 
 
 class StreamScorer:
-    """Scores events until it is told to stop.
+    """Scores events until it is asked to stop.
 
     Args:
         on_scored: Called on the thread of `run` with the customers of every batch, after it is
             committed: whatever it does, events are scored and published exactly once. A process
-            that dies in between has not told it of that batch. An error in it ends `run`.
+            that dies in between has not called it for that batch. An error in it ends `run`.
         config: A configuration file; without one `config.yaml` here, if there is one.
         sections: Settings by section and name, as in that file; these win. Topics and group that
             nobody names have the names that `churnstream consume` gives them for the model's
@@ -57,7 +58,7 @@ class StreamScorer:
     ) -> None:
         self._settings = load(Path(config) if config else None, sections)
         self._on_scored = on_scored
-        self._stop = Stop()
+        self._stop = StopSignal()
 
     def run(self) -> None:
         """Score; returns after `stop`, with everything committed. Once for each object.
@@ -72,7 +73,7 @@ class StreamScorer:
                 named_after(self._settings, name),
                 admin,
                 models.champion,
-                window=Window(),
+                window=OffsetWindow(),
                 starts={},
                 stop=self._stop,
                 listener=self._listen,

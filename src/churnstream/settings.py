@@ -1,83 +1,227 @@
-"""Settings: defaults < config.yaml < environment < flags.
+"""Every setting: its name, default, bounds and meaning. A new one is declared here.
 
-What can be set is in `sections.py`; where the values come from is here, in the only module that
-reads the environment. A setting `section.name` is `section: {name: …}` in `config.yaml` and
-`CHURNSTREAM_SECTION__NAME` in the environment.
+Where the values come from is in `settings_sources.py`: a file, the environment, flags.
 """
 
-import difflib
-import json
-import os
-import re
-from collections.abc import Iterator, Mapping
+import contextlib
 from pathlib import Path
-from typing import Any, ClassVar, get_origin
+from typing import Any, Literal
 
-from pydantic import ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-
-from churnstream import config_file
-from churnstream.config_file import ConfigFile, Names
-from churnstream.errors import ConfigurationError
-from churnstream.sections import (
-    ConsumerSettings,
-    CustomerSettings,
-    DashboardSettings,
-    KafkaSettings,
-    LogSettings,
-    MetricsSettings,
-    ModelSettings,
-    ProducerSettings,
-    Section,
-    SummarySettings,
-    TopicSettings,
-)
-
-__all__ = [
-    "DEFAULT_FILE",
-    "PREFIX",
-    "ConsumerSettings",
-    "CustomerSettings",
-    "DashboardSettings",
-    "KafkaSettings",
-    "LogSettings",
-    "MetricsSettings",
-    "ModelSettings",
-    "ProducerSettings",
-    "Section",
-    "Settings",
-    "SummarySettings",
-    "TopicSettings",
-    "load",
-    "variable",
-]
-
-DEFAULT_FILE = Path("config.yaml")
-PREFIX = "CHURNSTREAM_"
-
-# Kubernetes gives a container the addresses of every Service of its namespace, and one named like
-# us looks like our settings: {NAME}_SERVICE_HOST, {NAME}_SERVICE_PORT[_…], {NAME}_PORT[_…].
-_OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_\w+)?)|.*_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
-_AS_JSON: Mapping[Any, type] = {dict: dict, tuple: list}  # by the type of a setting
-_PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://.*")
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
-class Settings(BaseSettings):
-    """Every setting of churnstream, frozen."""
+class Section(BaseModel):
+    """A group of settings: frozen, and a name that it does not know is an error."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        hide_input_in_errors=True,
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
     )
-    _file: ClassVar[Mapping[str, Any]] = {}
+
+
+class KafkaSettings(Section):
+    """How to reach the broker."""
+
+    brokers: str = Field("127.0.0.1:9092", min_length=1, description="HOST:PORT, comma-separated")
+    startup_timeout: float = Field(
+        10.0, gt=0, description="seconds to wait for a broker's first answer"
+    )
+    client: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        repr=False,  # it may hold a password
+        description="librdkafka properties, for SASL, TLS and tuning; never printed",
+    )
+
+    @field_validator("client", mode="before")
+    @classmethod
+    def _may_be_empty(cls, properties: object) -> object:
+        """A list of properties that are all commented out is null in YAML."""
+        return {} if properties is None else properties
+
+
+class TopicSettings(Section):
+    """The topics, and how they are created where they do not exist."""
+
+    input: str = Field("telco.raw.customers", description="customers, one event a record")
+    output: str = Field("telco.churn.predictions", description="predictions")
+    deadletter: str = Field("telco.deadletter", description="records that were rejected, untouched")
+    checkpoint: str = Field(
+        "telco.producer.checkpoints", description="the batch producer's position in its files"
+    )
+    partitions: int = Field(3, ge=1, description="partitions of input and output when created")
+    replication_factor: int = Field(1, ge=1, description="copies of each partition when created")
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "TopicSettings":
+        names = [self.input, self.output, self.deadletter, self.checkpoint]
+        if len(set(names)) < len(names):
+            raise ValueError("input, output, deadletter and checkpoint must be four topics")
+        return self
+
+
+class CustomerSettings(Section):
+    """What a customer is."""
+
+    schema_file: Path | None = Field(
+        None, description="the schema; none: customers.yaml in the working folder, or Telco's"
+    )
+
+
+class ProducerSettings(Section):
+    """Rows of customers into events."""
+
+    mode: Literal["streaming", "batch"] = Field(
+        "streaming", description="random customers until stopped, or the whole file in order"
+    )
+    dataset: Path | None = Field(
+        None, description="file of customers; none: the one that the schema was made from"
+    )
+    events_per_sec: float = Field(10.0, gt=0, description="streaming: the rate to hold")
+    max_events: int | None = Field(None, ge=1, description="streaming: stop after so many events")
+    duration: float | None = Field(None, gt=0, description="streaming: stop after so many seconds")
+    seed: int | None = Field(
+        None, description="streaming: makes the choice of customers repeatable"
+    )
+    batch_size: int = Field(1000, ge=1, description="batch: rows between two checkpoints")
+    checkpoint_file: Path = Field(
+        Path(".churnstream/producer-checkpoint.json"),
+        description="batch: the position in the file, for brokers without transactions",
+    )
+    resume: bool = Field(True, description="batch: go on where the last run stopped")
+
+
+class ConsumerSettings(Section):
+    """Events into predictions and dead letters."""
+
+    mode: Literal["streaming", "batch"] = Field(
+        "streaming", description="score until stopped, or a bounded window"
+    )
+    group: str = Field("churnstream", min_length=1, description="consumer group")
+    instance: str = Field(
+        "0", min_length=1, description="this process within the group; its transactions' identity"
+    )
+    delivery: Literal["exactly-once", "at-least-once"] = Field(
+        "exactly-once", description="at-least-once trades the guarantee for latency"
+    )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="consumer: the new protocol of KIP-848, for brokers from 4.0"
+    )
+    batch_size: int = Field(
+        5000, ge=1, description="maximum of events scored and committed at once"
+    )
+    reasons: Literal["top", "all", "none"] = Field(
+        "top", description="explain predictions from the threshold on, all, or none"
+    )
+    max_messages: int | None = Field(None, ge=1, description="batch: stop after so many records")
+    start: str | None = Field(
+        None, description="batch: window start, a timestamp or PARTITION:OFFSET,…"
+    )
+    end: str | None = Field(
+        None, description="batch: window end (exclusive), a timestamp or PARTITION:OFFSET,…"
+    )
+
+
+class ModelSettings(Section):
+    """The model that scores."""
+
+    path: str = Field(
+        "models/telco-churn",
+        min_length=1,
+        description="folder of the saved model, or models:/NAME@ALIAS in MLflow's registry",
+    )
+    refresh: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="consumer: seconds between two looks for another model there",
+    )
+    challenger: str | None = Field(
+        None,
+        min_length=1,
+        description="consumer: a second model for the same events, of which nothing is published",
+    )
+    trusted_types: tuple[str, ...] = Field(
+        (), description="types that a pipeline of yours may hold beyond scikit-learn's plain ones"
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="training: split and folds")
+    threshold: Literal["profit", "f1"] | float = Field(
+        "profit", description="training: what the threshold maximises, profit or f1; or a number"
+    )
+    offer_cost: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        description="training: cost of an offer; none: what offers to everybody would bring in",
+    )
+    offer_success_rate: float = Field(
+        0.3, ge=0, le=1, description="training: share of the churners whom an offer keeps"
+    )
+    months_kept: float = Field(
+        12.0, ge=0, le=1200, description="training: months of revenue from each who is kept"
+    )
+    mlflow: bool = Field(
+        False, description="training: log to MLflow (MLFLOW_TRACKING_URI, or the file mlflow.db)"
+    )
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _is_a_rule_or_a_share(cls, value: object) -> object:
+        with contextlib.suppress(TypeError, ValueError):
+            if value in ("profit", "f1") or 0 <= float(value) <= 1:  # type: ignore[arg-type]
+                return value
+        raise ValueError("must be profit, f1 or a number from 0 to 1")
+
+
+class SummarySettings(Section):
+    """The summary of a batch."""
+
+    path: Path = Field(Path("reports/summary.json"), description="where the summary is written")
+    top_k: int = Field(10, ge=0, description="how many customers at risk are listed")
+
+
+class MetricsSettings(Section):
+    """Metrics and health of a running producer or consumer, over HTTP."""
+
+    port: int | None = Field(
+        None, ge=1, le=65535, description="serve /metrics, /livez and /readyz here; none: do not"
+    )
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to serve on; 0.0.0.0 in a container"
+    )
+    patience: float = Field(
+        60.0, gt=0, description="seconds without progress after which /livez says no"
+    )
+
+
+class DashboardSettings(Section):
+    """The live page."""
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to serve on; others than this ask a token"
+    )
+    port: int = Field(8090, ge=0, le=65535, description="port to serve on; 0 for a free one")
+    token: str | None = Field(
+        None,
+        min_length=8,
+        repr=False,
+        description="what a browser must know; none: made up where one is needed; never printed",
+    )
+    scrape: str | None = Field(
+        None, description="HOST:PORT of processes with a metrics port to show, comma-separated"
+    )
+
+
+class LogSettings(Section):
+    """Logs, always on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="minimum level")
+    format: Literal["console", "json"] = Field("console", description="readable or one JSON a line")
+    interval: float = Field(
+        30.0, gt=0, description="seconds between two lines on what a consumer scored"
+    )
+
+
+class Settings(Section):
+    """Every setting of churnstream."""
 
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
@@ -95,39 +239,6 @@ class Settings(BaseSettings):
     def _without_empty_sections(cls, sections: dict[str, Any]) -> dict[str, Any]:
         """A section whose settings are all commented out is null in YAML."""
         return {name: values for name, values in sections.items() if values is not None}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags win over the environment, and that over the file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
-
-
-def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
-    """Merge the sources into one `Settings`.
-
-    Args:
-        file: A YAML file; None reads `config.yaml` in the working folder if there is one.
-        flags: Values from the command line, by section and name.
-
-    Raises:
-        ConfigurationError: A file cannot be read, or a setting is unknown or out of range.
-    """
-    flags, path = flags or {}, file or DEFAULT_FILE
-    found = _read(path, is_named=file is not None)
-    _check_variables()
-    # pydantic-settings takes the file from the class, so each call gets a class of its own.
-    bound = type("Settings", (Settings,), {"_file": found.values, "__module__": __name__})
-    try:
-        return bound(**flags)  # type: ignore[no-any-return]
-    except ValidationError as error:
-        raise ConfigurationError(_in_words(error, flags, path, found.lines)) from error
 
 
 def named_after(settings: Settings, name: str) -> Settings:
@@ -157,127 +268,3 @@ def named_after(settings: Settings, name: str) -> Settings:
         unsaid = {k: text for k, text in names.items() if getattr(given, k) == getattr(telcos, k)}
         sections[section] = given.model_copy(update=unsaid)
     return settings.model_copy(update=sections)
-
-
-def variable(section: str, name: str) -> str:
-    """The environment variable of a setting."""
-    return f"{PREFIX}{section}__{name}".upper()
-
-
-def _read(path: Path, *, is_named: bool) -> ConfigFile:
-    if not os.path.lexists(path):
-        if is_named:
-            raise ConfigurationError(f"no configuration file at {path}; see --config")
-        return ConfigFile({}, {})
-    found = config_file.read(path)
-    for section in Settings.model_fields:
-        _check_holds_settings(path, found, section)
-    _check_holds_settings(path, found, "kafka", "client")
-    return found
-
-
-def _check_holds_settings(path: Path, found: ConfigFile, *names: str) -> None:
-    """Text in place of settings would give way in silence to those of another source."""
-    value: Any = found.values
-    for name in names:
-        value = value.get(name)
-        if value is None:
-            return
-    if not isinstance(value, dict):
-        setting = ".".join(names)
-        raise ConfigurationError(
-            f"{path}, line {found.lines[names]}: setting {setting} must hold settings, one a line"
-        )
-
-
-def _check_variables() -> None:
-    """Refuse what would otherwise be ignored in silence, or be quoted by a parser's error."""
-    known = dict(_variables())
-    for name, value in os.environ.items():
-        upper = name.upper()
-        if not upper.startswith(PREFIX):
-            continue
-        if upper in known:
-            _check_json(name, value, known[upper])
-        elif not _is_of_a_service(upper, value):
-            close = difflib.get_close_matches(upper, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigurationError(f"unknown environment variable {name}{hint}")
-
-
-def _variables() -> Iterator[tuple[str, type | None]]:
-    """Every variable that sets something; dict or list where it takes JSON, None for text."""
-    for section, field in Settings.model_fields.items():
-        yield f"{PREFIX}{section}".upper(), dict
-        section_type = field.annotation
-        assert isinstance(section_type, type)  # noqa: S101  # for the type checker
-        assert issubclass(section_type, Section)  # noqa: S101
-        for name, its in section_type.model_fields.items():
-            yield variable(section, name), _AS_JSON.get(get_origin(its.annotation))
-
-
-def _check_json(name: str, value: str, expected: type | None) -> None:
-    if expected is None:
-        return
-    try:
-        found = json.loads(value, object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, expected):
-        form = "object, with no name twice" if expected is dict else "array"
-        raise ConfigurationError(f"environment variable {name} must be a JSON {form}")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError
-    return values
-
-
-def _is_of_a_service(name: str, value: str) -> bool:
-    """Whether Kubernetes, and nobody who misspelt a setting, has put this variable there."""
-    is_port = name.endswith("_PORT") and _PORT_OF_A_SERVICE.fullmatch(value)
-    return bool(is_port or _OF_A_SERVICE.fullmatch(name))
-
-
-def _in_words(
-    error: ValidationError, flags: Mapping[str, Any], path: Path, lines: Mapping[Names, int]
-) -> str:
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    first, names = faults[0], _names(faults[0]["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "there is no such setting; config.yaml in the repository lists all"
-    others = len({_names(fault["loc"]) for fault in faults}) - 1
-    more = f" (and {others} more)" if others else ""
-    where = _source(names, flags, path, lines)
-    return f"{where}setting {'.'.join(names)}: {message[:1].lower()}{message[1:]}{more}"
-
-
-def _names(location: tuple[int | str, ...]) -> Names:
-    """The setting at fault, without the members of a union that pydantic has tried."""
-    names = [str(part) for part in location]
-    while names[-1] in ("str", "int", "float", "bool", "[key]"):
-        names.pop()
-    return tuple(names)
-
-
-def _source(names: Names, flags: Mapping[str, Any], path: Path, lines: Mapping[Names, int]) -> str:
-    """Where a value came from, as the beginning of a message: "" if from a flag."""
-    own = variable(*names[:2]) if len(names) > 1 else ""
-    if _has(flags, names):
-        return ""
-    if own in map(str.upper, os.environ):
-        return f"{own}: "
-    known = (lines[names[:depth]] for depth in range(len(names), 0, -1) if names[:depth] in lines)
-    line = next(known, None)
-    return f"{path}, line {line}: " if line else ""
-
-
-def _has(values: object, names: Names) -> bool:
-    for name in names:
-        if not isinstance(values, Mapping) or name not in values:
-            return False
-        values = values[name]
-    return True

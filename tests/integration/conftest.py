@@ -13,7 +13,7 @@ from integration.flow import SCALE_VARIABLE, Flow, NewFlow, churnstream
 
 @pytest.fixture(scope="session", autouse=True)
 def _scale_is_known_to_tests_only() -> Iterator[None]:
-    """Churnstream itself refuses a variable of its prefix that is no setting."""
+    """Churnstream itself rejects a variable of its prefix that is no setting."""
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv(SCALE_VARIABLE, raising=False)
         yield

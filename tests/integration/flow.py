@@ -32,8 +32,9 @@ from builders import Prediction, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
 from churnstream.cli import main
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline import topics
-from churnstream.settings import Settings, load
+from churnstream.pipeline import topic_layout
+from churnstream.settings import Settings
+from churnstream.settings_sources import load
 
 SCALE_VARIABLE = "CHURNSTREAM_TEST_SCALE"
 SCALE = int(os.environ.get(SCALE_VARIABLE, "1"))
@@ -143,7 +144,7 @@ class Flow:
         }
         config.write_text(yaml.safe_dump(sections))
         settings = load(config)
-        topics.create(Admin(settings.kafka), settings)
+        topic_layout.create(Admin(settings.kafka), settings)
         return cls(folder, config, settings)
 
     def run(self, command: str, *flags: object) -> Ran:
@@ -172,7 +173,7 @@ class Flow:
         def note(number: int) -> Callable[[KafkaError | None, Message], None]:
             def delivered(error: KafkaError | None, message: Message) -> None:
                 assert error is None, error
-                places[number] = place_of(message)
+                places[number] = position_of(message)
 
             return delivered
 
@@ -203,14 +204,14 @@ class Flow:
         """Every prediction."""
         return [decode_prediction(value_of(m)) for m in self.read(self.settings.topics.output)]
 
-    def letters(self) -> list[Message]:
+    def dead_letters(self) -> list[Message]:
         """Every dead letter."""
         return self.read(self.settings.topics.deadletter)
 
     def outcomes(self) -> Counter[Place]:
         """How many outcomes each place of the input topic has."""
         places = [(p.source_partition, p.source_offset) for p in self.predictions()]
-        return Counter(places + [source_of(letter) for letter in self.letters()])
+        return Counter(places + [source_of(dead_letter) for dead_letter in self.dead_letters()])
 
 
 NewFlow = Callable[[str], Flow]
@@ -343,7 +344,7 @@ def value_of(message: Message) -> bytes:
     return value
 
 
-def place_of(message: Message) -> Place:
+def position_of(message: Message) -> Place:
     """Partition and offset of a record."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
@@ -363,9 +364,9 @@ def headers_of(message: Message) -> dict[str, str]:
     return {name: (value or b"").decode(errors="replace") for name, value in raw_headers(message)}
 
 
-def source_of(letter: Message) -> Place:
+def source_of(dead_letter: Message) -> Place:
     """The place of a dead letter's original in the input topic."""
-    headers = headers_of(letter)
+    headers = headers_of(dead_letter)
     return int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])
 
 

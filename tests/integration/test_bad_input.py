@@ -45,7 +45,7 @@ TIMESTAMP = 1_234_567_890_123
 
 
 class Bad(NamedTuple):
-    """A record that must be refused.
+    """A record that must be rejected.
 
     Attributes:
         reason: Goes into the dead letter's headers, with a message that begins with `says`.
@@ -240,7 +240,7 @@ class Outcome(NamedTuple):
     sent: dict[Place, Sent]
     at: dict[str, Place]
     scored: list[Place]
-    letters: dict[Place, list[Message]]
+    dead_letters: dict[Place, list[Message]]
 
 
 @pytest.fixture(scope="module")
@@ -258,22 +258,22 @@ def outcome(new_flow: NewFlow) -> Outcome:
         records += [neighbour, Sent(odd.value, key, partition, HEADERS, TIMESTAMP), neighbour]
     places = flow.send(records)
     flow.consume()
-    letters: dict[Place, list[Message]] = {}
-    for letter in flow.letters():
-        letters.setdefault(source_of(letter), []).append(letter)
+    dead_letters: dict[Place, list[Message]] = {}
+    for dead_letter in flow.dead_letters():
+        dead_letters.setdefault(source_of(dead_letter), []).append(dead_letter)
     return Outcome(
         sent=dict(zip(places, records, strict=True)),
         at={name: places[number] for name, number in numbers.items()},
         scored=[(p.source_partition, p.source_offset) for p in flow.predictions()],
-        letters=letters,
+        dead_letters=dead_letters,
     )
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
-def test_refused(outcome: Outcome, bad: Bad) -> None:
+def test_rejected(outcome: Outcome, bad: Bad) -> None:
     """A bad record becomes one dead letter that names the field and its problem."""
-    (letter,) = outcome.letters[outcome.at[bad.name]]
-    headers = headers_of(letter)
+    (dead_letter,) = outcome.dead_letters[outcome.at[bad.name]]
+    headers = headers_of(dead_letter)
     assert headers["churnstream.reason"] == bad.reason
     message = headers["__connect.errors.exception.message"]
     assert message.startswith(bad.says)
@@ -283,12 +283,12 @@ def test_refused(outcome: Outcome, bad: Bad) -> None:
 def test_untouched(outcome: Outcome) -> None:
     """A dead letter has value, key, headers and timestamp of its original, byte for byte."""
     for bad in BAD:
-        (letter,) = outcome.letters[outcome.at[bad.name]]
-        assert letter.value() == bad.value, bad.name
-        assert letter.key() == bad.key
-        assert tuple(raw_headers(letter)[: len(HEADERS)]) == HEADERS
-        assert headers_of(letter)["churnstream.timestamp"] == str(TIMESTAMP)
-        assert headers_of(letter)["churnstream.timestamp.type"] == "CreateTime"
+        (dead_letter,) = outcome.dead_letters[outcome.at[bad.name]]
+        assert dead_letter.value() == bad.value, bad.name
+        assert dead_letter.key() == bad.key
+        assert tuple(raw_headers(dead_letter)[: len(HEADERS)]) == HEADERS
+        assert headers_of(dead_letter)["churnstream.timestamp"] == str(TIMESTAMP)
+        assert headers_of(dead_letter)["churnstream.timestamp.type"] == "CreateTime"
 
 
 @pytest.mark.parametrize("good", GOOD, ids=lambda good: good.name)
@@ -296,11 +296,11 @@ def test_scored(outcome: Outcome, good: Good) -> None:
     """A record that is odd, but a customer, is scored."""
     place = outcome.at[good.name]
     assert outcome.scored.count(place) == 1
-    assert place not in outcome.letters
+    assert place not in outcome.dead_letters
 
 
 def test_neighbours(outcome: Outcome) -> None:
     """All records around the bad ones are scored once, and the bad ones are not."""
     bad = {outcome.at[bad.name] for bad in BAD}
     assert sorted(outcome.scored) == sorted(set(outcome.sent) - bad)
-    assert set(outcome.letters) == bad
+    assert set(outcome.dead_letters) == bad

@@ -22,7 +22,7 @@ from integration.flow import (
     Sent,
     churnstream,
     headers_of,
-    place_of,
+    position_of,
     raw_headers,
     source_of,
     value_of,
@@ -133,7 +133,7 @@ def test_an_outcome_from_the_future_says_that_a_clock_is_wrong(flow: Flow) -> No
 
 
 @pytest.fixture(scope="module")
-def refused(new_flow: NewFlow) -> Flow:
+def rejected(new_flow: NewFlow) -> Flow:
     """A flow with a dead letter of each broken kind."""
     flow: Flow = new_flow("refused")
     flow.send([Sent(record.value, record.key) for record in broken_records(TELCO, customer())])
@@ -148,18 +148,18 @@ def listed(flow: Flow, *flags: object) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.out.splitlines()]
 
 
-def test_dead_letters_list(refused: Flow) -> None:
+def test_dead_letters_list(rejected: Flow) -> None:
     """The list shows every dead letter with what is wrong, where it was, and its value."""
-    rows = listed(refused)
+    rows = listed(rejected)
     expected = {(r.expected, r.value) for r in broken_records(TELCO, customer())}
     assert len(rows) == len(expected)
-    for row, letter in zip(rows, refused.letters(), strict=True):
-        place = source_of(letter)
-        assert row["source"] == f"{refused.settings.topics.input}/{place[0]}@{place[1]}"
+    for row, dead_letter in zip(rows, rejected.dead_letters(), strict=True):
+        place = source_of(dead_letter)
+        assert row["source"] == f"{rejected.settings.topics.input}/{place[0]}@{place[1]}"
         assert row["attempt"] == 1
-        value = letter.value()
+        value = dead_letter.value()
         assert row["value"] == (None if value is None else value.decode(errors="replace"))
-    table = refused.run("dead-letters list").out
+    table = rejected.run("dead-letters list").out
     assert table.splitlines()[0].split() == ["offset", "tries", "source", "what", "is", "wrong"]
     assert "gender: is missing" in table
 
@@ -191,29 +191,29 @@ def test_hint_can_be_pasted(new_flow: NewFlow) -> None:
     assert "is not JSON" in again.out
 
 
-def test_dead_letters_filters(refused: Flow) -> None:
+def test_dead_letters_filters(rejected: Flow) -> None:
     """Reason, time and offset narrow the list; a limit cuts it and says how many it left out."""
-    rows = listed(refused)
+    rows = listed(rejected)
     wanted = [row for row in rows if row["reason"] in ("empty", "missing_field")]
-    assert listed(refused, "--reason", "empty", "--reason", "missing_field") == wanted
-    assert listed(refused, "--offset", 3, "--offset", 5) == [rows[3], rows[5]]
+    assert listed(rejected, "--reason", "empty", "--reason", "missing_field") == wanted
+    assert listed(rejected, "--offset", 3, "--offset", 5) == [rows[3], rows[5]]
     moment = rows[0]["failed_at"][:19]
-    assert listed(refused, "--since", moment) == rows
-    assert listed(refused, "--until", moment) == []
-    cut = refused.run("dead-letters list", "--limit", 4)
+    assert listed(rejected, "--since", moment) == rows
+    assert listed(rejected, "--until", moment) == []
+    cut = rejected.run("dead-letters list", "--limit", 4)
     assert cut.err == f"{len(rows) - 4} more; see --limit\n"
-    assert refused.run("dead-letters list", "--until", moment).err == "no dead letters\n"
+    assert rejected.run("dead-letters list", "--until", moment).err == "no dead letters\n"
 
 
-def test_unknown_reason(refused: Flow) -> None:
+def test_unknown_reason(rejected: Flow) -> None:
     """A reason that does not exist is wrong use, and the message lists those that do."""
-    ran = refused.run("dead-letters list", "--reason", "bad_luck")
+    ran = rejected.run("dead-letters list", "--reason", "bad_luck")
     assert ran.code == 2
     assert "'bad_luck' is none of duplicate_field, empty, " in ran.error
 
 
 def test_replay(flow: Flow) -> None:
-    """A replayed record that fails again is refused a second time, without piled-up headers."""
+    """A replayed record that fails again is rejected a second time, without piled-up headers."""
     headers = [("trace", b"1"), ("none", None)]
     flow.send([Sent(b"broken", KEY, 1, headers, 1_234_567_890_123), Sent(b"", KEY, 1, headers)])
     flow.consume()
@@ -227,11 +227,11 @@ def test_replay(flow: Flow) -> None:
     assert len(flow.events()) == 3
     assert flow.consume().messages_read == 1
 
-    first, _, again = flow.letters()
+    first, _, again = flow.dead_letters()
     assert again.value() == b"broken"
     assert again.key() == KEY
-    for letter in (first, again):
-        assert headers_of(letter)["churnstream.timestamp"] == "1234567890123"
+    for dead_letter in (first, again):
+        assert headers_of(dead_letter)["churnstream.timestamp"] == "1234567890123"
     names = [name for name, _ in raw_headers(again)]
     assert names == [name for name, _ in raw_headers(first)]
     assert raw_headers(again)[:2] == headers
@@ -313,10 +313,10 @@ def test_streaming(flow: Flow) -> None:
     topic = flow.settings.topics.input
 
     def sent(seed: int) -> list[dict[str, Any]]:
-        before = {place_of(record) for record in flow.events()}
+        before = {position_of(record) for record in flow.events()}
         flags = ("--max-events", 300, "--events-per-sec", 5000, "--seed", seed)
         assert flow.run("produce", *flags).out == f"300 events sent to {topic}\n"
-        new = [json.loads(value_of(r)) for r in flow.events() if place_of(r) not in before]
+        new = [json.loads(value_of(r)) for r in flow.events() if position_of(r) not in before]
         return sorted(new, key=itemgetter("customerID"))
 
     begin = datetime.now(UTC)
@@ -344,6 +344,6 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary = json.loads((tmp_path / "reports/summary.json").read_bytes())
     assert (summary["scored"], summary["dead_lettered"]) == (700, broken)
     assert summary["messages_read"] == 700 + broken
-    letters = (tmp_path / "reports/dead-letters.jsonl").read_text().splitlines()
-    assert len(letters) == broken
+    dead_letters = (tmp_path / "reports/dead-letters.jsonl").read_text().splitlines()
+    assert len(dead_letters) == broken
     assert "dead letters are in telco.deadletter" in ran.out.splitlines()[-1]

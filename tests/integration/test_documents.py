@@ -21,7 +21,7 @@ README = ROOT / "README.md"  # has a test of its own
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Workplace]:
-    """What somebody has who went through the README: a model, files and events, some refused."""
+    """What somebody has who went through the README: a model, files and events, some rejected."""
     folder = tmp_path_factory.mktemp("documents")
     for name in ("telco-churn", "candidate", "mine"):
         shutil.copytree(model_folder, folder / "models" / name)

@@ -104,7 +104,7 @@ def test_a_stop_ends_the_reading_of_ends(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def ask() -> None:
         with suppress(BrokerUnreachableError):
-            admin.ends("gone")
+            admin.latest_offsets("gone")
 
     asking = Thread(target=ask, daemon=True)
     asking.start()

@@ -11,7 +11,7 @@ import confluent_kafka
 import pytest
 
 from builders import customer, event_json
-from churnstream.pipeline.dead_letters import HEADER_NAMES, HEADERS_OMITTED
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES, HEADERS_OMITTED
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, NewFlow, Sent, headers_of, until
 from integration.test_live_page import get, pushed
@@ -38,7 +38,7 @@ def prediction(**changes: object) -> bytes:
     return json.dumps(valid | changes).encode()
 
 
-def letter(**changes: str) -> Sent:
+def dead_letter(**changes: str) -> Sent:
     """A dead letter with a forged description."""
     valid = {
         "topic": "telco.raw.customers",
@@ -104,22 +104,22 @@ def newest_of_each_partition() -> list[Sent]:
     return [Sent(value, partition=p) for p in range(3) for value in undecodable]
 
 
-def hostile_letters(topic: str) -> list[Sent]:
+def hostile_dead_letters(topic: str) -> list[Sent]:
     """Dead letters, forged ones among them, and what is none."""
     return [
         Sent(b"none", b"k"),
         Sent(None, None, headers=[(HEADER_NAMES["offset"], None)]),
-        letter(message=ESCAPES, topic=ESCAPES),
-        letter(topic=topic, message="m" * 500_000, model_version=ESCAPES),
-        letter(topic=topic, offset=str(2**64), partition=str(2**40)),
-        letter(topic=topic, attempt="9" * 300),
-        letter(topic=topic, failed_at="0001-01-01T00:00:00+23:00"),
-        letter(topic=topic, failed_at="1e300"),
+        dead_letter(message=ESCAPES, topic=ESCAPES),
+        dead_letter(topic=topic, message="m" * 500_000, model_version=ESCAPES),
+        dead_letter(topic=topic, offset=str(2**64), partition=str(2**40)),
+        dead_letter(topic=topic, attempt="9" * 300),
+        dead_letter(topic=topic, failed_at="0001-01-01T00:00:00+23:00"),
+        dead_letter(topic=topic, failed_at="1e300"),
     ]
 
 
 def send_with_header_name(flow: Flow, topic: str, name: bytes) -> None:
-    """Send a record with a header whose name is any bytes, which the library for Python refuses."""
+    """Send a record with a header whose name is any bytes, which the library for Python rejects."""
     folder = Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs"
     library = ctypes.CDLL(str(next(folder.glob("librdkafka*"))))
     library.rd_kafka_new.restype = library.rd_kafka_conf_new.restype = ctypes.c_void_p
@@ -150,7 +150,7 @@ def attacked(new_flow: NewFlow) -> Flow:
     flow.consume()
     flow.send(hostile_outcomes(), topics.output)
     flow.send(newest_of_each_partition(), topics.output)
-    flow.send(hostile_letters(topics.input), topics.deadletter)
+    flow.send(hostile_dead_letters(topics.input), topics.deadletter)
     for topic in (topics.output, topics.checkpoint):
         send_with_header_name(flow, topic, b"\xff\xfe")
     flow.send(
@@ -204,7 +204,7 @@ def test_a_report_is_small_whatever_it_is_of(attacked: Flow) -> None:
 
 def test_what_a_terminal_obeys_is_shown_as_escapes(attacked: Flow, flow: Flow) -> None:
     """Neither the message of a forged dead letter nor the name of a model moves the cursor."""
-    flow.send([letter(message=ESCAPES)], flow.settings.topics.deadletter)
+    flow.send([dead_letter(message=ESCAPES)], flow.settings.topics.deadletter)
     listed = flow.run("dead-letters list")
     assert not OBEYED.search(listed.out)
     assert "\\x1b[2J\\x9b31m\\u202eevil" in listed.out
@@ -218,7 +218,9 @@ def test_what_a_terminal_obeys_is_shown_as_escapes(attacked: Flow, flow: Flow) -
 def test_headers_that_cannot_be_read_are_said_to_be_missing(attacked: Flow) -> None:
     """A name that is not UTF-8 stops nothing; the dead letter is not whole, and stays."""
     headers = [
-        headers_of(one) for one in attacked.letters() if one.value() == b"x" and one.key() is None
+        headers_of(one)
+        for one in attacked.dead_letters()
+        if one.value() == b"x" and one.key() is None
     ]
     assert [h[HEADERS_OMITTED] for h in headers if HEADERS_OMITTED in h] == ["unreadable"]
     assert "1 left alone" in attacked.run("dead-letters replay --dry-run").out
@@ -283,8 +285,8 @@ def test_what_was_rejected_counts_nowhere(page: tuple[Flow, int]) -> None:
 def test_an_unknown_time_is_a_dash(page: tuple[Flow, int]) -> None:
     """What no clock shows is shown as a dash."""
     flow, port = page
-    letters = f"/?view=records&topic={flow.settings.topics.deadletter}"
-    until(lambda: ">–<" in get(port, letters)[1])  # noqa: RUF001
+    dead_letters = f"/?view=records&topic={flow.settings.topics.deadletter}"
+    until(lambda: ">–<" in get(port, dead_letters)[1])  # noqa: RUF001
     until(lambda: ">–<" in get(port, "/?q=OLD&customer=OLD")[1])  # noqa: RUF001
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from builders import TELCO, CustomerEvent, decode_event, decode_prediction, telco_rows
 from churnstream.analysis.summary import Summary
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.model.manifest import load
 from churnstream.testing.broken_records import BrokenRecord, broken_records
-from integration.flow import Flow, NewFlow, Sent, place_of, value_of
+from integration.flow import Flow, NewFlow, Sent, position_of, value_of
 
 CUSTOMERS = 7043
 
@@ -68,8 +68,8 @@ def test_batch_boundaries(
     flow: Flow, expected: dict[str, float], batch_size: int, most: int
 ) -> None:
     """How the events are cut into batches makes no difference to what is predicted, to 1e-9."""
-    output, letters = f"scored-in-{batch_size}s", f"refused-in-{batch_size}s"
-    elsewhere = ("--output-topic", output, "--deadletter-topic", letters, "--group", output)
+    output, dead_letters = f"scored-in-{batch_size}s", f"refused-in-{batch_size}s"
+    elsewhere = ("--output-topic", output, "--deadletter-topic", dead_letters, "--group", output)
     assert flow.run("topics create", *elsewhere).code == 0
     cut = ("--batch-size", batch_size, "--max-messages", most)
     scored = flow.consume(*elsewhere, *cut).scored
@@ -84,7 +84,7 @@ def test_batch_boundaries(
 def test_prediction_is_traceable(flow: Flow, model_folder: Path) -> None:
     """A prediction names its model, and the place where the event it speaks of is found."""
     model = load(model_folder)
-    events = {place_of(record): record for record in flow.events()}
+    events = {position_of(record): record for record in flow.events()}
     for record in flow.read(flow.settings.topics.output):
         made = decode_prediction(value_of(record))
         source = events[made.source_partition, made.source_offset]
@@ -126,9 +126,9 @@ def test_every_event_has_one_outcome(
 ) -> None:
     """Each place of the input topic is the source of one prediction or of one dead letter."""
     outcomes = flow.outcomes()
-    assert set(outcomes) == set(map(place_of, flow.events()))
+    assert set(outcomes) == set(map(position_of, flow.events()))
     assert outcomes.total() == len(outcomes) == summary.messages_read
-    assert len(flow.letters()) == len(broken)
+    assert len(flow.dead_letters()) == len(broken)
 
 
 def test_report_equals_summary(flow: Flow, summary: Summary) -> None:
@@ -138,10 +138,10 @@ def test_report_equals_summary(flow: Flow, summary: Summary) -> None:
 
 def test_report_counts_a_repeated_dead_letter_once(flow: Flow, summary: Summary) -> None:
     """A dead letter that a crash or another group repeated counts once in the report."""
-    letters = "repeated-letters"
-    assert flow.run("topics create", "--deadletter-topic", letters).code == 0
-    flow.send([Sent.again(letter) for letter in flow.letters() * 2], letters)
-    _assert_equal(_report(flow, "--deadletter-topic", letters), summary)
+    dead_letters = "repeated-letters"
+    assert flow.run("topics create", "--deadletter-topic", dead_letters).code == 0
+    flow.send([Sent.again(dead_letter) for dead_letter in flow.dead_letters() * 2], dead_letters)
+    _assert_equal(_report(flow, "--deadletter-topic", dead_letters), summary)
 
 
 def _report(flow: Flow, *flags: str) -> Summary:

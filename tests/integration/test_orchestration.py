@@ -88,14 +88,14 @@ def test_limits_of_audit(flow: Flow) -> None:
 
 @pytest.mark.parametrize("events", [0, 3])
 def test_small_window_of_drift(flow: Flow, events: int) -> None:
-    """A window too small to tell is refused, or passed over if that is asked for."""
+    """A window too small to tell is rejected, or passed over if that is asked for."""
     flow.send([Sent(event_json(), KEY)] * events)
     flow.consume()
-    refused = flow.run("drift")
-    assert refused.code == 1
+    rejected = flow.run("drift")
+    assert rejected.code == 1
     passed = flow.run("drift --small-ok")
     assert passed.code == 0
-    assert refused.error in passed.err
+    assert rejected.error in passed.err
 
 
 def test_health_says_the_problem(flow: Flow) -> None:

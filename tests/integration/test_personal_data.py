@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders import customer, event_json, write_csv
-from churnstream.pipeline.dead_letters import HEADER_NAMES
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, Sent, until
 from integration.test_live_page import get
@@ -18,7 +18,7 @@ DEBUG = ("--log-level", "debug", "-X", "debug=all")
 
 
 def broken() -> list[Sent]:
-    """Records that are refused, each for another reason, with something to hide in each place."""
+    """Records that are rejected, each for another reason, with something to hide in each place."""
     whole = customer(customerID=SECRET, MonthlyCharges=CHARGES)
     changed = [{**whole, name: SECRET} for name in whole if name != "customerID"]
     lacking = [{k: v for k, v in whole.items() if k != name} for name in whole]
@@ -73,10 +73,10 @@ def test_whatever_flows_no_log_tells_of_it(filled: Flow) -> None:
                 assert producer.wait() == 0, producer.err
             assert leaks(producer.err) == []
         outcomes = len(filled.events()) + len(strangers())
-        until(lambda: len(filled.predictions()) + len(filled.letters()) == outcomes)
+        until(lambda: len(filled.predictions()) + len(filled.dead_letters()) == outcomes)
         consumer.popen.terminate()
         assert consumer.wait() == 0
-    assert len(filled.letters()) > len(customer())
+    assert len(filled.dead_letters()) > len(customer())
     assert len(consumer.err.splitlines()) > 100
     assert leaks(consumer.err) == []
 

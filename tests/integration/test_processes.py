@@ -18,7 +18,7 @@ from integration.flow import (
     customer_id,
     error_in,
     patience,
-    place_of,
+    position_of,
     until,
     write_customers,
 )
@@ -94,15 +94,15 @@ def test_consumer_killed(flow: Flow) -> None:
     flow.run("produce --mode batch", "--dataset", flow.folder / "many.csv")
     batch = 1000
     with Tail(flow.settings.kafka.brokers, flow.settings.topics.output) as predictions:
-        for moment in moments():
+        for timestamp in moments():
             with flow.process("consume --mode batch", "--batch-size", batch) as consumer:
-                predictions.wait_for(moment)
+                predictions.wait_for(timestamp)
                 assert consumer.popen.poll() is None, consumer.err
                 consumer.popen.kill()
                 consumer.wait()
     flow.consume()
     outcomes = flow.outcomes()
-    assert set(outcomes) == set(map(place_of, flow.events()))
+    assert set(outcomes) == set(map(position_of, flow.events()))
     assert outcomes.total() - EVENTS <= KILLS * batch
 
 
@@ -113,9 +113,9 @@ def test_producer_killed(flow: Flow) -> None:
     batch = 100
     flags = ("--dataset", path, "--batch-size", batch)
     with Tail(flow.settings.kafka.brokers, flow.settings.topics.input) as events:
-        for moment in moments():
+        for timestamp in moments():
             with flow.process("produce --mode batch", *flags) as producer:
-                events.wait_for(moment)
+                events.wait_for(timestamp)
                 assert producer.popen.poll() is None, producer.err
                 producer.popen.kill()
                 producer.wait()
@@ -149,7 +149,7 @@ def test_stopped(flow: Flow) -> None:
         until(lambda: flow.outcomes().total() == sent)
         stop(consumer)
         assert consumer.out == f"{sent - scored:,} scored, 0 dead letters\n"
-    assert set(flow.outcomes()) == set(map(place_of, flow.events()))
+    assert set(flow.outcomes()) == set(map(position_of, flow.events()))
     assert len(flow.outcomes()) == sent
 
 

@@ -14,8 +14,8 @@ from churnstream.cli.consume import consume_batch
 from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models, Scoring
 from churnstream.model.manifest import MANIFEST_NAME
-from churnstream.pipeline.stop import Stop
-from integration.flow import Flow, churnstream, place_of, until
+from churnstream.pipeline.stop_signal import StopSignal
+from integration.flow import Flow, churnstream, position_of, until
 
 SWAPPING = ("--model-refresh", 0.05, "--batch-size", 100)
 
@@ -71,7 +71,7 @@ def test_swap_while_events_flow(flow: Flow, folder: Path) -> None:
     assert log.count("model_rejected") == 1
     versions = re.findall(r"(?:model_loaded|model_swapped).* version=(\S+)", log)
     predictions = flow.predictions()
-    assert flow.outcomes() == dict.fromkeys(map(place_of, flow.events()), 1)
+    assert flow.outcomes() == dict.fromkeys(map(position_of, flow.events()), 1)
     assert {p.model_version for p in predictions} == set(versions)
     for partition in by_partition(predictions):
         order = [versions.index(p.model_version) for p in partition]
@@ -110,7 +110,7 @@ def test_summary_of_two_models(flow: Flow, folder: Path) -> None:
     with Promoting(settings) as models:
         models.folder = folder
         first = models.champion.current().version
-        summary, findings = consume_batch(settings, Admin(settings.kafka), models, Stop())
+        summary, findings = consume_batch(settings, Admin(settings.kafka), models, StopSignal())
         second = models.champion.current().version
 
     assert (summary.model_version, summary.threshold) == (f"{first}, {second}", None)

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 from builders import TELCO, telco_rows
-from churnstream.codecs.rows import encode_events
-from integration.flow import Flow, Sent, place_of
+from churnstream.codecs.event_encoder import encode_events
+from integration.flow import Flow, Sent, position_of
 
 
 def bundled(flow: Flow, day: int, rows: pa.RecordBatch) -> None:
@@ -52,7 +52,7 @@ def test_drift(flow: Flow, rows: pa.RecordBatch) -> None:
 
 
 def test_evaluate(flow: Flow, rows: pa.RecordBatch) -> None:
-    """Predictions are judged by the labels of later events, each on its own day."""
+    """Predictions are evaluated by the labels of later events, each on its own day."""
     some = rows.slice(0, 600)
     unlabelled = some.drop_columns(["Churn"])
     bundled(flow, 1, unlabelled)
@@ -60,10 +60,10 @@ def test_evaluate(flow: Flow, rows: pa.RecordBatch) -> None:
     early = flow.run("evaluate")
     assert (early.code, early.error) == (
         1,
-        "nothing to judge: none of 600 predictions has a label yet",
+        "nothing to evaluate: none of 600 predictions has a label yet",
     )
 
-    ends = dict(map(place_of, flow.events()))
+    ends = dict(map(position_of, flow.events()))
     bundled(flow, 2, some.slice(0, 400))
     flow.consume()
     ran = flow.run("evaluate", "--json")

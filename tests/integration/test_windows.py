@@ -13,7 +13,7 @@ from churnstream.errors import AbortableError
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline.offset_ranges import resolve
 from churnstream.settings import KafkaSettings
-from integration.flow import PARTITIONS, Flow, Sent, place_of
+from integration.flow import PARTITIONS, Flow, Sent, position_of
 
 KEY = customer()["customerID"].encode()
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -55,9 +55,9 @@ def test_offsets(flow: Flow) -> None:
     scored = {(0, offset) for offset in range(10)} | {(1, offset) for offset in range(20)}
     assert set(flow.outcomes()) == scored
 
-    refused = flow.run("consume --mode batch", "--from", offsets(15, 0, 0))
-    assert refused.code == 2
-    assert "would skip offsets 10 to 14 of partition 0" in refused.error
+    rejected = flow.run("consume --mode batch", "--from", offsets(15, 0, 0))
+    assert rejected.code == 2
+    assert "would skip offsets 10 to 14 of partition 0" in rejected.error
     assert set(flow.outcomes()) == scored
 
     assert flow.consume("--from", offsets(0, 0, 0), "--to", offsets(99, 25, 9)).messages_read == 34
@@ -79,7 +79,7 @@ def test_timestamps(flow: Flow) -> None:
     assert set(flow.outcomes()) == set(places[30:60])
 
 
-def test_last_moment(flow: Flow) -> None:
+def test_last_timestamp(flow: Flow) -> None:
     """A time after the last record stands for the end of the topic."""
     flow.send(events(6))
     admin, topic = Admin(flow.settings.kafka), flow.settings.topics.input
@@ -135,7 +135,7 @@ def test_producer_goes_on(flow: Flow) -> None:
         assert flow.consume().messages_read >= 300
     first = flow.outcomes()
     assert set(places) <= set(first)
-    everything = set(map(place_of, flow.events()))
+    everything = set(map(position_of, flow.events()))
     assert len(first) < len(everything)
     flow.consume()
     outcomes = flow.outcomes()
@@ -148,10 +148,10 @@ def test_rolled_back_batch(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     from churnstream.pipeline.delivery import AtLeastOnce
 
     publish = AtLeastOnce.publish
-    refusals = iter(("a rebalance", "another one"))
+    rejections = iter(("a rebalance", "another one"))
 
     def flaky(self: AtLeastOnce, *outcomes: object) -> None:
-        if outcomes[0] and (because := next(refusals, None)):
+        if outcomes[0] and (because := next(rejections, None)):
             raise AbortableError(because)
         publish(self, *outcomes)  # type: ignore[arg-type]
 

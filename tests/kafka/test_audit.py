@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from msgspec.json import encode
 
 from builders import Prediction
-from churnstream.pipeline.dead_letters import failure_headers
+from churnstream.pipeline.dead_letter_headers import failure_headers
 from churnstream.records.dead_letter import DeadLetter
 
 pytest_plugins = ["chaos.fixtures"]
@@ -36,7 +36,7 @@ def prediction(place: Place) -> tuple[bytes, bytes]:
     return b"0001-GOOD", encode(says)
 
 
-def refuse(flow: Flow, place: Place) -> None:
+def reject(flow: Flow, place: Place) -> None:
     """Write a dead letter as the consumer would for the event at a place."""
     letter = DeadLetter(
         topic=flow.input,
@@ -54,7 +54,7 @@ def refuse(flow: Flow, place: Place) -> None:
     )
     producer = Producer({"bootstrap.servers": flow.servers})
     headers = list(failure_headers(letter))
-    producer.produce(flow.letters, b"x", headers=headers)  # type: ignore[arg-type]
+    producer.produce(flow.dead_letters, b"x", headers=headers)  # type: ignore[arg-type]
     assert producer.flush(30) == 0
 
 
@@ -97,7 +97,7 @@ def test_lost(scored: Flow) -> None:
 
 
 def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
-    """The group's place may be seen before the outcomes of the same commit are."""
+    """The group's offset may be seen before the outcomes of the same commit are."""
     send(scored, scored.input, *good_records(1), partition=1)
     writer = Producer({"bootstrap.servers": scored.servers, "transactional.id": scored.group})
     writer.init_transactions(30)
@@ -117,7 +117,7 @@ def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
 def test_duplicated(scored: Flow) -> None:
     """A second prediction, or a dead letter beside a prediction, is a duplicate."""
     send(scored, scored.output, prediction(Place(0, 3)), partition=0)
-    refuse(scored, Place(2, 4))
+    reject(scored, Place(2, 4))
     said = scored.run("audit", code=1).output
     assert "0 lost, 2 duplicated, 0 orphaned" in said
     assert "duplicated in partition 0: [3]" in said
@@ -165,14 +165,14 @@ def test_uncommitted(scored: Flow) -> None:
 def test_foreign_records(scored: Flow) -> None:
     """Records of others among the outcomes are counted, and are nobody's outcome."""
     send(scored, scored.output, (b"a", b"hello"), (b"b", b"{}"), partition=0)
-    send(scored, scored.letters, (b"c", b"\xff"), partition=0)
+    send(scored, scored.dead_letters, (b"c", b"\xff"), partition=0)
     verdict = scored.audit()
     assert verdict.complete
     assert verdict.foreign == 3
 
 
 def test_in_flight(scored: Flow) -> None:
-    """Events behind the group's place are in flight: no proof yet, but no loss either."""
+    """Events behind the group's offset are in flight: no proof yet, but no loss either."""
     send(scored, scored.input, *good_records(7), partition=2)
     assert "7 still in flight" in scored.run("audit", code=1).output
     assert "7 still in flight" in scored.run("audit", "--in-flight-ok").output

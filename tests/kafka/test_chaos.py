@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import inspect
 from pathlib import Path
 from random import Random
 
 import pytest
+from chaos import scenarios
 from chaos.catalogue import SCENARIOS
 from chaos.customers import Customers, customers_of
 from chaos.flow import train
@@ -32,6 +34,18 @@ def test_every_event_has_one_outcome(
     )
     assert outcome.problems == []
     assert outcome.is_clean, outcome
+
+
+def test_every_scenario_has_a_number() -> None:
+    """What `make chaos` does not list is never played."""
+    written = {
+        function
+        for name, function in vars(scenarios).items()
+        if inspect.isfunction(function)
+        and function.__module__ == scenarios.__name__
+        and not name.startswith("_")
+    }
+    assert written == {scenario.play for scenario in SCENARIOS.values()}
 
 
 def test_customers_of_another_shape(

@@ -13,8 +13,9 @@ from chaos.flow import SESSION, Flow
 from chaos.processes import Process
 from chaos.watch import until
 from cluster import Cluster
-from forgetful import ForgetfulBroker
 from network import free_ports
+
+from forgetful import ForgetfulBroker
 
 pytest_plugins = ["chaos.fixtures"]
 
@@ -43,8 +44,8 @@ def answer(port: int, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as found:
             return found.status, found.read().decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode()
+    except urllib.error.HTTPError as rejected:
+        return rejected.code, rejected.read().decode()
     except OSError:
         return 0, ""
 

@@ -1,4 +1,4 @@
-"""A consumer or producer that is told to stop: within five seconds, whatever it is doing."""
+"""A consumer or producer that is asked to stop: within five seconds, whatever it is doing."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ def test_one_that_has_just_started_leaves_its_group(flow: Flow, protocol: str) -
     stays = flow.consume(0, *own)
     until(lambda: flow.watch.owners(flow.group) == [3], 60, "one owns all")
 
-    for moment in MOMENTS:
+    for timestamp in MOMENTS:
         hasty = flow.consume(1, *own)
-        time.sleep(moment)
+        time.sleep(timestamp)
         stopped(hasty)
-        until(lambda: flow.watch.owners(flow.group) == [3], 6, f"one owns all, at {moment} s")
+        until(lambda: flow.watch.owners(flow.group) == [3], 6, f"one owns all, at {timestamp} s")
     stopped(stays)
 
 
 @pytest.mark.parametrize("mode", ["streaming", "batch"])
 @pytest.mark.parametrize("moment", [0.5, 0.7, 0.9, 1.1])
 def test_a_stop_while_a_broker_freezes_at_the_start(
-    kafka_cluster: Cluster, flow: Flow, mode: str, moment: float
+    kafka_cluster: Cluster, flow: Flow, mode: str, timestamp: float
 ) -> None:
     """Whatever a consumer asks just then, and gets no answer to, ends with the stop."""
     consumer = flow.consume(0, "--mode", mode)
-    time.sleep(moment)
+    time.sleep(timestamp)
     kafka_cluster.pause(1)
     time.sleep(1.5)
     consumer.send(signal.SIGTERM)
@@ -84,20 +84,20 @@ def test_process_number_one_hears_a_stop_signal(flow: Flow, command: str, tmp_pa
     assert unshare, "util-linux has it"
     churnstream = Path(sys.executable).with_name("churnstream")
     topics = ["--input-topic", flow.input, "--output-topic", flow.output]
-    topics += ["--deadletter-topic", flow.letters, "--broker", flow.servers]
+    topics += ["--deadletter-topic", flow.dead_letters, "--broker", flow.servers]
     own = {
         "consume": [*topics, "--group", flow.group, "--model", str(flow.model)],
         "produce": topics,
         "train": ["--model", str(tmp_path / "model")],
     }[command]
-    for moment in (0.15, 0.4, 0.8):
+    for timestamp in (0.15, 0.4, 0.8):
         outer = subprocess.Popen(
             [unshare, "--pid", "--fork", "--kill-child", churnstream, command, *own],
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(moment)
+        time.sleep(timestamp)
         (inner,) = psutil.Process(outer.pid).children()
         inner.send_signal(signal.SIGTERM)
 

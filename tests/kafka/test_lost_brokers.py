@@ -14,13 +14,13 @@ from chaos.watch import Watch, until
 from cluster import Cluster
 from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
-from forgetful import ForgetfulBroker
 
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
+from forgetful import ForgetfulBroker
 
 _RECORDS = 3000  # in each of two partitions
 _WITHIN = 20.0  # seconds: notices after 5, asks for 2, and the group misses the old client after 6
@@ -47,7 +47,7 @@ def reader(
     settings = KafkaSettings(brokers=forgetful.address, client=client)
     reader = reader_of(settings, topic_prefix, topic_prefix)
     polled = _read_on(reader)
-    reader.commit(polled.places)
+    reader.commit(polled.next_offsets)
     yield reader
     reader.close()
 
@@ -62,7 +62,7 @@ def _fill(cluster: Cluster, topic: str) -> None:
     producer.flush()
 
 
-def _read_on(reader: Reader) -> Polled:
+def _read_on(reader: Reader) -> PolledRecords:
     """The next records, as soon as there are any."""
     deadline = time.monotonic() + _WITHIN
     while not (polled := reader.poll(10, 0.5)).records:
@@ -80,7 +80,7 @@ def _lose(broker: ForgetfulBroker) -> None:
 
 
 def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> None:
-    """Nothing can be asked through the old client; the new one begins at the group's place."""
+    """Nothing can be asked through the old client; the new one begins at the group's offset."""
     partition, place = next(iter(reader.group_offsets().items()))
     _lose(forgetful)
 

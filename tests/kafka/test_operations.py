@@ -174,7 +174,7 @@ def test_partitions_added(flow: Flow, admin: AdminClient) -> None:
     assert verdict.events == 70
 
 
-def test_place_older_than_retention(flow: Flow, admin: AdminClient) -> None:
+def test_offset_older_than_retention(flow: Flow, admin: AdminClient) -> None:
     """Events removed before they were read are reported, and the rest is scored."""
     send(flow, 10, partition=0)
     flow.run_batch()
@@ -198,16 +198,16 @@ def send_broken(flow: Flow, *, size: int = 10) -> None:
     assert producer.flush(60) == 0
 
 
-def limit_letters(flow: Flow, admin: AdminClient, size: int) -> None:
+def limit_dead_letters(flow: Flow, admin: AdminClient, size: int) -> None:
     """Set the largest record that the dead-letter topic takes."""
     entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource("TOPIC", flow.letters, incremental_configs=[entry])
+    resource = ConfigResource("TOPIC", flow.dead_letters, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(30)
 
 
 def test_dead_letter_too_large(flow: Flow, admin: AdminClient) -> None:
     """A dead letter larger than its topic allows neither stops the consumer nor gets lost."""
-    limit_letters(flow, admin, 20_000)
+    limit_dead_letters(flow, admin, 20_000)
     consumer = flow.consume(0, *SESSION)
     send(flow, 30)
     send_broken(flow, size=100_000)
@@ -216,7 +216,7 @@ def test_dead_letter_too_large(flow: Flow, admin: AdminClient) -> None:
     consumer.stop()
     assert consumer.code == 0
     assert flow.audit().complete
-    assert len(flow.refused()) == 1
+    assert len(flow.rejected()) == 1
     replayed = flow.run("dead-letters", "replay").output.splitlines()
     assert replayed[0] == "0 dead letters sent back"
     assert replayed[1].startswith("1 left alone: too large to be kept whole")
@@ -227,9 +227,9 @@ def test_limit_lowered_while_running(flow: Flow, admin: AdminClient) -> None:
     consumer = flow.consume(0, *SESSION)
     send(flow, 30)
     wait_scored(flow)
-    limit_letters(flow, admin, 20_000)
+    limit_dead_letters(flow, admin, 20_000)
     send_broken(flow, size=100_000)
-    assert_failed(consumer, flow.letters, "max.message.bytes")
+    assert_failed(consumer, flow.dead_letters, "max.message.bytes")
     again = flow.consume(0, *SESSION)
     wait_scored(flow)
     again.stop()
@@ -272,7 +272,7 @@ def test_transaction_times_out_in_the_consumer(flow: Flow) -> None:
     assert flow.audit().complete
 
 
-def test_an_open_transaction_of_another_hides_no_place(flow: Flow) -> None:
+def test_an_open_transaction_of_another_hides_no_position(flow: Flow) -> None:
     """A producer that starts again finds its place behind what another has left open."""
     file = customers_file(flow.folder / "customers.csv", 5_000, Random(1))
     producer = flow.produce_file(file.path, "--batch-size", "10")
@@ -406,4 +406,4 @@ def test_zookeeper(old_flow: Flow) -> None:
     verdict = old_flow.audit()
     assert verdict.complete
     assert verdict.events == 7_043 + 1
-    assert len(old_flow.refused()) == 1
+    assert len(old_flow.rejected()) == 1

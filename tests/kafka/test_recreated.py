@@ -201,6 +201,6 @@ def test_dead_letters_of_a_recreated_topic_are_sent_back(flow: Flow) -> None:
         flow.run_batch()
         assert replayed in flow.run("dead-letters", "replay").output
         assert "0 dead letters sent back" in flow.run("dead-letters", "replay").output
-        recreate(flow, flow.letters, 1)
+        recreate(flow, flow.dead_letters, 1)
         flow.run_batch()
-        recreate(flow, flow.letters, 1)
+        recreate(flow, flow.dead_letters, 1)

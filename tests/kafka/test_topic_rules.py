@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigEntry,
     ConfigResource,
 )
+
 from raw_records import send_with_header_name
 
 pytest_plugins = ["chaos.fixtures"]
@@ -57,7 +58,7 @@ def send_stamped(flow: Flow, *timestamps: int) -> None:
 def test_timestamps_that_the_dead_letter_topic_rejects(flow: Flow, delivery: str) -> None:
     """Records from the future and from long ago become dead letters, and all others are scored."""
     configure(flow, flow.input, **ANY_TIME)
-    configure(flow, flow.letters, message_timestamp_before_max_ms=str(HOUR))
+    configure(flow, flow.dead_letters, message_timestamp_before_max_ms=str(HOUR))
     stamps = [now() + 2 * HOUR, now() - 8 * DAY, 1, 2**62, -62_200_000_000_000]
     send_stamped(flow, *stamps)
     began = now()
@@ -65,11 +66,11 @@ def test_timestamps_that_the_dead_letter_topic_rejects(flow: Flow, delivery: str
     flow.run_batch("--delivery", delivery)
 
     assert flow.audit().complete
-    letters = flow.watch.read(flow.letters)
-    assert [dict(r.headers() or [])["churnstream.timestamp"] for r in letters] == [
+    dead_letters = flow.watch.read(flow.dead_letters)
+    assert [dict(r.headers() or [])["churnstream.timestamp"] for r in dead_letters] == [
         str(stamp).encode() for stamp in stamps
     ]
-    assert all(began - 1000 <= letter.timestamp()[1] <= now() for letter in letters)
+    assert all(began - 1000 <= dead_letter.timestamp()[1] <= now() for dead_letter in dead_letters)
 
 
 def test_a_replay_restores_timestamps(flow: Flow) -> None:
@@ -105,11 +106,11 @@ def test_a_replay_writes_to_no_topic_that_a_header_names(flow: Flow) -> None:
     """A dead letter of another topic, or a forged one, is counted and left alone."""
     send_stamped(flow, now(), now())
     flow.run_batch()
-    forged = next(iter(flow.watch.read(flow.letters)))
+    forged = next(iter(flow.watch.read(flow.dead_letters)))
     names = dict(forged.headers() or [])
     names["__connect.errors.topic"] = b"no.such.topic"
     producer = Producer({"bootstrap.servers": flow.servers, "log_level": 0})
-    producer.produce(flow.letters, forged.value(), forged.key(), headers=names)
+    producer.produce(flow.dead_letters, forged.value(), forged.key(), headers=names)
     assert producer.flush(30) == 0
 
     said = flow.run("dead-letters", "replay").output.splitlines()
@@ -145,27 +146,27 @@ def test_a_prediction_that_its_topic_would_not_take(flow: Flow, delivery: str) -
     flow.run_batch("--delivery", delivery)
 
     assert flow.audit().complete
-    assert [place.offset for place in flow.refused()] == [1]
+    assert [place.offset for place in flow.rejected()] == [1]
 
 
 def test_a_dead_letter_topic_that_would_lose_dead_letters(flow: Flow) -> None:
     """A compacted topic is told at the start, with what to do, before anything is scored."""
-    configure(flow, flow.letters, cleanup_policy="compact")
+    configure(flow, flow.dead_letters, cleanup_policy="compact")
     send_stamped(flow, now())
 
     process = flow.run("consume", "--mode", "batch", "--model", str(flow.model), code=2)
 
-    assert process.last_words.startswith(f"Error: {flow.letters} is compacted")
+    assert process.last_words.startswith(f"Error: {flow.dead_letters} is compacted")
     assert flow.audit().in_flight == 3
 
 
 def test_a_dead_letter_topic_with_room_for_nothing(flow: Flow) -> None:
     """A limit below what a dead letter says of its record is told at the start."""
-    configure(flow, flow.letters, max_message_bytes="500")
+    configure(flow, flow.dead_letters, max_message_bytes="500")
 
     process = flow.run("consume", "--mode", "batch", "--model", str(flow.model), code=2)
 
-    assert process.last_words.startswith(f"Error: {flow.letters} takes 500 bytes a record")
+    assert process.last_words.startswith(f"Error: {flow.dead_letters} takes 500 bytes a record")
 
 
 def test_a_clock_that_is_wrong_is_named(flow: Flow) -> None:
@@ -189,5 +190,5 @@ def test_a_header_name_that_is_no_text(flow: Flow) -> None:
 
     assert consumer.code == 0, consumer.last_words
     assert flow.audit().complete
-    assert len(flow.refused()) == 2
+    assert len(flow.rejected()) == 2
     assert flow.run("dead-letters", "list").code == 0

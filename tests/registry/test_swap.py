@@ -8,7 +8,7 @@ import pytest
 
 from churnstream.model.tracking import CHAMPION, NAME
 from churnstream.testing.embedded import embedded_broker
-from integration.flow import Flow, churnstream, place_of, until
+from integration.flow import Flow, churnstream, position_of, until
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -56,7 +56,7 @@ def test_alias_moves_while_events_flow(registry: str, tmp_path: Path) -> None:
         predictions = flow.predictions()
         outcomes, events = flow.outcomes(), flow.events()
 
-    assert outcomes == dict.fromkeys(map(place_of, events), 1)
+    assert outcomes == dict.fromkeys(map(position_of, events), 1)
     loaded = r"(?:model_loaded|model_swapped).* name=(\d+) .*role=model .* version=(\S+)"
     names = re.findall(loaded, consumer.err)
     assert [name for name, _ in names] == [first, last]

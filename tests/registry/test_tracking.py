@@ -143,7 +143,7 @@ def test_changed_terms_are_rejected(client: mlflow.MlflowClient) -> None:
         Registered(AT_CHAMPION).load("1")
 
 
-def test_another_digest_than_the_registered_one_is_refused(client: mlflow.MlflowClient) -> None:
+def test_another_digest_than_the_registered_one_is_rejected(client: mlflow.MlflowClient) -> None:
     """A version whose files are those of another model is not scored with."""
     train()
     client.set_model_version_tag(NAME, "1", "churnstream.sha256", "0" * 64)

@@ -1,5 +1,6 @@
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import grimp
@@ -13,7 +14,7 @@ EVERYBODYS = {
     "errors",
     "escaping",
     "safe_files",
-    "sections",
+    "settings_sources",
     "settings",
 }
 
@@ -67,3 +68,40 @@ def test_every_module_and_function_can_be_read_at_a_glance() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_one_module_reads_the_environment() -> None:
+    """A setting comes from one place; whoever looks for a variable looks there."""
+    readers = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"\bos\.(environ|getenv)", path.read_text(encoding="utf-8"))
+    }
+
+    assert readers == {"settings_sources.py"}
+
+
+def test_one_meaning_one_name() -> None:
+    """No class has the name of another."""
+    being_renamed = {"Candidate", "Verdict"}  # of model/ and of schema/inference/, which change now
+    names = Counter(
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name not in being_renamed
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_file_is_found_by_its_name() -> None:
+    """No module has the name of another, but for commands and what they do with models."""
+    commands = {path.name for path in (PACKAGE / "cli").glob("*.py")}
+    names = Counter(
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+        and not (path.parent.name == "model" and path.name in commands)
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []

@@ -14,14 +14,18 @@ import yaml
 from msgspec.json import encode
 
 from builders import CustomerEvent, Prediction, customer, decode_event, message
-from churnstream.pipeline.dead_letters import describe, failure_headers, to_record
+from churnstream.pipeline.dead_letter_headers import (
+    dead_letter_record,
+    describe_rejection,
+    failure_headers,
+)
 from churnstream.records.rejection import Rejection
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "schemas" / "asyncapi.yaml").read_text())
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LETTER = describe(
+LETTER = describe_rejection(
     message(b"x"),
     Rejection("not_json", "value", "is not JSON"),
     group="group",
@@ -108,7 +112,7 @@ def test_headers_of_a_dead_letter_conform() -> None:
 def test_every_header_is_documented() -> None:
     """Also those of a record that was too large to be kept whole."""
     record = message(b"x" * 100, headers=[("own", b"y" * 100)])
-    sent = dict(to_record(record, LETTER, most_bytes=1)["headers"])
+    sent = dict(dead_letter_record(record, LETTER, max_bytes=1)["headers"])
 
     schema = DOCUMENT["components"]["schemas"]["DeadLetterHeaders"]
     assert set(sent) == set(schema["properties"])

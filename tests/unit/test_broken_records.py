@@ -12,8 +12,8 @@ decode = FakeScorer().decode
 
 
 @pytest.mark.parametrize("record", BROKEN, ids=lambda record: record.kind)
-def test_a_broken_record_is_refused_as_it_says(record: BrokenRecord) -> None:
-    """The refusal begins with what the record says that it will, and fits into a header."""
+def test_a_broken_record_is_rejected_as_it_says(record: BrokenRecord) -> None:
+    """The rejection begins with what the record says that it will, and fits into a header."""
     found = decode(record.value, record.key)
 
     assert isinstance(found, Rejection)

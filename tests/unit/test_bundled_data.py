@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from builders import DATASET_COLUMNS, TELCO, CustomerEvent, decode_event, telco_rows
 from churnstream.codecs.customer_rows import BUNDLED
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_customers.py"
 

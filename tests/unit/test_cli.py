@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from builders import TELCO, CustomerEvent, customer, decode_event, event_json, write_csv
-from churnstream import settings as settings_module
+from churnstream import settings_sources
 from churnstream.cli import cli, main
 from churnstream.cli.produce import _batch_line
 from churnstream.codecs.customer_rows import BUNDLED
@@ -34,7 +34,8 @@ from churnstream.errors import BrokerError, ConfigurationError, ModelError
 from churnstream.model.features import frame
 from churnstream.model.manifest import load
 from churnstream.pipeline.producer import BatchResult
-from churnstream.settings import PREFIX, Settings
+from churnstream.settings import Settings
+from churnstream.settings_sources import PREFIX
 
 UNREACHABLE = ["--broker", "127.0.0.1:1", "--startup-timeout", "0.1"]
 
@@ -170,7 +171,7 @@ class _UnderstoodError(Exception):
 )
 def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: list[str]) -> None:
     """What help shows can be typed: command, flags and values exist."""
-    real = settings_module.load
+    real = settings_sources.load
 
     def load_and_end(*args: Any) -> Settings:
         real(*args)
@@ -179,9 +180,9 @@ def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, example: l
     def end(*args: Any) -> None:
         raise _UnderstoodError
 
-    monkeypatch.setattr(settings_module, "load", load_and_end)
+    monkeypatch.setattr(settings_sources, "load", load_and_end)
     monkeypatch.setattr(
-        "churnstream.files.opening.open_file", end
+        "churnstream.files.open_file.open_file", end
     )  # of init, which has no settings
     with pytest.raises(_UnderstoodError):
         cli.main(example, standalone_mode=False)
@@ -335,7 +336,7 @@ def test_secrets_are_not_repeated(run: Run) -> None:
 
 
 def test_a_property_that_does_not_exist_is_wrong_use(run: Run) -> None:
-    """The client library's own refusal is one line, too."""
+    """The client library's own rejection is one line, too."""
     assert_fails(run("topics", "create", "-X", "no.such.property=1", *UNREACHABLE), 2, "no.such")
 
 
@@ -515,7 +516,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def load_and_fail(*args: Any) -> Settings:
         raise fault
 
-    monkeypatch.setattr(settings_module, "load", load_and_fail)
+    monkeypatch.setattr(settings_sources, "load", load_and_fail)
 
 
 @pytest.mark.parametrize(
@@ -587,7 +588,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(trained: Path) -> None:
 _HANGING = """
 import atexit, sys, time
 from churnstream.cli import main
-from churnstream.kafka.hanging import call_guarded
+from churnstream.kafka.guarded_call import call_guarded
 
 atexit.register(time.sleep, 60)
 try:
@@ -671,7 +672,7 @@ def test_predict_needs_no_event_time(run: Run, trained: Path) -> None:
     assert len(run("predict", "--model", trained, json.dumps(row)).records) == 1
 
 
-def test_predict_names_what_it_refuses(run: Run, trained: Path) -> None:
+def test_predict_names_what_it_rejects(run: Run, trained: Path) -> None:
     """Customers that can be scored are; each of the others is one line on stderr."""
     rows = [customer(), customer(Contract="Weekly"), customer(tenure="x"), customer(), 5]
 
@@ -700,7 +701,7 @@ def test_predict_names_a_file_that_it_cannot_read(run: Run, trained: Path, name:
     assert_fails(run("predict", "--model", trained, name), 1, f"cannot read {name[:100]}")
 
 
-def test_predict_of_broken_bytes_is_a_refusal(run: Run, trained: Path) -> None:
+def test_predict_of_broken_bytes_is_a_rejection(run: Run, trained: Path) -> None:
     """Bytes that are no text end in a line, not in a traceback."""
     Path("customers.json").write_bytes(b'{"customerID": "\xff"}')
 
@@ -816,7 +817,7 @@ def test_batch_predict_of_nothing_fails(run: Run, trained: Path, tmp_path: Path)
 
 
 def test_batch_predict_names_columns_that_are_missing(run: Run, trained: Path) -> None:
-    """A file that is no file of customers is refused with what it lacks."""
+    """A file that is no file of customers is rejected with what it lacks."""
     Path("other.csv").write_text("customerID,gender\n1,Male\n")
 
     answer = run("batch-predict", "--input", "other.csv", "--output", "x.csv", "--model", trained)
@@ -919,7 +920,7 @@ def test_adopt_warns_of_what_ranks_the_wrong_way_round(
     assert line.endswith("the wrong way round?")
 
 
-def test_adopt_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
+def test_adopt_rejects_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
     """An address in a registry, and a file that is not there, are one line each."""
     joblib.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "any.joblib")
 

@@ -1,4 +1,4 @@
-"""A decoder that knows a model's categories refuses all others."""
+"""A decoder that knows a model's categories rejects all others."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 
 from builders import TELCO, CustomerEvent, event_json
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.model.features import known_values
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Boolean
@@ -16,7 +16,7 @@ TEXTS = [name for name in TELCO.categorical if name != "SeniorCitizen"]
 
 
 def test_known_customers_pass(customers: list[CustomerEvent]) -> None:
-    """Nothing is refused among the events that the categories were learned from."""
+    """Nothing is rejected among the events that the categories were learned from."""
     outcomes = [decode(encode(event), event.customerID.encode()) for event in customers]
 
     assert [encode(outcome) for outcome in outcomes] == [encode(event) for event in customers]

@@ -11,7 +11,7 @@ import pytest
 from builders import DATASET_COLUMNS, TELCO, customer, telco_rows
 from churnstream.codecs.customer_rows import BUNDLED, CustomerRows, open_rows
 from churnstream.errors import DataError
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 from churnstream.model.training_rows import usable
 from churnstream.records.rejection import Rejection, RejectionCount
 from churnstream.schema.fields import Boolean, Category, Integer, Number

@@ -21,21 +21,25 @@ from starlette.routing import Route
 
 from bank import BANK, BankPrediction, bank_customer, bank_message
 from builders import TELCO, Prediction, event_message, message
-from churnstream.dashboard.access import Guard
-from churnstream.dashboard.address import VIEWS, Address
-from churnstream.dashboard.customers import PAGE, Customers, Query
+from churnstream.dashboard import app
+from churnstream.dashboard.access import AccessControl
+from churnstream.dashboard.customer_table import PAGE, CustomerTable, Query
 from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.latency import LatencySeries
+from churnstream.dashboard.page_address import VIEWS, PageAddress
 from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import look
+from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import RecordLookup
-from churnstream.dashboard.series import EVERYBODY, Latencies, OverTime, PerSecond
+from churnstream.dashboard.risk_over_time import EVERYBODY, RiskOverTime
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
-from churnstream.pipeline.dead_letters import describe, to_record
-from churnstream.pipeline.topics import PartitionState
-from churnstream.records.prediction import ReasonGiven, prediction_type
+from churnstream.pipeline.dead_letter_headers import dead_letter_record, describe_rejection
+from churnstream.pipeline.topic_layout import PartitionState
+from churnstream.records.prediction import ReasonGiven
 from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Category
+from churnstream.schema.record_types import prediction_type
 from churnstream.schema.schema import Schema
 from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 
@@ -70,8 +74,8 @@ def dead_letter(reason: str, offset: int) -> Message:
     """A dead letter as a record."""
     rejected = message(b"<script>", partition=1, offset=offset)
     why = Rejection(reason, "value", "is not <b>JSON</b>")  # type: ignore[arg-type]
-    described = describe(rejected, why, group="g", model_version="v1", now=NOW)
-    record = to_record(rejected, described, 2**20)
+    described = describe_rejection(rejected, why, group="g", model_version="v1", now=NOW)
+    record = dead_letter_record(rejected, described, 2**20)
     return message(
         record["value"], topic=TOPICS.deadletter, offset=offset, headers=[*record["headers"]]
     )
@@ -161,7 +165,7 @@ def test_columns_hold_the_last_word_on_every_customer(
     events: list[tuple[str, float, float, str]],
 ) -> None:
     """Figures, segments and order are those of a plain dictionary of the last predictions."""
-    customers = Customers(FIELDS)
+    customers = CustomerTable(FIELDS)
     last: dict[str, tuple[float, float, str]] = {}
     for name, risk, charges, contract in events:
         said = telco_details(contract, charges)
@@ -184,7 +188,7 @@ def test_columns_hold_the_last_word_on_every_customer(
 
 def test_pages_of_the_table_hold_each_customer_once() -> None:
     """Leafing through shows all customers in the order of the sort, without gap or repeat."""
-    customers = Customers(FIELDS)
+    customers = CustomerTable(FIELDS)
     rng = np.random.default_rng(1)
     for number, risk in enumerate(rng.random(110)):
         said = telco_details("One year", 10.0, number)
@@ -199,7 +203,7 @@ def test_pages_of_the_table_hold_each_customer_once() -> None:
 @given(st.lists(st.tuples(st.integers(0, 100_000), st.booleans()), min_size=1, max_size=200))
 def test_time_is_merged_and_nothing_is_lost(made: list[tuple[int, bool]]) -> None:
     """However long the time, there are at most 120 buckets, and they hold every prediction."""
-    series = OverTime()
+    series = RiskOverTime()
     for at, leaving in made:
         series.add(at, leaving, {EVERYBODY: 1.0, ("Contract", str(leaving)): 2.0})
     assert len(series.rates()) <= 120
@@ -216,7 +220,7 @@ def test_time_is_merged_and_nothing_is_lost(made: list[tuple[int, bool]]) -> Non
 
 def test_rates_are_of_the_records_own_seconds() -> None:
     """What is read late still counts in its second, and what is older than five minutes not."""
-    rates = PerSecond(lambda: 1000.0)
+    rates = RecordRate(lambda: 1000.0)
     rates.add([999.5, 999.9, 996.0, 600.0])
     assert rates.rate() == pytest.approx(3 / 5)
     assert rates.values()[-1] == pytest.approx(3 / 5)
@@ -225,7 +229,7 @@ def test_rates_are_of_the_records_own_seconds() -> None:
 
 def test_latency_is_told_of_the_last_minute() -> None:
     """Older outcomes are history, and no outcome at all is no latency."""
-    latencies = Latencies(lambda: 1000.0)
+    latencies = LatencySeries(lambda: 1000.0)
     assert latencies.quantiles().p95 is None
     latencies.add(999, 2.0)
     latencies.add(800, 9.0)
@@ -287,13 +291,13 @@ def test_a_problem_is_told_with_its_time(page: Page) -> None:
     assert "Not up to date" not in page.text()
 
 
-PARAMETERS = [*Address._fields, "q", "sort", "page", "by.Contract", "by.gender", "by.tenure"]
+PARAMETERS = [*PageAddress._fields, "q", "sort", "page", "by.Contract", "by.gender", "by.tenure"]
 
 
 @given(st.dictionaries(st.sampled_from(PARAMETERS), st.text()))
 def test_any_address_is_a_page(given_query: dict[str, str]) -> None:
     """Whatever stands in the address, the page is one of its views."""
-    address = Address.of(given_query, ["a", "b"], FIELDS)
+    address = PageAddress.of(given_query, ["a", "b"], FIELDS)
     assert address.view in VIEWS
     assert address.topic in ("a", "b")
     assert 0 <= address.query.page <= 400
@@ -455,7 +459,7 @@ def answer(guard: Mapping[str, Any], path: str = "/", **headers: str) -> tuple[i
     async def page(_: object) -> PlainTextResponse:
         return PlainTextResponse("secret")
 
-    app = Starlette(routes=[Route("/", page)], middleware=[Middleware(Guard, **guard)])
+    app = Starlette(routes=[Route("/", page)], middleware=[Middleware(AccessControl, **guard)])
     route, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -525,3 +529,13 @@ def test_style_and_script_name_no_other_host() -> None:
     for file in folder.iterdir():
         if file.suffix in (".js", ".css", ".j2"):
             assert not re.search(r"https?://|@import|url\(", file.read_text()), file.name
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_piece_stands_on_its_page(page: Page, view: str) -> None:
+    """A piece without a card would be built and never be seen."""
+    address = page.views.address({"view": view})
+    pieces = page.views.pieces(address)
+    html = app._page(page.views, address, pieces)
+
+    assert [name for name in pieces if f'id="{name}"' not in html] == []

@@ -10,7 +10,14 @@ from msgspec.structs import replace
 
 from builders import TELCO, CustomerEvent, decode_event, event_json
 from churnstream.analysis import evaluation
-from churnstream.analysis.evaluation import Evaluation, Evaluator, Every, Judged, Quality, start_of
+from churnstream.analysis.evaluation import (
+    Evaluation,
+    Evaluator,
+    Every,
+    LabelledPredictions,
+    Quality,
+    start_of,
+)
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 
@@ -24,12 +31,12 @@ def event(name: str = "A", label: str | None = None, **changes: Any) -> Customer
     return decoded
 
 
-def judge(judged: Judged) -> Quality:
+def measure(labelled: LabelledPredictions) -> Quality:
     """The squared distance as Brier score, and the charges of those called as profit."""
-    if not len(judged.labels):
+    if not len(labelled.labels):
         return Quality(profit=0)
-    brier = float(np.mean((judged.labels - judged.probabilities) ** 2))
-    return Quality(brier=brier, profit=float(judged.worth[judged.says_yes].sum()))
+    brier = float(np.mean((labelled.labels - labelled.probabilities) ** 2))
+    return Quality(brier=brier, profit=float(labelled.worth[labelled.says_yes].sum()))
 
 
 def evaluated(
@@ -43,11 +50,11 @@ def evaluated(
     for number, one in enumerate(events):
         score = np.array([probabilities[number] if probabilities else 0.5])
         evaluator.add([one], score, score >= 0.5, [counts[number] if counts else True])
-    return evaluator.build(judge)
+    return evaluator.build(measure)
 
 
-def test_the_first_label_behind_a_prediction_judges_it() -> None:
-    """Of two labels that come later, the first counts; both judge what lies before them."""
+def test_the_first_label_behind_a_prediction_evaluates_it() -> None:
+    """Of two labels that come later, the first counts; both evaluate what lies before them."""
     found = evaluated([event(), event(label="Yes"), event(label="No")], [0.9, 0.8, 0.7])
 
     later, same = found.by_source["later event"], found.by_source["same event"]
@@ -58,7 +65,7 @@ def test_the_first_label_behind_a_prediction_judges_it() -> None:
     assert (found.total.predictions, found.total.judged, found.total.churned) == (3, 3, 2)
 
 
-def test_a_label_judges_all_predictions_that_wait_for_it() -> None:
+def test_a_label_evaluates_all_predictions_that_wait_for_it() -> None:
     """Every prediction of a customer since the last label gets the next one."""
     found = evaluated([event(), event(), event(label="Yes")])
 
@@ -66,14 +73,14 @@ def test_a_label_judges_all_predictions_that_wait_for_it() -> None:
 
 
 def test_a_label_is_its_customers_own() -> None:
-    """Another customer's label judges nothing."""
+    """Another customer's label says nothing."""
     found = evaluated([event("A"), event("B", label="Yes")])
 
     assert (found.total.predictions, found.total.judged) == (2, 1)
     assert found.by_source["later event"].judged == 0
 
 
-def test_a_label_before_a_prediction_does_not_judge_it() -> None:
+def test_a_label_before_a_prediction_does_not_evaluate_it() -> None:
     """What was known before says nothing about what came after."""
     assert evaluated([event(label="No"), event()]).total.judged == 1
 
@@ -87,7 +94,7 @@ def test_behind_the_window_only_labels_count() -> None:
 
 
 def test_profit_takes_decision_and_charges() -> None:
-    """The judge sees what was decided, and what each customer pays."""
+    """Whoever measures sees what was decided, and what each customer pays."""
     events = [event(n, "Yes", MonthlyCharges=m) for n, m in (("A", 10.0), ("B", 100.0))]
 
     found = evaluated(events, [0.9, 0.1])
@@ -125,7 +132,7 @@ def test_a_customer_without_a_label_does_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of one customer only the newest predictions wait; those given up are counted."""
-    monkeypatch.setattr(evaluation, "MOST_WAITING", 2)
+    monkeypatch.setattr(evaluation, "MAX_WAITING", 2)
 
     found = evaluated([event()] * 5 + [event(label="Yes")], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9])
 
@@ -134,7 +141,7 @@ def test_a_customer_without_a_label_does_not_fill_the_memory(
 
 
 def test_nothing_at_all() -> None:
-    """Without predictions there are no periods, and nothing is judged."""
+    """Without predictions there are no periods, and nothing is evaluated."""
     found = evaluated([])
 
     assert (found.periods, found.total.predictions, found.total.judged) == ([], 0, 0)
@@ -142,7 +149,7 @@ def test_nothing_at_all() -> None:
 
 def test_of_too_many_periods_the_rest_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of every time there is make no table without an end, and count all the same."""
-    monkeypatch.setattr(evaluation, "MOST_PERIODS", 3)
+    monkeypatch.setattr(evaluation, "MAX_PERIODS", 3)
     days = [NOON + timedelta(days=number) for number in range(5)]
     found = evaluated([replace(event(label="Yes"), event_ts=day) for day in days])
     assert [period.start.date() for period in found.periods] == [day.date() for day in days[:3]]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from churnstream.errors import DataError
 from churnstream.files import workbook_size
-from churnstream.files.form import FileForm
-from churnstream.files.opening import open_file
+from churnstream.files.file_form import FileForm
+from churnstream.files.open_file import open_file
 
 Cells = list[list[Any]]
 TABLE: Cells = [["id", "n"], *([f"C{n}", n] for n in range(30))]
@@ -44,8 +44,18 @@ def complaint(path: Path, form: FileForm | None = None) -> str:
 
 def test_cells_become_text(tmp_path: Path) -> None:
     """Numbers, dates, times and flags become the text that people would write."""
-    moment, span = dt.datetime(2024, 1, 31, 12, 30), dt.timedelta(hours=26)
-    cells = ["007", 1.0, 29.85, 12345678901234, True, dt.datetime(2024, 1, 31), moment, " ", None]
+    timestamp, span = dt.datetime(2024, 1, 31, 12, 30), dt.timedelta(hours=26)
+    cells = [
+        "007",
+        1.0,
+        29.85,
+        12345678901234,
+        True,
+        dt.datetime(2024, 1, 31),
+        timestamp,
+        " ",
+        None,
+    ]
     path = workbook(tmp_path / "c.xlsx", A=[list("abcdefghi"), cells, [*cells[:-1], "x"]])
 
     assert rows(path)[0] == [
@@ -134,7 +144,7 @@ def test_a_header_alone(tmp_path: Path) -> None:
     ],
 )
 def test_sheets_that_are_no_table(tmp_path: Path, cells: Cells, says: str) -> None:
-    """A sheet without names is refused like a text without."""
+    """A sheet without names is rejected like a text without."""
     assert says in complaint(workbook(tmp_path / "c.xlsx", A=cells))
 
 
@@ -152,7 +162,7 @@ def test_a_damaged_workbook(tmp_path: Path) -> None:
 
 
 def test_a_cell_far_away(tmp_path: Path) -> None:
-    """A sheet that would be a rectangle beyond all memory is refused before it is read."""
+    """A sheet that would be a rectangle beyond all memory is rejected before it is read."""
     path = workbook(tmp_path / "c.xlsx", A=TABLE)
     with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
@@ -163,7 +173,7 @@ def test_a_cell_far_away(tmp_path: Path) -> None:
 
 
 def test_workbooks_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workbook is refused by what it unpacks to, and by the texts that its cells share."""
+    """A workbook is rejected by what it unpacks to, and by the texts that its cells share."""
     path = workbook(
         tmp_path / "c.xlsx", A=[["id", "text"], *([n, "x" * 5_000] for n in range(200))]
     )

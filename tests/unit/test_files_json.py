@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnstream.errors import DataError
-from churnstream.files.form import FileForm
-from churnstream.files.opening import open_file
+from churnstream.files.file_form import FileForm
+from churnstream.files.open_file import open_file
 
 
 def written(folder: Path, content: str, name: str = "c.jsonl", encoding: str = "utf-8") -> Path:

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from churnstream.errors import DataError
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
 
 
 def written(folder: Path, **columns: Any) -> Path:
@@ -71,13 +71,13 @@ def test_columns_without_a_text_are_left_out(tmp_path: Path) -> None:
 
 
 def test_nothing_but_lists(tmp_path: Path) -> None:
-    """A file without any column of texts or numbers is refused."""
+    """A file without any column of texts or numbers is rejected."""
     with pytest.raises(DataError, match="has no column of texts, numbers or dates"):
         open_file(written(tmp_path, l=[[1]]))
 
 
 def test_doubled_names(tmp_path: Path) -> None:
-    """A name that is there twice is refused."""
+    """A name that is there twice is rejected."""
     path = tmp_path / "c.parquet"
     parquet.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
 
@@ -86,7 +86,7 @@ def test_doubled_names(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
-    """Only the first part of a Parquet file is refused in one line."""
+    """Only the first part of a Parquet file is rejected in one line."""
     path = written(tmp_path, a=["x"] * 100)
     path.write_bytes(path.read_bytes()[:50])
 
@@ -101,8 +101,8 @@ def test_texts_with_a_decimal_comma(tmp_path: Path) -> None:
     assert (file.form.decimal, file.notes) == (",", ["decimal comma"])
 
 
-def test_a_long_value_is_refused(tmp_path: Path) -> None:
-    """A row that is longer than one of a text file may be is refused, and named."""
+def test_a_long_value_is_rejected(tmp_path: Path) -> None:
+    """A row that is longer than one of a text file may be is rejected, and named."""
     path = written(tmp_path, n=[1, 2], a=pa.array(["x", "y" * 300_000]).dictionary_encode())
 
     with pytest.raises(DataError, match="row 2 has 300,0"):

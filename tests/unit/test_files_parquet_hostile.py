@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
 from churnstream.files.parquet_pages import pages
 
 LONG = "a" * 100_000_000
@@ -22,7 +22,7 @@ NUMBERS = pa.array([0] * 30_000, pa.int32())
 READ = """
 import resource, sys
 from pathlib import Path
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
 from churnstream.errors import DataError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

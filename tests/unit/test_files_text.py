@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.files.customer_file import CustomerFile
-from churnstream.files.form import FileForm
-from churnstream.files.opening import open_file
+from churnstream.files.file_form import FileForm
+from churnstream.files.open_file import open_file
 
 Write = Callable[..., Path]
 Cells = list[list[str | None]]
@@ -221,7 +221,7 @@ def test_columns_without_a_name_get_one(write: Write) -> None:
 
 
 def test_doubled_names(write: Write) -> None:
-    """A name that is there twice is refused."""
+    """A name that is there twice is rejected."""
     assert complaint(write("a,b,a\n1,2,3\n")) == (
         "customers.csv: has the column a more than once; keep one of each"
     )
@@ -327,7 +327,7 @@ def test_columns_are_chosen(write: Write) -> None:
 
 
 def test_a_quote_that_is_never_closed(write: Write) -> None:
-    """A row without an end is refused before it fills the memory."""
+    """A row without an end is rejected before it fills the memory."""
     path = write('a,b\n1,"x' + "\n1,2" * 200_000)
 
     assert complaint(path) == (
@@ -338,7 +338,7 @@ def test_a_quote_that_is_never_closed(write: Write) -> None:
 def test_a_batch_left_unread_costs_nothing(write: Write) -> None:
     """A process that stops early ends without a word."""
     path = write("a,b\n" + "1,2\n" * 1_000_000)
-    code = "import sys, pathlib, churnstream.files.opening as f\n"
+    code = "import sys, pathlib, churnstream.files.open_file as f\n"
     code += "b = f.open_file(pathlib.Path(sys.argv[1])).batches(10)\nprint(next(b).num_rows)"
 
     ran = subprocess.run(
@@ -355,7 +355,7 @@ def test_a_batch_left_unread_costs_nothing(write: Write) -> None:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from churnstream.files.opening import open_file
+from churnstream.files.open_file import open_file
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 file = open_file(Path(sys.argv[1]))
 print(sum(batch.num_rows for batch in file.batches(10_000)))
@@ -433,7 +433,7 @@ def test_any_table_reads_as_it_was_written(
 def test_any_bytes_are_a_file_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    """Whatever is in a file, it is read or refused in one line."""
+    """Whatever is in a file, it is read or rejected in one line."""
     path = tmp_path_factory.getbasetemp() / "bytes"
     path.write_bytes(content)
     try:

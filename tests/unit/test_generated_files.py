@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.settings import PREFIX, Settings, load
+from churnstream.settings import Settings
+from churnstream.settings_sources import PREFIX, load
 
 ROOT = Path(__file__).parents[2]
 GENERATED: dict[Path, str] = {

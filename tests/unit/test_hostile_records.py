@@ -18,23 +18,24 @@ from rich.console import Console
 
 from builders import TELCO, customer, event_message, message
 from churnstream.analysis.evaluation import Evaluator, Quality
-from churnstream.analysis.report import render_report
+from churnstream.analysis.report_page import render_report
 from churnstream.analysis.summary_table import render
 from churnstream.analysis.window_report import WindowReportBuilder
-from churnstream.cli.dead_letters import letter_row
+from churnstream.cli.dead_letters import dead_letter_row
 from churnstream.cli.options import json_text
-from churnstream.dashboard.address import Address
+from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.feed import Feed
+from churnstream.dashboard.latency import LatencySeries
+from churnstream.dashboard.page_address import PageAddress
+from churnstream.dashboard.page_cache import PageCache
+from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import RecordLookup
-from churnstream.dashboard.series import Latencies, PerSecond
-from churnstream.dashboard.shared import Shared
 from churnstream.dashboard.state import State
-from churnstream.dashboard.text_numbers import short_name
 from churnstream.dashboard.views import Views
 from churnstream.escaping import printable
-from churnstream.pipeline import audit, history, outcomes, replay
-from churnstream.pipeline.dead_letters import HEADER_NAMES
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline import outcome_audit, outcome_offsets, prediction_history, replay
+from churnstream.pipeline.dead_letter_headers import HEADER_NAMES
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.settings import KafkaSettings, Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))
@@ -100,21 +101,21 @@ class Admin:
     def __init__(self, records: Sequence[Message]) -> None:
         self._records = records
 
-    def beginnings(self, _: str) -> dict[int, int]:
+    def earliest_offsets(self, _: str) -> dict[int, int]:
         """Offset 0."""
         return {0: 0}
 
-    def ends(self, topic: str) -> dict[int, int]:
+    def latest_offsets(self, topic: str) -> dict[int, int]:
         """As many as there are."""
         return {0: sum(record.topic() == topic for record in self._records)}
 
-    def settled_ends(self, topic: str, **_: object) -> dict[int, int]:
+    def latest_settled_offsets(self, topic: str, **_: object) -> dict[int, int]:
         """The same."""
-        return self.ends(topic)
+        return self.latest_offsets(topic)
 
-    def written_ends(self, topic: str) -> dict[int, int]:
+    def latest_written_offsets(self, topic: str) -> dict[int, int]:
         """The same."""
-        return self.ends(topic)
+        return self.latest_offsets(topic)
 
     def max_record_bytes(self, _: str) -> int:
         """The default of a broker."""
@@ -134,10 +135,10 @@ def topics_of(records: Sequence[Message]) -> Iterator[Admin]:
     """Let commands read these records."""
     scan = Scan(records)
     with (
-        mock.patch.object(history, "Scan", scan),
-        mock.patch.object(audit, "Scan", scan),
+        mock.patch.object(prediction_history, "Scan", scan),
+        mock.patch.object(outcome_audit, "Scan", scan),
         mock.patch.object(replay, "Scan", scan),
-        mock.patch.object(outcomes, "Scan", scan),
+        mock.patch.object(outcome_offsets, "Scan", scan),
         mock.patch("churnstream.pipeline.checkpoint.Scan", scan),
     ):
         yield Admin(records)
@@ -289,16 +290,18 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
     Page(records).all()
     with topics_of(records) as broker:
         admin: Any = broker
-        past = history.History(SETTINGS, TELCO, admin, {0: 0}, admin.ends(TOPICS.input))
+        past = prediction_history.PredictionHistory(
+            SETTINGS, TELCO, admin, {0: 0}, admin.latest_offsets(TOPICS.input)
+        )
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
-        audit.audit(SETTINGS, admin)
+        outcome_audit.audit(SETTINGS, admin)
         for found in replay.find(SETTINGS, admin, replay.Filter()):
-            assert not any(OBEYED.search(json_text(letter_row(*pair))) for pair in found)
+            assert not any(OBEYED.search(json_text(dead_letter_row(*pair))) for pair in found)
         replay.Replay(SETTINGS, admin).run(replay.Filter(), dry_run=True)
 
 
-def sum_up(past: history.History) -> int:
+def sum_up(past: prediction_history.PredictionHistory) -> int:
     """What report and evaluate make of outcomes; how many there are."""
     builder, evaluator = WindowReportBuilder(TELCO, None, top_k=10), Evaluator(TELCO, "hour")
     for batch in past.scored():
@@ -389,7 +392,7 @@ def test_a_time_that_no_clock_shows_is_a_dash(at: int) -> None:
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50))
 def test_times_of_any_kind_take_no_memory(moments: list[int]) -> None:
     """Seconds that are not shown are not kept either."""
-    rates, latencies = PerSecond(lambda: 1000.0), Latencies(lambda: 1000.0)
+    rates, latencies = RecordRate(lambda: 1000.0), LatencySeries(lambda: 1000.0)
     for at in moments:
         rates.add([at / 1000])
         latencies.add(at / 1000, at / 1000)
@@ -499,12 +502,12 @@ def test_a_view_is_built_once_for_all_who_look() -> None:
     built: list[object] = []
     build = page.views.pieces
 
-    def counted(address: Address) -> dict[str, str]:
+    def counted(address: PageAddress) -> dict[str, str]:
         built.append(address)
         return build(address)
 
     async def look() -> None:
-        shared, address = Shared(page.views), page.views.address({})
+        shared, address = PageCache(page.views), page.views.address({})
         first = await asyncio.gather(*(shared.get(address) for _ in range(50)))
         assert len(built) == 1
         assert len({id(one) for one in first}) == 1

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from churnstream.errors import BrokerUnreachableError, TopicMissingError
-from churnstream.kafka import asking as module
+from churnstream.kafka import admin_client as module
 from churnstream.kafka.admin import Admin
-from churnstream.kafka.asking import Asker
+from churnstream.kafka.admin_client import RetryingAdminClient
 from churnstream.kafka.client import KafkaError, KafkaException
-from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 
@@ -28,23 +28,23 @@ def failing(*codes: int) -> Callable[[], str]:
 
 
 @pytest.fixture
-def asker(monkeypatch: pytest.MonkeyPatch) -> Asker:
+def retrying(monkeypatch: pytest.MonkeyPatch) -> RetryingAdminClient:
     """One on a cluster that answers."""
     monkeypatch.setattr(module, "AdminClient", Client)
-    return Asker(KafkaSettings(), lambda: False)
+    return RetryingAdminClient(KafkaSettings(), lambda: False)
 
 
-def test_a_cluster_without_controller_is_asked_again(asker: Asker) -> None:
+def test_a_cluster_without_controller_is_asked_again(retrying: RetryingAdminClient) -> None:
     """What only a controller can answer times out until there is one, and that is no failure."""
-    assert asker.repeat(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
+    assert retrying.repeat(failing(KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR)) == "answer"
 
 
-def test_asking_again_ends(asker: Asker) -> None:
+def test_asking_again_ends(retrying: RetryingAdminClient) -> None:
     """After the time that was given the last error is raised, and others are raised at once."""
     with pytest.raises(KafkaException):
-        asker.repeat(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
+        retrying.repeat(failing(*[KafkaError._TIMED_OUT] * 3), 0.15)
     with pytest.raises(KafkaException):
-        asker.repeat(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        retrying.repeat(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
 
 
 class Client:
@@ -73,7 +73,7 @@ def test_a_client_that_lost_its_brokers_is_replaced(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "AdminClient", Client)
     monkeypatch.setattr(Client, "made", 0)
     admin = Admin(KafkaSettings())
-    monkeypatch.setattr(Lookout, "is_lost", lambda *_: True)
+    monkeypatch.setattr(LostClientDetector, "is_lost", lambda *_: True)
 
     with pytest.raises(BrokerUnreachableError):
         admin.partitions("telco.raw.customers")

@@ -17,7 +17,7 @@ from churnstream.errors import (
 )
 from churnstream.kafka import client
 from churnstream.kafka.client import Connection, to_error
-from churnstream.kafka.hanging import call_guarded, is_hanging
+from churnstream.kafka.guarded_call import call_guarded, is_hanging
 
 ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN)
 

@@ -32,13 +32,13 @@ from churnstream.errors import (
     ModelError,
     TopicMissingError,
 )
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.features import known_values
-from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.offset_ranges import bounded, resolve
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch, Scorer
-from churnstream.pipeline.window import Window
 from churnstream.records.prediction import ReasonGiven
 from churnstream.settings import TopicSettings
 from fakes import (
@@ -75,7 +75,7 @@ def scored(
 ) -> Batch:
     """The outcome of these records."""
     return score_batch(
-        Polled.of(list(records), {}),
+        PolledRecords.of(list(records), {}),
         scorer or FakeScorer(),
         NOW,
         max_dead_letter_bytes=LARGE,
@@ -91,7 +91,7 @@ def predictions(batch: Batch) -> list[Prediction]:
 # ---- score_batch: records in, outcomes out ----
 
 
-def test_a_prediction_names_its_event_model_and_moment() -> None:
+def test_a_prediction_names_its_event_model_and_timestamp() -> None:
     """A prediction can be traced to the place of its event and to the model that made it."""
     batch = scored([event_message(2, 17, tenure=70)])
 
@@ -191,10 +191,10 @@ def test_what_has_no_probability_is_a_dead_letter(months: int, number: str) -> N
     assert len(batch.probabilities) == 2
     assert [record.offset() for record in batch.rejected] == [3, 1]
     assert [why.reason for why in batch.rejections] == ["not_json", "not_scorable"]
-    assert batch.places == Polled.of(records, {}).places
-    letter = batch.dead_letters[1]
-    assert letter["value"] == strange.value()
-    headers = dict(letter["headers"])
+    assert batch.next_offsets == PolledRecords.of(records, {}).next_offsets
+    dead_letter = batch.dead_letters[1]
+    assert dead_letter["value"] == strange.value()
+    headers = dict(dead_letter["headers"])
     assert headers["churnstream.reason"] == b"not_scorable"
     assert (headers["__connect.errors.exception.message"] or b"").endswith(number.encode())
 
@@ -214,7 +214,9 @@ def test_a_prediction_that_does_not_fit_is_a_dead_letter(room: int) -> None:
     assert [made.source_offset for made in predictions(batch)] == ([0, 1, 2] if room else [0, 2])
     assert len(batch.probabilities) == len(batch.events) == len(batch.predictions)
     assert [why.reason for why in batch.rejections] == ([] if room else ["too_large"])
-    assert [letter["value"] for letter in batch.dead_letters] == ([] if room else [long.value()])
+    assert [dead_letter["value"] for dead_letter in batch.dead_letters] == (
+        [] if room else [long.value()]
+    )
 
 
 def test_a_batch_without_any_probability_is_all_dead_letters() -> None:
@@ -244,19 +246,19 @@ def test_a_broken_record_becomes_a_dead_letter() -> None:
         timestamp=(1, 1_767_323_045_678),
     )
 
-    (letter,) = scored([record]).dead_letters
+    (dead_letter,) = scored([record]).dead_letters
 
-    described = parse(message(headers=[*letter["headers"]]))
-    assert (letter["key"], letter["value"]) == (b"k", b"not JSON")
+    described = parse_dead_letter(message(headers=[*dead_letter["headers"]]))
+    assert (dead_letter["key"], dead_letter["value"]) == (b"k", b"not JSON")
     assert described.timestamp == 1_767_323_045_678
-    assert letter["timestamp"] == NOW.timestamp() * 1000
-    assert letter["headers"][0] == ("trace", b"42")
+    assert dead_letter["timestamp"] == NOW.timestamp() * 1000
+    assert dead_letter["headers"][0] == ("trace", b"42")
     assert (described.topic, described.partition, described.offset) == (record.topic(), 1, 7)
     assert (described.group, described.model_version) == ("group", "v1")
     assert (described.reason, described.failed_at) == ("not_json", NOW)
 
 
-def test_every_record_has_one_outcome_in_its_place() -> None:
+def test_every_record_has_one_outcome_in_its_offset() -> None:
     """Good and broken records among each other keep their order and their places."""
     records = [*events(0, [0, 1]), broken(0, 2), *events(1, [5]), broken(1, 6), *events(0, [3])]
 
@@ -278,22 +280,23 @@ def test_every_record_has_one_outcome_in_its_place() -> None:
     ]
     assert batch.rejected == [records[2], records[4]]
     assert [str(why) for why in batch.rejections] == [
-        parse(message(headers=[*letter["headers"]])).message for letter in batch.dead_letters
+        parse_dead_letter(message(headers=[*dead_letter["headers"]])).message
+        for dead_letter in batch.dead_letters
     ]
 
 
-def test_the_place_is_behind_the_last_record_broken_or_not() -> None:
+def test_the_offset_is_behind_the_last_record_broken_or_not() -> None:
     """A broken record at the end of a partition is done with, like any other."""
     batch = scored([*events(0, [0]), broken(0, 1), broken(2, 8), *events(1, [3, 4])])
 
-    assert batch.places == {0: 2, 1: 5, 2: 9}
+    assert batch.next_offsets == {0: 2, 1: 5, 2: 9}
 
 
 def test_a_batch_of_broken_records_alone_is_a_batch() -> None:
-    """With nothing to score there are dead letters and a place."""
+    """With nothing to score there are dead letters and a offset."""
     batch = scored([broken(0, 0), broken(0, 1)])
 
-    assert (batch.predictions, len(batch.dead_letters), batch.places) == ([], 2, {0: 2})
+    assert (batch.predictions, len(batch.dead_letters), batch.next_offsets) == ([], 2, {0: 2})
     assert batch.probabilities.shape == (0,)
 
 
@@ -301,7 +304,12 @@ def test_no_records_have_no_outcome() -> None:
     """An idle poll yields an empty batch."""
     batch = scored([])
 
-    assert (len(batch), batch.predictions, batch.dead_letters, batch.places) == (0, [], [], {})
+    assert (len(batch), batch.predictions, batch.dead_letters, batch.next_offsets) == (
+        0,
+        [],
+        [],
+        {},
+    )
 
 
 @settings(deadline=None)
@@ -326,7 +334,7 @@ def test_the_boundaries_of_batches_change_nothing(kinds: list[str], data: st.Dat
 
 @pytest.mark.parametrize("field", [n for n in TELCO.categorical if n != "SeniorCitizen"])
 def test_an_unknown_category_becomes_a_dead_letter(field: str) -> None:
-    """A value that the model never saw is refused, with the field and what the model knows."""
+    """A value that the model never saw is rejected, with the field and what the model knows."""
     batch = scored([event_message(0, 0, **{field: "Weekly"}), *events(0, [1])])
 
     (why,) = batch.rejections
@@ -338,35 +346,35 @@ def test_an_unknown_category_becomes_a_dead_letter(field: str) -> None:
 
 @pytest.mark.parametrize("field", [name for name in customer() if name != "event_ts"])
 def test_a_missing_field_becomes_a_dead_letter(field: str) -> None:
-    """An event that lacks a field is refused, and the one after it is scored."""
+    """An event that lacks a field is rejected, and the one after it is scored."""
     batch = scored([message(without(field)), *events(0, [1])])
 
-    (letter,) = batch.dead_letters
-    assert letter["value"] == without(field)
+    (dead_letter,) = batch.dead_letters
+    assert dead_letter["value"] == without(field)
     assert str(batch.rejections[0]) == f"{field}: is missing"
     assert len(batch.predictions) == 1
 
 
 def test_a_record_too_large_for_its_headers_goes_without_its_value() -> None:
-    """What the dead-letter topic would refuse is sent without its value, and says so."""
+    """What the dead-letter topic would reject is sent without its value, and says so."""
     noise = b"x" * LARGE
 
-    (letter,) = scored([message(noise, offset=3)]).dead_letters
+    (dead_letter,) = scored([message(noise, offset=3)]).dead_letters
 
-    assert letter["value"] is None
-    assert ("churnstream.value.omitted.bytes", str(LARGE).encode()) in letter["headers"]
-    assert parse(message(headers=[*letter["headers"]])).offset == 3
+    assert dead_letter["value"] is None
+    assert ("churnstream.value.omitted.bytes", str(LARGE).encode()) in dead_letter["headers"]
+    assert parse_dead_letter(message(headers=[*dead_letter["headers"]])).offset == 3
 
 
 def test_a_record_whose_headers_are_too_large_goes_without_them() -> None:
     """A record that is nothing but large headers cannot stop the consumer either."""
     record = message(b"x", offset=3, headers=[("large", b"x" * LARGE), ("small", b"x")])
 
-    (letter,) = scored([record]).dead_letters
+    (dead_letter,) = scored([record]).dead_letters
 
-    assert ("churnstream.headers.omitted.count", b"2") in letter["headers"]
-    assert {"large", "small"}.isdisjoint(dict(letter["headers"]))
-    assert parse(message(headers=[*letter["headers"]])).offset == 3
+    assert ("churnstream.headers.omitted.count", b"2") in dead_letter["headers"]
+    assert {"large", "small"}.isdisjoint(dict(dead_letter["headers"]))
+    assert parse_dead_letter(message(headers=[*dead_letter["headers"]])).offset == 3
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -392,7 +400,7 @@ class Setup:
         partitions: Mapping[int, Sequence[Message]],
         *,
         faults: Sequence[Exception | None] = (),
-        window: Window | None = None,
+        window: OffsetWindow | None = None,
         batch_size: int = 100,
         check_topics: Callable[[], None] = lambda: None,
         **reader: Any,
@@ -405,7 +413,7 @@ class Setup:
             self.reader,
             self.delivery,
             FakeScorer,
-            window or Window(),
+            window or OffsetWindow(),
             batch_size=batch_size,
             topics=FakeTopics(check_topics),
             on_batch=self.seen.append,
@@ -430,8 +438,8 @@ class Setup:
         return [len(batch) for batch in self.seen]
 
 
-def test_outcomes_and_place_are_published_together() -> None:
-    """One poll ends in one publish, of predictions, dead letters and the place behind them."""
+def test_outcomes_and_offset_are_published_together() -> None:
+    """One poll ends in one publish, of predictions, dead letters and the offset behind them."""
     setup = Setup({0: [*events(0, [0, 1]), broken(0, 2)], 1: events(1, [0])})
 
     setup.run(steps=1)
@@ -463,7 +471,7 @@ def test_where_nothing_was_read_nothing_is_committed() -> None:
     assert setup.sizes() == [1]
 
 
-def test_the_end_of_a_partition_is_its_place() -> None:
+def test_the_end_of_a_partition_is_its_offset() -> None:
     """Transaction markers behind the last record count as read, so that the lag becomes 0."""
     setup = Setup({0: events(0, [0, 1])}, markers=2)
 
@@ -473,7 +481,7 @@ def test_the_end_of_a_partition_is_its_place() -> None:
 
 
 def test_an_end_without_records_is_committed_once() -> None:
-    """A partition that holds nothing but markers has its place moved, and nobody is told."""
+    """A partition that holds nothing but markers has its offset moved, and nobody is told."""
     setup = Setup({0: []}, committed={0: 7})
 
     setup.run(steps=3)
@@ -482,12 +490,12 @@ def test_an_end_without_records_is_committed_once() -> None:
     assert setup.seen == []
 
 
-def test_a_record_that_arrives_behind_the_end_moves_the_place_on(
+def test_a_record_that_arrives_behind_the_end_moves_the_offset_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The larger counts, of the end that was told and the record that came after it."""
     setup = Setup({0: []})
-    found = Polled.of(events(0, [0, 1]), {0: 1})
+    found = PolledRecords.of(events(0, [0, 1]), {0: 1})
     monkeypatch.setattr(setup.reader, "poll", lambda most, timeout: found)
 
     setup.run(steps=1)
@@ -495,7 +503,7 @@ def test_a_record_that_arrives_behind_the_end_moves_the_place_on(
     assert setup.reader.commits == [{0: 2}]
 
 
-def test_only_places_that_moved_are_committed() -> None:
+def test_only_offsets_that_moved_are_committed() -> None:
     """A partition that stood still since the last commit is left out of the next."""
     arrivals = {1: events(1, [1]), 2: events(0, [1])}
     setup = Setup({0: events(0, [0]), 1: events(1, [0])}, arrivals=arrivals)
@@ -556,7 +564,7 @@ def test_nobody_is_told_of_a_batch_that_failed() -> None:
     assert setup.sizes() == [3]
 
 
-def test_a_place_that_was_not_committed_is_not_remembered() -> None:
+def test_a_offset_that_was_not_committed_is_not_remembered() -> None:
     """The place of a batch that was rolled back is committed when the batch succeeds."""
     setup = Setup(
         {0: events(0, range(2))},
@@ -634,9 +642,11 @@ def test_whatever_fails_every_record_has_exactly_one_outcome(
     assert setup.reader.committed == {p: s + markers if s else 0 for p, s in enumerate(sizes)}
 
 
-@pytest.mark.parametrize("window", [Window({0: 3}), Window({0: 6}, 3)], ids=["end", "number"])
+@pytest.mark.parametrize(
+    "window", [OffsetWindow({0: 3}), OffsetWindow({0: 6}, 3)], ids=["end", "number"]
+)
 def test_a_stop_while_the_last_batch_fails_ends_the_run(
-    monkeypatch: pytest.MonkeyPatch, window: Window
+    monkeypatch: pytest.MonkeyPatch, window: OffsetWindow
 ) -> None:
     """Nothing goes back any more, so nothing behind the batch may be read and committed."""
     setup = Setup({0: events(0, range(6))}, window=window, batch_size=3)
@@ -663,7 +673,7 @@ def test_a_stop_while_the_last_batch_fails_ends_the_run(
 
 
 def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The group's place tells that it happened: the batch is told of, and not scored again."""
+    """The group's offset tells that it happened: the batch hears of, and not scored again."""
     setup = Setup({0: events(0, range(6))}, batch_size=3)
     publish, answers = setup.delivery.publish, [AbortableError("no answer")]
 
@@ -683,11 +693,11 @@ def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_was_handed_over_before_is_left_out() -> None:
-    """Records before a place are gone, with their places; other partitions stay as they are."""
+    """Records before a offset are gone, with their places; other partitions stay as they are."""
     found = polled({0: [3, 4, 5], 1: [7]}, {1: 8}).since({0: 5, 1: 7, 2: 9})
 
     assert list(zip(found.partitions, found.offsets, strict=True)) == [(0, 5), (1, 7)]
-    assert (found.places, found.ends) == ({0: 6, 1: 8}, {1: 8})
+    assert (found.next_offsets, found.end_offsets) == ({0: 6, 1: 8}, {1: 8})
 
 
 # ---- Consumer: two batches at a time ----
@@ -701,7 +711,7 @@ def test_a_batch_is_polled_while_the_one_before_it_is_published(
     poll, publish = setup.reader.poll, setup.delivery.publish
     polled_again = threading.Event()
 
-    def poll_and_tell(most: int, timeout: float) -> Polled:
+    def poll_and_tell(most: int, timeout: float) -> PolledRecords:
         if setup.reader.asked:
             polled_again.set()
         return poll(most, timeout)
@@ -762,7 +772,7 @@ def test_the_membership_is_looked_up_where_records_are_polled(
 
 def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
     """A bounded run reads up to the window's end, and no further."""
-    setup = Setup({0: events(0, range(10))}, window=Window({0: 4}), batch_size=3)
+    setup = Setup({0: events(0, range(10))}, window=OffsetWindow({0: 4}), batch_size=3)
 
     setup.run()
 
@@ -773,7 +783,7 @@ def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
 
 def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -> None:
     """More members than partitions: the one that has none need not wait for ever."""
-    setup = Setup({}, window=Window({0: 4}), committed={0: 4})
+    setup = Setup({}, window=OffsetWindow({0: 4}), committed={0: 4})
 
     setup.run()
 
@@ -783,7 +793,9 @@ def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -
 
 def test_a_run_reads_no_more_than_the_number_it_was_given() -> None:
     """The last poll asks for what is still missing, and what lies behind it stays unread."""
-    setup = Setup({0: events(0, range(10))}, window=Window({0: 10}, max_records=5), batch_size=3)
+    setup = Setup(
+        {0: events(0, range(10))}, window=OffsetWindow({0: 10}, max_records=5), batch_size=3
+    )
 
     setup.run()
 
@@ -797,7 +809,7 @@ def test_the_next_run_goes_on_where_the_last_one_ended() -> None:
     places: list[tuple[int, int]] = []
     committed: dict[int, int] = {}
     for _ in range(3):
-        window = Window({0: 6, 1: 3}, max_records=3)
+        window = OffsetWindow({0: 6, 1: 3}, max_records=3)
         window.start_from(committed)
         setup = Setup(records, window=window, committed=committed)
         setup.run()
@@ -821,7 +833,7 @@ def test_a_stop_finishes_the_batch_in_hand() -> None:
 def test_the_last_batch_of_a_window_is_part_of_it_however_often_it_fails() -> None:
     """A run is not done before its last batch is committed."""
     setup = Setup(
-        {0: events(0, range(4))}, window=Window({0: 4}), faults=[AbortableError("no")] * 3
+        {0: events(0, range(4))}, window=OffsetWindow({0: 4}), faults=[AbortableError("no")] * 3
     )
 
     setup.run()
@@ -834,7 +846,7 @@ def test_a_number_counts_only_what_is_committed() -> None:
     """Records of a batch that was rolled back do not use up the number of the window."""
     setup = Setup(
         {0: events(0, range(9))},
-        window=Window({0: 9}, max_records=4),
+        window=OffsetWindow({0: 9}, max_records=4),
         faults=[AbortableError("no")] * 2,
     )
 
@@ -843,8 +855,8 @@ def test_a_number_counts_only_what_is_committed() -> None:
     assert setup.places() == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
-@pytest.mark.parametrize("window", [None, Window({0: 1})], ids=["open", "bounded"])
-def test_failures_in_a_row_are_tried_again_ever_more_slowly(window: Window | None) -> None:
+@pytest.mark.parametrize("window", [None, OffsetWindow({0: 1})], ids=["open", "bounded"])
+def test_failures_in_a_row_are_tried_again_ever_more_slowly(window: OffsetWindow | None) -> None:
     """A batch that keeps failing does not keep the broker busy, wherever it is in the window."""
     faults = [AbortableError("no")] * 8
     setup = Setup({0: events(0, [0])}, window=window, faults=faults)
@@ -870,22 +882,22 @@ def test_a_success_ends_a_row_of_failures() -> None:
 
 def polled(
     records: Mapping[int, Sequence[int]] | None = None, ends: Mapping[int, int] | None = None
-) -> Polled:
+) -> PolledRecords:
     """Records at these offsets, by partition, and the ends that were told."""
     messages = [
         message(b"", partition=p, offset=o) for p, os in (records or {}).items() for o in os
     ]
-    return Polled.of(messages, dict(ends or {}))
+    return PolledRecords.of(messages, dict(ends or {}))
 
 
-def offsets_of(found: Polled) -> list[tuple[int | None, int | None]]:
+def offsets_of(found: PolledRecords) -> list[tuple[int | None, int | None]]:
     """Partition and offset of every record."""
     return [(record.partition(), record.offset()) for record in found.records]
 
 
 def test_an_open_window_admits_everything_for_ever() -> None:
     """Without an end a window is never done, and leaves nothing out."""
-    window, everything = Window(), polled({0: [0, 1], 7: [9]}, {0: 2})
+    window, everything = OffsetWindow(), polled({0: [0, 1], 7: [9]}, {0: 2})
 
     assert window.admit(everything) == everything
     window.advance(everything, 3)
@@ -895,17 +907,17 @@ def test_an_open_window_admits_everything_for_ever() -> None:
 
 def test_a_window_admits_what_lies_before_its_ends() -> None:
     """Records at or behind the end, and of partitions that it does not name, are left out."""
-    window = Window({0: 2, 1: 0})
+    window = OffsetWindow({0: 2, 1: 0})
 
     inside = window.admit(polled({0: [0, 1, 2, 3], 1: [0], 2: [0]}))
 
     assert offsets_of(inside) == [(0, 0), (0, 1)]
-    assert inside.places == {0: 2}
+    assert inside.next_offsets == {0: 2}
 
 
 def test_a_window_is_done_when_every_partition_is() -> None:
     """Reading must have come to the end of each partition."""
-    window = Window({0: 2, 1: 1})
+    window = OffsetWindow({0: 2, 1: 1})
 
     window.advance(polled({0: [0, 1]}), 2)
     assert not window.is_done({0, 1})
@@ -915,7 +927,7 @@ def test_a_window_is_done_when_every_partition_is() -> None:
 
 def test_the_end_of_a_partition_stands_for_its_last_offsets() -> None:
     """The last offsets before an end may hold markers, which never arrive as records."""
-    window = Window({0: 5})
+    window = OffsetWindow({0: 5})
 
     window.advance(polled({0: [0, 1, 2]}), 3)
     assert not window.is_done({0})
@@ -923,22 +935,22 @@ def test_the_end_of_a_partition_stands_for_its_last_offsets() -> None:
     assert window.is_done({0})
 
 
-def test_an_end_beyond_the_window_does_not_move_the_place_beyond_it() -> None:
+def test_an_end_beyond_the_window_does_not_move_the_offset_beyond_it() -> None:
     """Records that arrived behind the window's end are for the next run."""
-    inside = Window({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
+    inside = OffsetWindow({0: 2}).admit(polled({0: [0, 1, 2, 3]}, {0: 4}))
 
     assert offsets_of(inside) == [(0, 0), (0, 1)]
-    assert all(end <= 2 for end in inside.ends.values())
+    assert all(end <= 2 for end in inside.end_offsets.values())
 
 
 def test_an_end_before_the_window_counts_as_it_is() -> None:
-    """Where the partition ends is its place, as long as that lies in the window."""
-    assert Window({0: 9}).admit(polled({0: [0]}, {0: 3})).ends == {0: 3}
+    """Where the partition ends is its offset, as long as that lies in the window."""
+    assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).end_offsets == {0: 3}
 
 
-def test_a_window_never_moves_a_place_back() -> None:
-    """A group that has read further than the window's end keeps its place."""
-    window = Window({0: 10, 1: 5})
+def test_a_window_never_moves_a_offset_back() -> None:
+    """A group that has read further than the window's end keeps its offset."""
+    window = OffsetWindow({0: 10, 1: 5})
     window.start_from({0: 50, 1: 0})
     setup = Setup(
         {0: events(0, range(60)), 1: events(1, range(5))},
@@ -954,7 +966,7 @@ def test_a_window_never_moves_a_place_back() -> None:
 
 def test_a_window_waits_for_its_own_partitions_alone() -> None:
     """What other members of the group are assigned is theirs to finish."""
-    window = Window({0: 2, 1: 9})
+    window = OffsetWindow({0: 2, 1: 9})
 
     window.advance(polled({0: [0, 1]}), 2)
 
@@ -964,7 +976,7 @@ def test_a_window_waits_for_its_own_partitions_alone() -> None:
 
 def test_a_window_whose_partitions_are_all_read_is_done_before_the_first_poll() -> None:
     """Whatever the group has read before is not waited for."""
-    window = Window({0: 2, 1: 9})
+    window = OffsetWindow({0: 2, 1: 9})
     window.start_from({0: 2, 1: 12})
 
     assert window.is_done(set())
@@ -972,17 +984,17 @@ def test_a_window_whose_partitions_are_all_read_is_done_before_the_first_poll() 
 
 def test_a_window_is_not_done_while_nothing_is_assigned() -> None:
     """Joining the group takes a while, in which a run must not end."""
-    assert not Window({0: 2}).is_done(set())
+    assert not OffsetWindow({0: 2}).is_done(set())
 
 
 def test_an_empty_window_is_done() -> None:
     """Nothing to read is read at once."""
-    assert Window({0: 0, 1: 0}).is_done(set())
+    assert OffsetWindow({0: 0, 1: 0}).is_done(set())
 
 
 def test_a_window_of_a_number_has_that_much_room() -> None:
     """Each batch takes of the number what was admitted, and at 0 the window is done."""
-    window = Window({0: 100}, max_records=5)
+    window = OffsetWindow({0: 100}, max_records=5)
 
     assert (window.room(3), window.room(9)) == (3, 5)
     window.advance(polled({0: [0, 1, 2]}), 3)
@@ -997,7 +1009,7 @@ def test_a_window_of_a_number_has_that_much_room() -> None:
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def bound(admin: FakeAdmin, **window: Any) -> tuple[Window, dict[int, int]]:
+def bound(admin: FakeAdmin, **window: Any) -> tuple[OffsetWindow, dict[int, int]]:
     """The window of a run over the topic of `admin`."""
     return bounded(
         admin, "topic", "group", **{"start": None, "end": None, "max_messages": None} | window
@@ -1007,7 +1019,7 @@ def bound(admin: FakeAdmin, **window: Any) -> tuple[Window, dict[int, int]]:
 @pytest.mark.parametrize(
     "text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 13:00+01:00"]
 )
-def test_a_place_may_be_a_moment(text: str) -> None:
+def test_a_offset_may_be_a_timestamp(text: str) -> None:
     """A timestamp stands for the offsets at it, in UTC where it has no offset of its own."""
     admin = FakeAdmin({0: 9}, at={0: 4})
 
@@ -1016,7 +1028,7 @@ def test_a_place_may_be_a_moment(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "offsets"), [("0:1200", {0: 1200}), ("0:1,2:0", {0: 1, 2: 0})])
-def test_a_place_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
+def test_a_offset_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
     """Offsets by partition are taken as they are; partitions may be left out."""
     assert resolve(FakeAdmin({0: 9, 1: 9, 2: 9}), "topic", text, "--from") == offsets
 
@@ -1024,14 +1036,14 @@ def test_a_place_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "0", "0:", "0:1,", "0:-1", "1:2:3", "31.01.2026"]
 )
-def test_a_place_of_another_form_is_refused(text: str) -> None:
-    """The refusal names the flag and shows both forms."""
+def test_a_offset_of_another_form_is_rejected(text: str) -> None:
+    """The rejection names the flag and shows both forms."""
     with pytest.raises(ConfigurationError, match=r"^--to: .*0:1200,1:1180,2:1210") as caught:
         resolve(FakeAdmin({0: 9}), "topic", text, "--to")
     assert repr(text) in str(caught.value)
 
 
-def test_a_partition_that_does_not_exist_is_refused() -> None:
+def test_a_partition_that_does_not_exist_is_rejected() -> None:
     """An offset for a partition that the topic does not have is a mistake."""
     with pytest.raises(ConfigurationError, match="topic has no partition 7"):
         resolve(FakeAdmin({0: 9}), "topic", "0:1,7:1", "--from")
@@ -1067,7 +1079,7 @@ def test_what_retention_has_removed_is_not_waited_for() -> None:
     assert window.is_done(set())
 
 
-def test_a_window_starts_where_it_says_for_a_group_without_a_place() -> None:
+def test_a_window_starts_where_it_says_for_a_group_without_a_offset() -> None:
     """The reader is told where to begin, and what lies before is not waited for."""
     window, starts = bound(FakeAdmin({0: 30, 1: 30}), start="0:10,1:30")
 
@@ -1077,7 +1089,7 @@ def test_a_window_starts_where_it_says_for_a_group_without_a_place() -> None:
 
 
 def test_a_window_may_not_skip_what_its_group_has_not_scored() -> None:
-    """The group's place says that everything before it is done, so it never jumps."""
+    """The group's offset says that everything before it is done, so it never jumps."""
     with pytest.raises(ConfigurationError, match=r"skip offsets 4 to 9 of partition 0.*--group"):
         bound(FakeAdmin({0: 30}, committed={0: 4}), start="0:10")
 
@@ -1106,7 +1118,7 @@ def delivered(kind: type[AtLeastOnce] | type[ExactlyOnce]) -> tuple[Delivery, Fa
 
 
 def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
-    """Outputs are sent and confirmed before the place moves."""
+    """Outputs are sent and confirmed before the offset moves."""
     delivery, writer, journal = delivered(AtLeastOnce)
 
     delivery.publish(MADE, [LETTER], {0: 3}, "metadata")  # type: ignore[arg-type, list-item]
@@ -1137,7 +1149,7 @@ def test_exactly_once_is_one_transaction() -> None:
     assert writer.sent == {"telco.churn.predictions": MADE, "telco.deadletter": [LETTER]}
 
 
-def test_at_least_once_stores_the_place_before_partitions_go() -> None:
+def test_at_least_once_stores_the_offset_before_partitions_go() -> None:
     """In the rebalance itself, and not again after it: others may be further by then."""
     journal: Journal = []
     setup = Setup({0: events(0, range(2))}, batch_size=1, losses={1: [0]}, journal=journal)

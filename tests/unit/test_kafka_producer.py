@@ -26,13 +26,13 @@ from churnstream.errors import (
 from churnstream.kafka.client import TopicPartition
 from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
-from churnstream.pipeline.checkpoint import FileSink, Source, TransactionSink
+from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, TransactionSink
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
 from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 
 TOPIC = "telco.raw.customers"
-SOURCE = Source("digest", TOPIC)
+SOURCE = CheckpointKey("digest", TOPIC)
 ROWS: list[Record] = [{"key": b"C0", "value": b"{}"}, {"key": b"C1", "value": b"{}"}]
 
 
@@ -57,7 +57,7 @@ def run(dataset: CustomerRows, sink: FakeSink | FileSink, **changes: Any) -> Bat
 
 
 def test_the_whole_file_is_sent_in_order(dataset: CustomerRows) -> None:
-    """Each row is sent once, and each batch ends with its place."""
+    """Each row is sent once, and each batch ends with its position."""
     sink = FakeSink()
 
     assert run(dataset, sink) == BatchResult(resumed_at=0, sent=10, finished=True)
@@ -151,7 +151,7 @@ def test_stopped_runs_in_a_row_send_every_row_once(
     assert [record["key"] for record in writer.sent[TOPIC]] == keys(range(10))
 
 
-# ---- FileSink: the place in a file ----
+# ---- FileSink: the position in a file ----
 
 
 @pytest.fixture
@@ -160,32 +160,34 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "new" / "place.json"
 
 
-def sink_at(place: Path, source: Source = SOURCE, journal: Journal | None = None) -> FileSink:
+def sink_at(
+    place: Path, source: CheckpointKey = SOURCE, journal: Journal | None = None
+) -> FileSink:
     """A new process with the same checkpoint file."""
     return FileSink(FakeWriter(journal), source, place)
 
 
-def test_a_place_is_found_again(place: Path) -> None:
+def test_a_position_is_found_again(place: Path) -> None:
     """A new process reads what the last one wrote; the folder is made where it is missing."""
     sink_at(place).publish(ROWS, 2)
 
     assert sink_at(place).start(resume=True) == 2
 
 
-def test_without_a_file_the_place_is_the_beginning(place: Path) -> None:
+def test_without_a_file_the_position_is_the_beginning(place: Path) -> None:
     """A first run starts at row 0, and writes nothing yet."""
     assert sink_at(place).start(resume=True) == 0
     assert not place.exists()
 
 
-def test_starting_over_does_not_read_the_place(place: Path) -> None:
+def test_starting_over_does_not_read_the_position(place: Path) -> None:
     """`--no-resume` begins at row 0."""
     sink_at(place).publish(ROWS, 2)
 
     assert sink_at(place).start(resume=False) == 0
 
 
-def test_the_place_is_written_when_the_broker_has_the_rows(place: Path) -> None:
+def test_the_position_is_written_when_the_broker_has_the_rows(place: Path) -> None:
     """Rows are sent and confirmed first: a crash in between repeats them and loses none."""
     journal: Journal = []
     sink = sink_at(place, journal=journal)
@@ -198,16 +200,16 @@ def test_the_place_is_written_when_the_broker_has_the_rows(place: Path) -> None:
     assert place.exists()
 
 
-def test_rows_that_were_not_confirmed_do_not_move_the_place(place: Path) -> None:
-    """A broker that refuses rows leaves the place where it was."""
+def test_rows_that_were_not_confirmed_do_not_move_the_position(place: Path) -> None:
+    """A broker that rejects rows leaves the place where it was."""
     sink_at(place).publish(ROWS, 2)
     sink = sink_at(place)
     sink.start(resume=True)
 
-    def refuse() -> None:
+    def reject() -> None:
         raise BrokerError("no")
 
-    sink._writer.flush = refuse  # type: ignore[method-assign]
+    sink._writer.flush = reject  # type: ignore[method-assign]
     with pytest.raises(BrokerError):
         sink.publish(ROWS, 4)
 
@@ -215,9 +217,9 @@ def test_rows_that_were_not_confirmed_do_not_move_the_place(place: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "other", [Source("other content", TOPIC), Source("digest", "another.topic")]
+    "other", [CheckpointKey("other content", TOPIC), CheckpointKey("digest", "another.topic")]
 )
-def test_another_source_has_a_place_of_its_own(place: Path, other: Source) -> None:
+def test_another_source_has_a_position_of_its_own(place: Path, other: CheckpointKey) -> None:
     """Other content or another topic never resumes from this one's place, nor moves it."""
     for source, rows in ((SOURCE, 2), (other, 5)):
         sink = sink_at(place, source)
@@ -228,9 +230,9 @@ def test_another_source_has_a_place_of_its_own(place: Path, other: Source) -> No
     assert sink_at(place, other).start(resume=True) == 5
 
 
-def test_starting_over_keeps_the_places_of_others(place: Path) -> None:
+def test_starting_over_keeps_the_positions_of_others(place: Path) -> None:
     """`--no-resume` concerns its own file alone."""
-    other = Source("other content", TOPIC)
+    other = CheckpointKey("other content", TOPIC)
     sink_at(place, other).publish(ROWS, 5)
     sink = sink_at(place)
     sink.start(resume=False)
@@ -254,7 +256,9 @@ def test_starting_over_keeps_the_places_of_others(place: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("resume", [True, False])
-def test_a_file_that_holds_no_places_is_refused(place: Path, content: bytes, resume: bool) -> None:
+def test_a_file_that_holds_no_positions_is_rejected(
+    place: Path, content: bytes, resume: bool
+) -> None:
     """A damaged file is named with what to do, and is not overwritten."""
     place.parent.mkdir()
     place.write_bytes(content)
@@ -265,7 +269,7 @@ def test_a_file_that_holds_no_places_is_refused(place: Path, content: bytes, res
 
 
 def test_a_folder_is_no_checkpoint_file(place: Path) -> None:
-    """A path that is a folder is refused, like any other that cannot be read."""
+    """A path that is a folder is rejected, like any other that cannot be read."""
     place.mkdir(parents=True)
 
     with pytest.raises(CheckpointError, match="Is a directory"):
@@ -282,7 +286,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(os, "fsync", fsync)
 
 
-def test_a_full_disk_leaves_the_old_place(place: Path, full_disk: Callable[[], None]) -> None:
+def test_a_full_disk_leaves_the_old_position(place: Path, full_disk: Callable[[], None]) -> None:
     """A place that cannot be kept is a clear fault, and the last one is still there."""
     sink = sink_at(place)
     sink.publish(ROWS, 2)
@@ -296,7 +300,7 @@ def test_a_full_disk_leaves_the_old_place(place: Path, full_disk: Callable[[], N
 def test_a_full_disk_ends_the_run(
     dataset: CustomerRows, place: Path, full_disk: Callable[[], None]
 ) -> None:
-    """No further batch is sent once the place cannot be kept."""
+    """No further batch is sent once the position cannot be kept."""
     sink, writer = sink_at(place), FakeWriter()
     sink._writer = writer
     full_disk()
@@ -340,7 +344,7 @@ def test_the_file_is_replaced_in_one_step(place: Path, monkeypatch: pytest.Monke
     assert {path.name for path in place.parent.iterdir()} == {"place.json", ".place.json.lock"}
 
 
-# ---- what a place belongs to ----
+# ---- what a position belongs to ----
 
 
 def test_a_source_is_its_content_and_its_topic(tmp_path: Path) -> None:
@@ -349,17 +353,22 @@ def test_a_source_is_its_content_and_its_topic(tmp_path: Path) -> None:
     copy = telco_rows(write_csv(tmp_path / "b.csv", 3))
     changed = telco_rows(write_csv(tmp_path / "c.csv", 3, gender="Male"))
 
-    assert Source(first.file.digest(), TOPIC) == Source(copy.file.digest(), TOPIC)
-    assert Source(first.file.digest(), TOPIC).key.startswith(f"{first.file.digest()}:{TOPIC}")
+    assert CheckpointKey(first.file.digest(), TOPIC) == CheckpointKey(copy.file.digest(), TOPIC)
+    assert CheckpointKey(first.file.digest(), TOPIC).key.startswith(
+        f"{first.file.digest()}:{TOPIC}"
+    )
     assert first.file.digest() == hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
-    assert len({Source(d.file.digest(), t).key for d in (first, changed) for t in ("t", "u")}) == 4
+    assert (
+        len({CheckpointKey(d.file.digest(), t).key for d in (first, changed) for t in ("t", "u")})
+        == 4
+    )
 
 
-# ---- TransactionSink: the place in a topic ----
+# ---- TransactionSink: the position in a topic ----
 
 
-def test_rows_and_place_are_one_transaction() -> None:
-    """Rows and the place behind them become visible together."""
+def test_rows_and_position_are_one_transaction() -> None:
+    """Rows and the position behind them become visible together."""
     writer = FakeWriter()
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
 
@@ -375,7 +384,7 @@ def test_rows_and_place_are_one_transaction() -> None:
 
 
 def test_a_start_fences_the_predecessor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a predecessor has open is ended before its place is read and anything is sent."""
+    """What a predecessor has open is ended before its position is read and anything is sent."""
     writer = FakeWriter()
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
     monkeypatch.setattr(sink, "_read", lambda: 5)
@@ -384,8 +393,8 @@ def test_a_start_fences_the_predecessor(monkeypatch: pytest.MonkeyPatch) -> None
     assert writer.journal == [("init_transactions",)]
 
 
-def test_starting_over_takes_the_old_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a batch that ends at the old place would seem to be sent before it is."""
+def test_starting_over_takes_the_old_position_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a batch that ends at the old position would seem to be sent before it is."""
     writer = FakeWriter()
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), writer, SOURCE, "places")
     monkeypatch.setattr(sink, "_read", lambda: 5)
@@ -453,7 +462,7 @@ def test_a_start_waits_for_a_broker_that_has_just_come_back(
 
 
 def test_who_slept_while_another_took_over_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the place has moved beyond this batch, another process has sent these rows."""
+    """If the position has moved beyond this batch, another process has sent these rows."""
     sink = TransactionSink(KafkaSettings(), FakeAdmin({0: 0}), OnceAborted(), SOURCE, "places")
     monkeypatch.setattr(sink, "_read", lambda: 3)
 

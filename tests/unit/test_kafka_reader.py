@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from builders import message
 from churnstream.errors import AbortableError, BrokerError, RightMissingError
-from churnstream.kafka import committing, membership
+from churnstream.kafka import group_membership, offset_commit
 from churnstream.kafka import reader as module
 from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
 from churnstream.settings import KafkaSettings
 from fakes import reader_of
@@ -25,7 +25,7 @@ class Client:
     """Stands in for the library's consumer: each poll first does something, then has records.
 
     Attributes:
-        places: What it answers about the group's place, one after the other; or raises.
+        places: What it answers about the group's offset, one after the other; or raises.
         moved: Every offset that reading was moved to.
         commits: What happens in a commit.
     """
@@ -88,7 +88,7 @@ class Client:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     """One that has partitions 0 and 1."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     made = reader_of(KafkaSettings(), TOPIC, "group")
     client_of(made).give(0, 1)
     return made
@@ -102,14 +102,14 @@ def client_of(reader: Reader) -> Client:
 
 def poll(
     reader: Reader, *places: tuple[int, int], happens: Callable[[], None] = lambda: None
-) -> Polled:
+) -> PolledRecords:
     """Poll, where the client has records at these partitions and offsets."""
     records = [message(b"", partition=p, offset=o) for p, o in places]
     client_of(reader).polls.append((happens, records))
     return reader.poll(100, 0)
 
 
-def read(polled: Polled) -> list[tuple[int, int]]:
+def read(polled: PolledRecords) -> list[tuple[int, int]]:
     """Partitions and offsets of what was handed over."""
     return list(zip(polled.partitions, polled.offsets, strict=True))
 
@@ -141,7 +141,7 @@ def test_what_is_kept_goes_on_while_another_partition_goes(reader: Reader) -> No
     found = poll(reader, (0, 5), (1, 8), (0, 6), happens=lambda: client_of(reader).take(1))
 
     assert read(found) == [(0, 5), (0, 6)]
-    assert (found.places, found.again) == ({0: 7}, frozenset())
+    assert (found.next_offsets, found.again) == ({0: 7}, frozenset())
     assert (reader.membership.assigned, told) == ({0}, [{0, 1}])
 
 
@@ -176,7 +176,7 @@ def test_what_is_assigned_anew_may_begin_further_back(reader: Reader) -> None:
 def test_going_back_waits_for_a_coordinator(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A coordinator that moves is no fault; the wait is told once, and reading goes back."""
+    """A coordinator that moves is no fault; the wait is reported once, and reading goes back."""
     monkeypatch.setattr(module, "_PAUSE", 0)
     poll(reader, (1, 8))
     moves = [KafkaError(KafkaError.NOT_COORDINATOR), KafkaError(KafkaError._TIMED_OUT)]
@@ -190,13 +190,13 @@ def test_going_back_waits_for_a_coordinator(
     assert read(poll(reader, (1, 4))) == [(1, 4)]
 
 
-def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
+def test_a_offset_with_an_error_is_not_the_beginning(reader: Reader) -> None:
     """To start over there would score everything again."""
 
-    class Refused(TopicPartition):
+    class Rejected(TopicPartition):
         error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
-    client_of(reader).places = [Refused(TOPIC, 1)]
+    client_of(reader).places = [Rejected(TOPIC, 1)]
 
     with pytest.raises(BrokerError, match="authorization"):
         reader.rewind([1])
@@ -206,7 +206,7 @@ def test_a_place_with_an_error_is_not_the_beginning(reader: Reader) -> None:
 def lost(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Client:
     """The client of the reader, once it has lost its brokers; each other client is well."""
     client = client_of(reader)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is client)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is client)
     monkeypatch.setattr(module, "_PAUSE", 0.01)
     return client
 
@@ -243,7 +243,7 @@ def test_a_commit_that_hangs_fails(
 ) -> None:
     """Nothing more can be asked through its client, and the batch comes again through another."""
     monkeypatch.setattr(reader, "_session_s", 0.2)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is None)
     let_go = threading.Event()
     lost.commits = lambda: let_go.wait(10)
     try:
@@ -260,14 +260,14 @@ def test_a_commit_that_is_only_slow_keeps_its_client(
 ) -> None:
     """While the group would still count this member, no second one joins for it."""
     lost.commits = lambda: threading.Event().wait(0.5)
-    monkeypatch.setattr(reader._lookout, "is_lost", lambda asked: asked is None)
+    monkeypatch.setattr(reader._detector, "is_lost", lambda asked: asked is None)
 
     reader.commit({1: 5})
 
     assert client_of(reader) is lost
 
 
-def test_a_place_that_is_not_ours_is_left_alone(reader: Reader) -> None:
+def test_a_offset_that_is_not_ours_is_left_alone(reader: Reader) -> None:
     """Its new owner may be further by now."""
     poll(reader, happens=lambda: client_of(reader).take(1))
 
@@ -280,17 +280,17 @@ def test_a_commit_is_repeated_while_the_group_rebalances(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is ours stays ours until we give it up; only the number of the membership is new."""
-    monkeypatch.setattr(committing, "_PAUSE", 0.01)
-    refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
+    monkeypatch.setattr(offset_commit, "_PAUSE", 0.01)
+    rejections = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION]
 
-    def refuse() -> None:
-        if refusals:
-            raise KafkaException(KafkaError(refusals.pop(0)))
+    def reject() -> None:
+        if rejections:
+            raise KafkaException(KafkaError(rejections.pop(0)))
 
-    client_of(reader).commits = refuse
+    client_of(reader).commits = reject
     reader.commit({1: 5})
 
-    assert refusals == []
+    assert rejections == []
 
 
 def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reader) -> None:
@@ -306,8 +306,8 @@ def test_a_commit_without_a_coordinator_is_repeated_with_its_batch(reader: Reade
 
 
 def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the group has no place yet, what comes before the start is never read."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    """Where the group has no offset yet, what comes before the start is never read."""
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     client_of(reader).give(1)
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
@@ -320,9 +320,9 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
     assert client_of(reader).moved[-1].offset == 50
 
 
-def test_a_new_owner_without_a_place_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_owner_without_a_offset_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if that is ourselves, once more."""
-    monkeypatch.setattr(membership, "Consumer", Client)
+    monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "No offset stored")
     client = client_of(reader)

@@ -57,7 +57,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
 
 
 def test_a_transaction_that_never_began_needs_no_abort(writer: Writer) -> None:
-    """A batch may fail before it is opened, and the client refuses to abort nothing."""
+    """A batch may fail before it is opened, and the client rejects to abort nothing."""
     writer.commit()
     fail(writer, KafkaError._STATE, late=False)
 
@@ -154,7 +154,7 @@ def test_clients_follow_each_other_until_one_gets_the_identity(
 
 @pytest.mark.parametrize("timeout", [1_000, 3_000, 20_000])
 def test_short_transactions_are_a_valid_setting(timeout: int) -> None:
-    """The client refuses a network timeout that is longer than a transaction may last."""
+    """The client rejects a network timeout that is longer than a transaction may last."""
     settings = KafkaSettings(client={"transaction.timeout.ms": timeout})
 
     assert Writer(settings, "identity")

@@ -15,17 +15,17 @@ from structlog.testing import capture_logs
 
 from builders import CustomerEvent, event_message, message
 from churnstream.errors import AbortableError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.manifest import load
 from churnstream.model.shadow import ShadowBuilder
 from churnstream.observability.consumer_metrics import ConsumerMetrics
-from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.drift_metrics import WINDOW, DriftMonitor
 from churnstream.observability.histogram import BatchHistogram
-from churnstream.observability.interval import IntervalLog
+from churnstream.observability.interval_log import IntervalLog
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
 from churnstream.observability.producer_metrics import ProducerMetrics
-from churnstream.pipeline.notices import Notice, Stepped
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.consumer_notices import Notice, Stepped
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.settings import TopicSettings
 from fakes import FakeDelivery, FakeReader, FakeScorer, consumer_of
 
@@ -63,7 +63,7 @@ class Watched:
             self.reader,
             FakeDelivery(self.reader, faults),
             FakeScorer,
-            Window(),
+            OffsetWindow(),
             listener=tell or self.metrics.on_notice,
         )
 
@@ -152,8 +152,8 @@ def test_the_model_in_use_is_the_last_one(trained: Path) -> None:
     assert watched.value("churnstream_model_swaps_total") == 1
 
 
-def test_refused_models_are_counted() -> None:
-    """Each refusal counts once, however often the consumer goes round."""
+def test_rejected_models_are_counted() -> None:
+    """Each rejection counts once, however often the consumer goes round."""
     watched = Watched({})
     watched.metrics.rejected_models = lambda: 2
     watched.run(3)
@@ -204,7 +204,7 @@ def test_drift_is_told_once_the_window_is_full(
 ) -> None:
     """Customers like those of the training do not drift, customers of one contract do."""
     model = load(trained)
-    watch = DriftWatch(model)
+    watch = DriftMonitor(model)
     alike = customers[: WINDOW - 1]
     for event in alike:
         assert watch.add([event], model.score([event])) is None
@@ -267,15 +267,15 @@ def test_a_consumer_whose_loop_stands_is_not_alive() -> None:
 def test_a_consumer_that_hears_nothing_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has a partition and never got an answer about it cannot know that nothing waits."""
     watched = Watched({0: []})
-    monkeypatch.setattr(watched.reader, "ends", dict)
-    monkeypatch.setattr(watched.reader, "poll", lambda *_: Polled.of([], {}))
+    monkeypatch.setattr(watched.reader, "end_offsets", dict)
+    monkeypatch.setattr(watched.reader, "poll", lambda *_: PolledRecords.of([], {}))
     watched.reader.membership.assigned = {0}
     watched.run(1)
     watched.clock.now += 61
     watched.run(1)
     assert "no broker has answered for 1 partitions in 61 s" in watched.health.stalled()
 
-    monkeypatch.setattr(watched.reader, "ends", lambda: {0: 0})
+    monkeypatch.setattr(watched.reader, "end_offsets", lambda: {0: 0})
     watched.run(1)
     assert watched.health.stalled() == ""
 
@@ -289,7 +289,7 @@ def test_a_consumer_without_a_broker_is_not_alive(partitions: set[int]) -> None:
 
     def step(silence: float, *, cut_off: bool) -> None:
         stepped = Stepped(
-            Polled.of([], {}), frozenset(partitions), {0: 5}, 1, 0.5, 0, silence, cut_off
+            PolledRecords.of([], {}), frozenset(partitions), {0: 5}, 1, 0.5, 0, silence, cut_off
         )
         health.on_notice(stepped)
 
@@ -297,7 +297,7 @@ def test_a_consumer_without_a_broker_is_not_alive(partitions: set[int]) -> None:
     assert health.stalled() == ""
     step(2, cut_off=True)
     assert health.unready() == "no broker can be reached"
-    step(20, cut_off=False)  # as with a broker that is frozen, and refuses nothing
+    step(20, cut_off=False)  # as with a broker that is frozen, and rejects nothing
     assert health.unready() == "no broker can be reached"
     assert health.stalled() == ""
     step(61, cut_off=False)
@@ -336,5 +336,5 @@ def test_the_log_has_a_line_for_an_interval() -> None:
     (line,) = [line for line in lines if line["event"] == "events_scored"]
     assert (line["scored"], line["dead_lettered"], line["batches"]) == (250, 1, 3)
     assert line["reasons"] == {"not_json": 1}
-    assert line["places"] == {0: 251}
+    assert line["offsets"] == {0: 251}
     assert "7590-VHVEG" not in str(lines)

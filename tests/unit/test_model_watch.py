@@ -20,8 +20,8 @@ from churnstream.model.scorer import Model
 from churnstream.model.source import Folder, source_of
 from churnstream.model.train import TrainedModel
 from churnstream.model.watch import ModelWatch
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
-from churnstream.pipeline.window import Window
 from churnstream.settings import ModelSettings, Settings
 from fakes import FakeDelivery, FakeReader, FakeStop, consumer_of
 from pipelines import adopted
@@ -253,7 +253,7 @@ def test_a_batch_is_by_one_model(folder: Path, several: list[TrainedModel]) -> N
             watch.look()
 
     consumer = consumer_of(
-        reader, delivery, watch.current, Window(), batch_size=5, on_batch=promote
+        reader, delivery, watch.current, OffsetWindow(), batch_size=5, on_batch=promote
     )
     consumer.run(FakeStop(after=40))
 

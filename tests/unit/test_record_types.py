@@ -7,13 +7,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnstream.codecs.events import EventDecoder
-from churnstream.records.prediction import prediction_type
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file
 from churnstream.schema.fields import AnyField, Category, Date, written
 from churnstream.schema.fields import Boolean as BooleanField
-from churnstream.schema.record_types import event_type
+from churnstream.schema.record_types import event_type, prediction_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, read
 from made_schemas import TEXTS, fields, schemas
@@ -69,7 +68,7 @@ def test_names(schema: Schema) -> None:
     assert schema.id in {field.encode_name for field in msgspec.structs.fields(prediction)}
 
 
-def test_the_label_is_never_a_reason_to_refuse() -> None:
+def test_the_label_is_never_a_reason_to_reject() -> None:
     """An event with any label, or without one, is decoded."""
     schema = Schema(name="x", id="id", fields={"a": Category()})
     labelled = msgspec.structs.replace(schema, label=schema_file.read(schema_file.TELCO_FILE).label)

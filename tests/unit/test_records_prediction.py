@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 
 from builders import Prediction, decode_prediction, read_prediction
-from churnstream.records.prediction import ReasonGiven, prediction_reader, prediction_type
+from churnstream.codecs.prediction_codec import prediction_reader
+from churnstream.records.prediction import Prediction as PredictionFields
+from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.fields import Number
+from churnstream.schema.record_types import prediction_type
 from churnstream.schema.schema import Schema
+from churnstream.schema.schema_checks import fault_of_name
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -35,7 +39,7 @@ def test_reasons_are_left_out_where_there_are_none() -> None:
 
 
 def test_the_order_of_a_predictions_fields_is_fixed() -> None:
-    """Scoring fills them by their order, whatever their types."""
+    """Readers of other languages and files of predictions know this order."""
     assert Prediction.__struct_fields__ == (
         "customerID",
         "churn_probability",
@@ -47,6 +51,12 @@ def test_the_order_of_a_predictions_fields_is_fixed() -> None:
         "source_offset",
         "reasons",
     )
+
+
+@pytest.mark.parametrize("name", ["event_ts", *PredictionFields.__struct_fields__])
+def test_no_column_has_the_name_of_a_predictions_field(name: str) -> None:
+    """It would stand in the prediction twice, once as the customer's ID."""
+    assert "predictions use this name" in (fault_of_name(name) or "")
 
 
 @pytest.mark.parametrize("name", ["CustomerId", "Customer ID", "class", "a.b", "ä", "it's", "_id"])

@@ -1,5 +1,7 @@
 """Why a record is not scored, in words."""
 
+from pathlib import Path
+
 from churnstream.records.rejection import REASONS, Rejection, RejectionCount, too_large
 
 
@@ -32,3 +34,10 @@ def test_rejections_are_counted_with_an_example() -> None:
         "2 missing_field in b, as in row 2: is missing; "
         f"1 wrong_type in a, as in row 1: {'x' * 200}"
     )
+
+
+def test_every_reason_is_documented() -> None:
+    """Whoever filters dead letters by reason finds all of them in one place."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert [reason for reason in REASONS if f"`{reason}`" not in page] == []

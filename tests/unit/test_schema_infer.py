@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.schema import schema_file, schema_writer
-from churnstream.schema.checks import faults
 from churnstream.schema.fields import Boolean, Category, Date, Integer, Number
 from churnstream.schema.inference.infer import Inferred, infer_schema, name_for
 from churnstream.schema.schema import Label, Schema, Segment
+from churnstream.schema.schema_checks import faults
 from made_schemas import TEXTS
 
 Columns = dict[str, list[Any]]

@@ -1,15 +1,21 @@
 """What values mean, by the type of their field."""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 
 from churnstream.escaping import quote
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
+from churnstream.schema.record_types import event_type
+from churnstream.schema.schema import Schema
 from churnstream.schema.values import Problem, as_number, plain, read, shown
 from made_schemas import fields, raw_values
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -152,3 +158,17 @@ def test_huge_numbers(sign: int) -> None:
         assert isinstance(found, Problem)
         assert found.reason == "out_of_range"
     assert isinstance(read(Category(values=("a",)), huge), Problem)
+
+
+@pytest.mark.parametrize("kind", get_args(AnyField))
+def test_a_type_is_read_seen_and_described(kind: type[AnyField]) -> None:
+    """Whoever adds a type learns here what else must know of it."""
+    schema = Schema(name="x", id="id", fields={"a": kind()})
+
+    assert isinstance(read(kind(), None), Problem)
+    assert isinstance(read(kind(), []), Problem)
+    assert "a" in (*schema.numeric, *schema.categorical)
+    (field,) = (f for f in msgspec.structs.fields(event_type(schema)) if f.name == "a")
+    assert field.type is not type(None)
+    row = f"| `{kind.__struct_config__.tag}` |"
+    assert row in (ROOT / "docs" / "schema.md").read_text(encoding="utf-8")

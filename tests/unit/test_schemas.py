@@ -8,9 +8,9 @@ import pytest
 from msgspec.json import encode
 
 from builders import TELCO, CustomerEvent, Prediction, customer, decode_event, message
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.json_schema import json_schemas
-from churnstream.pipeline.dead_letters import describe
+from churnstream.pipeline.dead_letter_headers import describe_rejection
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.rejection import REASONS, Rejection
 
@@ -22,7 +22,7 @@ SAMPLES = {
         **customer(event_ts=NOW, TotalCharges=None, tenure=0, Churn="No")
     ),
     "Prediction": Prediction("C1", 0.25, "No", NOW, NOW, "v1", 2, 17),
-    "DeadLetter": describe(
+    "DeadLetter": describe_rejection(
         message(b"x"),
         Rejection("not_json", "value", "is not JSON"),
         group="group",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from builders import TELCO, CustomerEvent, event_message
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.champion import Models
 from churnstream.model.manifest import save
 from churnstream.model.scorer import Model
@@ -77,7 +77,7 @@ def batch(scorer: Model) -> Batch:
     contracts = ("One year", "Two year", "Month-to-month")
     records = [event_message(0, n, Contract=contract) for n, contract in enumerate(contracts)]
     now = datetime.now(UTC)
-    return score_batch(Polled.of(records, {}), scorer, now)
+    return score_batch(PolledRecords.of(records, {}), scorer, now)
 
 
 def test_the_challenger_scores_what_it_knows(models: Models) -> None:

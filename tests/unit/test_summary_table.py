@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bank import BANK
 from builders import TELCO
-from churnstream.analysis.summary import Figures, OffsetRange, Summary, Window
+from churnstream.analysis.summary import OffsetRange, ScoreTotals, Summary, SummaryWindow
 from churnstream.analysis.summary_table import render
 from churnstream.analysis.top_customers import TopCustomer, top_customer_type
 from churnstream.schema.schema import Schema
@@ -19,9 +19,9 @@ from churnstream.schema.schema import Schema
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
-def figures(scored: int, churners: int, revenue: float | None) -> Figures:
+def figures(scored: int, churners: int, revenue: float | None) -> ScoreTotals:
     """Figures with the rate that follows from the counts."""
-    return Figures(
+    return ScoreTotals(
         scored=scored,
         predicted_churners=churners,
         churn_rate=churners / scored,
@@ -65,7 +65,7 @@ def summary(**changes: Any) -> Summary:
             "tenure": {"0-12": figures(7043, 1869, 139_130.85)},
         },
         top_customers=[top_customer(), top_customer(customerID="5178-LMXOP", tenure=12)],
-        window=Window({0: OffsetRange(0, 2399), 2: OffsetRange(7, 4724)}, NINE, NINE),
+        window=SummaryWindow({0: OffsetRange(0, 2399), 2: OffsetRange(7, 4724)}, NINE, NINE),
         model_version="2026-01-31-3f2a9c1e",
         threshold=0.5,
         duration_s=0.5,
@@ -181,7 +181,7 @@ def test_nothing_scored() -> None:
         dead_letters_by_reason={},
         segments={name: {} for name in summary().segments},
         top_customers=[],
-        window=Window({}, None, None),
+        window=SummaryWindow({}, None, None),
         events_per_sec=None,
     )
     shown = [" ".join(line.split()) for line in lines(nothing) if line]
@@ -211,7 +211,7 @@ def test_absurd_values_stay_within_the_width(width: int) -> None:
         model_version="v" * 300,
         segments={name: {"値" * 100: huge} for name in summary().segments},
         top_customers=[top_customer(customerID="C" * 5000, tenure=2**63 - 1)],
-        window=Window({p: OffsetRange(0, 10**18) for p in range(100)}, NINE, NINE),
+        window=SummaryWindow({p: OffsetRange(0, 10**18) for p in range(100)}, NINE, NINE),
     )
     shown = lines(absurd, width)
 

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from msgspec.json import encode
 
 from builders import TELCO, Prediction, telco_rows
-from churnstream.codecs.rows import encode_events
+from churnstream.codecs.event_encoder import encode_events
 from churnstream.records.prediction import ReasonGiven
 from churnstream.testing.embedded import free_port
 from integration.flow import Flow, customer_id, patience, renamed, until

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.schema.outcome import label_reader
+from churnstream.schema.label_and_value import label_reader
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -50,9 +50,9 @@ class CalibrationBuilder:
             return
         labelled = probabilities[rows]
         left = np.array([labels[i] for i in rows], dtype=np.float64)
-        places = np.minimum((labelled * _BINS).astype(np.int64), _BINS - 1)
+        bins = np.minimum((labelled * _BINS).astype(np.int64), _BINS - 1)
         measures = (np.ones(len(rows)), labelled, left)
-        self._sums += np.array([np.bincount(places, values, _BINS) for values in measures])
+        self._sums += np.array([np.bincount(bins, values, _BINS) for values in measures])
 
     def build(self) -> list[CalibrationBin]:
         """The tenths that hold any labelled event, from low to high."""

@@ -1,6 +1,6 @@
 """How good the predictions were, once it is known who left.
 
-Labels come late. A prediction is judged by the first label of its customer that the input topic
+Labels come late. A prediction is evaluated by the first label of its customer that the input topic
 holds at its event or behind it, in the order of the topic:
 
     same event    the event that was scored carried its label itself, as the data set's rows do;
@@ -8,10 +8,10 @@ holds at its event or behind it, in the order of the topic:
     later event   the label came with a later event of the same customer
 
 The two are kept apart: only the second says how good the model is at looking ahead. A prediction
-without either is not judged yet.
+without either is not evaluated yet.
 
-Memory: 18 bytes for each judged prediction, and for each customer the last predictions that wait
-for a label, `MOST_WAITING` at most; older ones are given up and counted.
+Memory: 18 bytes for each prediction with a label, and for each customer the last predictions that
+wait for one, `MAX_WAITING` at most; older ones are given up and counted.
 """
 
 from array import array
@@ -25,20 +25,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.schema.outcome import label_reader, worth_of
+from churnstream.schema.label_and_value import label_reader, worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
 Every = Literal["hour", "day", "week", "month"]
-Source = Literal["same event", "later event"]
-SOURCES: tuple[Source, ...] = get_args(Source)
-MOST_WAITING = 20
-MOST_PERIODS = 1000
+LabelSource = Literal["same event", "later event"]
+LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
+MAX_WAITING = 20
+MAX_PERIODS = 1000
 
 Array = NDArray[np.float64]
 
 
-class Judged(NamedTuple):
+class LabelledPredictions(NamedTuple):
     """Predictions whose outcome is known, in columns of one length.
 
     Attributes:
@@ -54,7 +54,7 @@ class Judged(NamedTuple):
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """How good judged predictions are.
+    """How good predictions with a label are.
 
     Attributes:
         roc_auc: Like the next three as `churnstream train` reports it; None where nobody or
@@ -70,7 +70,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     profit: float | None
 
 
-class Figures(Quality, frozen=True, kw_only=True):
+class QualityCounts(Quality, frozen=True, kw_only=True):
     """What became of some predictions.
 
     Attributes:
@@ -86,8 +86,8 @@ class Figures(Quality, frozen=True, kw_only=True):
     said_yes: int
 
 
-class Period(Figures, frozen=True, kw_only=True):
-    """The predictions for events of a stretch of time that begins at `start`, UTC."""
+class EvaluatedPeriod(QualityCounts, frozen=True, kw_only=True):
+    """The predictions for events of a span of time that begins at `start`, UTC."""
 
     start: datetime
 
@@ -97,22 +97,22 @@ class Evaluation(msgspec.Struct, frozen=True):
 
     Attributes:
         total: All of them.
-        by_source: Those judged, by where their label came from.
+        by_source: Those with a label, by where their label came from.
         given_up: Predictions that no longer wait, because their customer had too many.
         periods: In order; those without a prediction are left out.
-        others: Those of events in still other periods than the first `MOST_PERIODS` that came:
+        others: Those of events in still other periods than the first `MAX_PERIODS` that came:
             an event may be of any time. None if there are none.
     """
 
     every: Every
-    total: Figures
-    by_source: dict[Source, Figures]
+    total: QualityCounts
+    by_source: dict[LabelSource, QualityCounts]
     given_up: int
-    periods: list[Period]
-    others: Figures | None = None
+    periods: list[EvaluatedPeriod]
+    others: QualityCounts | None = None
 
 
-Judge = Callable[[Judged], Quality]
+MeasureQuality = Callable[[LabelledPredictions], Quality]
 
 
 class _Waiting(NamedTuple):
@@ -136,7 +136,9 @@ class Evaluator:
         self._schema, self._every = schema, every
         self._has_left = label_reader(schema)
         self._predictions: Counter[datetime | None] = Counter()
-        self._judged: defaultdict[tuple[datetime | None, Source], _Columns] = defaultdict(_Columns)
+        self._labelled: defaultdict[tuple[datetime | None, LabelSource], _Columns] = defaultdict(
+            _Columns
+        )
         self._waiting: defaultdict[str, list[_Waiting]] = defaultdict(list)
         self._given_up = 0
 
@@ -151,7 +153,7 @@ class Evaluator:
 
         Args:
             events: n events, with what was predicted for them in the next two, shape (n,).
-            counts: Whether the prediction is to be judged, n; if not, only the label is used.
+            counts: Whether the prediction is to be evaluated, n; if not, only the label is used.
         """
         worth = worth_of(self._schema, events)
         values = repeat(0.0) if worth is None else worth.tolist()
@@ -169,73 +171,75 @@ class Evaluator:
                 else:
                     self._settle([made], has_left, "same event")
 
-    def _period(self, moment: datetime) -> datetime | None:
-        start, known = start_of(moment, self._every), self._predictions
-        return start if start in known or len(known) < MOST_PERIODS else None
+    def _period(self, timestamp: datetime) -> datetime | None:
+        start, known = start_of(timestamp, self._every), self._predictions
+        return start if start in known or len(known) < MAX_PERIODS else None
 
-    def build(self, judge: Judge) -> Evaluation:
+    def build(self, measure: MeasureQuality) -> Evaluation:
         """The evaluation of everything added so far.
 
         Args:
-            judge: Measures judged predictions, also none at all.
+            measure: Called with predictions that have a label, also none at all.
         """
         made = self._predictions
         return Evaluation(
             every=self._every,
-            total=Figures(**self._figures(judge, made, SOURCES, made.total())),
-            by_source={s: Figures(**self._figures(judge, made, [s])) for s in SOURCES},
+            total=QualityCounts(**self._counts(measure, made, LABEL_SOURCES, made.total())),
+            by_source={s: QualityCounts(**self._counts(measure, made, [s])) for s in LABEL_SOURCES},
             given_up=self._given_up,
             periods=[
-                Period(start=start, **self._figures(judge, [start], SOURCES, made[start]))
+                EvaluatedPeriod(
+                    start=start, **self._counts(measure, [start], LABEL_SOURCES, made[start])
+                )
                 for start in sorted(start for start in made if start)
             ],
-            others=Figures(**self._figures(judge, [None], SOURCES, made[None]))
+            others=QualityCounts(**self._counts(measure, [None], LABEL_SOURCES, made[None]))
             if None in made
             else None,
         )
 
-    def _figures(
+    def _counts(
         self,
-        judge: Judge,
+        measure: MeasureQuality,
         periods: Iterable[datetime | None],
-        sources: Sequence[Source],
+        sources: Sequence[LabelSource],
         predictions: int | None = None,
     ) -> dict[str, Any]:
-        """The fields of `Figures`; without a number of predictions, the judged ones are all."""
+        """The fields of `QualityCounts`; of all that have a label without a number."""
         keys = [(period, source) for period in periods for source in sources]
-        judged = _together([self._judged[key] for key in keys if key in self._judged])
-        count = len(judged.labels)
-        return msgspec.structs.asdict(judge(judged)) | {
+        labelled = _together([self._labelled[key] for key in keys if key in self._labelled])
+        count = len(labelled.labels)
+        return msgspec.structs.asdict(measure(labelled)) | {
             "predictions": count if predictions is None else predictions,
             "judged": count,
-            "churned": int(judged.labels.sum()),
-            "said_yes": int(judged.says_yes.sum()),
+            "churned": int(labelled.labels.sum()),
+            "said_yes": int(labelled.says_yes.sum()),
         }
 
     def _wait(self, customer: str, made: _Waiting) -> None:
         waiting = self._waiting[customer]
-        if len(waiting) == MOST_WAITING:
+        if len(waiting) == MAX_WAITING:
             del waiting[0]
             self._given_up += 1
         waiting.append(made)
 
-    def _settle(self, predictions: Iterable[_Waiting], has_left: bool, source: Source) -> None:
+    def _settle(self, predictions: Iterable[_Waiting], has_left: bool, source: LabelSource) -> None:
         for made in predictions:
-            self._judged[made.period, source].add(made, has_left)
+            self._labelled[made.period, source].add(made, has_left)
 
 
-def start_of(moment: datetime, every: Every) -> datetime:
-    """When the period that holds a moment begins."""
+def start_of(timestamp: datetime, every: Every) -> datetime:
+    """When the period that holds a timestamp begins."""
     if every == "hour":
-        return moment.replace(minute=0, second=0, microsecond=0)
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        return timestamp.replace(minute=0, second=0, microsecond=0)
+    day = timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
     if every == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if every == "month" else day
 
 
 class _Columns:
-    """Judged predictions, 18 bytes each."""
+    """Predictions with a label, 18 bytes each."""
 
     def __init__(self) -> None:
         self._labels, self._says_yes = array("b"), array("b")
@@ -247,8 +251,8 @@ class _Columns:
         self._probabilities.append(made.probability)
         self._worth.append(made.worth)
 
-    def judged(self) -> Judged:
-        return Judged(
+    def labelled(self) -> LabelledPredictions:
+        return LabelledPredictions(
             np.array(self._labels, dtype=np.int64),
             np.array(self._probabilities, dtype=np.float64),
             np.array(self._says_yes, dtype=np.bool_),
@@ -256,6 +260,6 @@ class _Columns:
         )
 
 
-def _together(parts: Sequence[_Columns]) -> Judged:
-    columns = [part.judged() for part in parts] or [_Columns().judged()]
-    return Judged(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+def _together(parts: Sequence[_Columns]) -> LabelledPredictions:
+    columns = [part.labelled() for part in parts] or [_Columns().labelled()]
+    return LabelledPredictions(*(np.concatenate(column) for column in zip(*columns, strict=True)))

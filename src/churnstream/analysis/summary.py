@@ -19,18 +19,18 @@ from churnstream.analysis.result_files import replace
 from churnstream.analysis.top_customers import TopCustomer, TopCustomers
 from churnstream.model.shadow import Shadow
 from churnstream.records.rejection import Rejection
-from churnstream.schema.outcome import worth_of
+from churnstream.schema.label_and_value import worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.schema.segments import segment_reader
 
 _SIGNIFICANT_DIGITS = 12  # those after them change with the order in which partitions arrive
-_MOST_VALUES, _MOST_CELLS = 50, 10_000
-_LONGEST_VALUE = 100
+_MAX_VALUES, _MAX_CELLS = 50, 10_000
+_MAX_VALUE_LENGTH = 100
 _OTHER = "other"
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreTotals(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a window as a whole and of each of its segments.
 
     Attributes:
@@ -58,7 +58,7 @@ class OffsetRange(msgspec.Struct, frozen=True):
     last: int
 
 
-class Window(msgspec.Struct, frozen=True):
+class SummaryWindow(msgspec.Struct, frozen=True):
     """What was read.
 
     Attributes:
@@ -72,13 +72,13 @@ class Window(msgspec.Struct, frozen=True):
     last_event_ts: datetime | None
 
 
-class Summary(Figures, frozen=True, kw_only=True):
-    """The figures of a whole window, of its segments, its top customers and its run.
+class Summary(ScoreTotals, frozen=True, kw_only=True):
+    """The totals of a whole window, of its segments, its top customers and its run.
 
     Attributes:
         messages_read: Always `scored` + `dead_lettered`.
         dead_letters_by_reason: Counts by reason, only those that occurred.
-        segments: Figures by field and value, for the segments of the schema; the values of a
+        segments: Totals by field and value, for the segments of the schema; the values of a
             number are bands.
         top_customers: Highest probability first, the higher value first among equals.
         duration_s: Seconds that the run took.
@@ -93,9 +93,9 @@ class Summary(Figures, frozen=True, kw_only=True):
     messages_read: int
     dead_lettered: int
     dead_letters_by_reason: dict[str, int]
-    segments: dict[str, dict[str, Figures]]
+    segments: dict[str, dict[str, ScoreTotals]]
     top_customers: list[TopCustomer]
-    window: Window
+    window: SummaryWindow
     model_version: str
     threshold: float | None
     duration_s: float
@@ -120,7 +120,7 @@ class SummaryBuilder:
         self._schema = schema
         self._segment_names = [segment.field for segment in schema.breakdowns]
         self._segment_readers = [segment_reader(schema, one) for one in schema.breakdowns]
-        self._cells = _Cells(len(self._segment_readers))
+        self._cells = _SegmentCells(len(self._segment_readers))
         self._totals: NDArray[np.float64] = np.zeros((4, 0))
         self._rejected: Counter[str] = Counter()
         self._offsets: dict[int, OffsetRange] = {}
@@ -156,7 +156,7 @@ class SummaryBuilder:
     def add_rejected(
         self, rejections: Iterable[Rejection], partitions: Sequence[int], offsets: Sequence[int]
     ) -> None:
-        """Add the dead letters of a batch, with the place of each."""
+        """Add the dead letters of a batch, with the position of each."""
         self._rejected.update(rejection.reason for rejection in rejections)
         self._add_offsets(partitions, offsets)
 
@@ -176,7 +176,7 @@ class SummaryBuilder:
             duration_s: Seconds that the run took.
             challengers: What models in the shadow would have said.
         """
-        whole = self._figures(self._totals.sum(axis=1))
+        whole = self._totals_of(self._totals.sum(axis=1))
         dead_lettered = self._rejected.total()
         messages_read = whole.scored + dead_lettered
         return Summary(
@@ -186,7 +186,9 @@ class SummaryBuilder:
             dead_letters_by_reason=dict(sorted(self._rejected.items())),
             segments={name: self._segments(i) for i, name in enumerate(self._segment_names)},
             top_customers=self._top.customers(),
-            window=Window(dict(sorted(self._offsets.items())), *(self._event_ts or (None, None))),
+            window=SummaryWindow(
+                dict(sorted(self._offsets.items())), *(self._event_ts or (None, None))
+            ),
             model_version=", ".join(model_versions),
             threshold=threshold,
             duration_s=duration_s,
@@ -224,19 +226,19 @@ class SummaryBuilder:
                 first, last = min(first, known.first), max(last, known.last)
             self._offsets[partition] = OffsetRange(first, last)
 
-    def _segments(self, position: int) -> dict[str, Figures]:
+    def _segments(self, position: int) -> dict[str, ScoreTotals]:
         cells_of: defaultdict[str, list[int]] = defaultdict(list)
         for cell, number in self._cells.items():
             cells_of[cell[position]].append(number)
         return {
-            value: self._figures(self._totals[:, cells].sum(axis=1))
+            value: self._totals_of(self._totals[:, cells].sum(axis=1))
             for value, cells in sorted(cells_of.items())
         }
 
-    def _figures(self, totals: NDArray[np.float64]) -> Figures:
-        """Figures from their sums: events, predicted churners, probability, revenue; shape (4,)."""
+    def _totals_of(self, totals: NDArray[np.float64]) -> ScoreTotals:
+        """Totals from their sums: events, predicted churners, probability, revenue; shape (4,)."""
         scored, churners, probability, revenue = totals.tolist()
-        return Figures(
+        return ScoreTotals(
             scored=int(scored),
             predicted_churners=int(churners),
             churn_rate=churners / scored if scored else None,
@@ -246,7 +248,7 @@ class SummaryBuilder:
         )
 
 
-class _Cells(dict[tuple[str, ...], int]):
+class _SegmentCells(dict[tuple[str, ...], int]):
     """Combinations of values, numbered as they come; of too many, the rest is "other"."""
 
     def __init__(self, width: int) -> None:
@@ -254,13 +256,13 @@ class _Cells(dict[tuple[str, ...], int]):
 
     def __missing__(self, cell: tuple[str, ...]) -> int:
         bounded = tuple(map(self._bounded, self._values, cell))
-        if bounded not in self and len(self) >= _MOST_CELLS:
+        if bounded not in self and len(self) >= _MAX_CELLS:
             bounded = (_OTHER,) * len(cell)
         return self.setdefault(bounded, len(self))
 
     def _bounded(self, known: set[str], value: str) -> str:
-        value = value[:_LONGEST_VALUE]
-        if value not in known and len(known) >= _MOST_VALUES:
+        value = value[:_MAX_VALUE_LENGTH]
+        if value not in known and len(known) >= _MAX_VALUES:
             return _OTHER
         known.add(value)
         return value

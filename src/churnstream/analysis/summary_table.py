@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from churnstream.analysis.shown_columns import ShownColumn, shown_columns, text_in
-from churnstream.analysis.summary import Figures, Summary
+from churnstream.analysis.summary import ScoreTotals, Summary
 from churnstream.analysis.top_customers import TopCustomer
 from churnstream.model.shadow import in_words
 from churnstream.schema.schema import Schema
@@ -76,14 +76,14 @@ def _segments(schema: Schema, summary: Summary) -> Table:
     return table
 
 
-def _segment(figures: Figures) -> tuple[str | ProgressBar, ...]:
-    share, revenue = figures.churn_rate or 0, figures.monthly_revenue_at_risk
+def _segment(totals: ScoreTotals) -> tuple[str | ProgressBar, ...]:
+    share, revenue = totals.churn_rate or 0, totals.monthly_revenue_at_risk
     return (
-        _number(figures.scored),
-        _number(figures.predicted_churners),
+        _number(totals.scored),
+        _number(totals.predicted_churners),
         _percent(share),
         ProgressBar(1, share, _BAR_WIDTH, complete_style="red", finished_style="red"),
-        _number(figures.customers_at_risk if revenue is None else revenue),
+        _number(totals.customers_at_risk if revenue is None else revenue),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.schema.outcome import worth_of
+from churnstream.schema.label_and_value import worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

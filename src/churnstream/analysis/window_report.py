@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from churnstream.analysis.calibration import CalibrationBuilder
-from churnstream.analysis.drift import Drift, drift
-from churnstream.analysis.report import Figure, Findings, ModelFacts
+from churnstream.analysis.feature_drift import Drift, drift
+from churnstream.analysis.report_page import Findings, ModelFacts, ReportFigure
 from churnstream.analysis.summary import Summary, SummaryBuilder
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class WindowReportBuilder:
     def add_rejected(
         self, rejections: Iterable[Rejection], partitions: Sequence[int], offsets: Sequence[int]
     ) -> None:
-        """Add the dead letters of a batch, with the place of each."""
+        """Add the dead letters of a batch, with the position of each."""
         self._summary.add_rejected(rejections, partitions, offsets)
 
     def build(
@@ -159,7 +159,7 @@ def _facts(manifest: Manifest) -> ModelFacts:
         threshold=manifest.threshold,
         rule=manifest.decision.rule,
         figures=[
-            Figure(
+            ReportFigure(
                 title,
                 getattr(manifest.test, name),
                 manifest.cross_validated[name].mean,

@@ -28,12 +28,12 @@ from churnstream.cli import (
     produce,
     promote,
     report,
-    streams,
+    standard_streams,
     topics,
     train,
 )
 from churnstream.errors import ChurnstreamError
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 _LONGEST_ERROR = 2000
 
@@ -59,7 +59,7 @@ def cli(context: click.Context) -> None:
         options.process_stop().end_at_once()
 
 
-# These are told of a stop signal and finish what they have in hand; it ends all others.
+# These hear of a stop signal and finish what they have in hand; it ends all others.
 _FINISH_FIRST = {"broker", "consume", "dashboard", "produce"}
 
 for command in (
@@ -87,18 +87,18 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
-    stop = Stop()
+    stop = StopSignal()
     stop.listen()
     run(stop)
 
 
-def run(stop: Stop) -> None:
+def run(stop: StopSignal) -> None:
     """Run the command line; every failure is one line on stderr and an exit code.
 
     Args:
         stop: Has been listening since the process began.
     """
-    streams.settle()
+    standard_streams.settle()
     try:
         sys.exit(_run(stop))
     except BaseException as end:
@@ -106,7 +106,7 @@ def run(stop: Stop) -> None:
         raise
 
 
-def _run(stop: Stop) -> int:
+def _run(stop: StopSignal) -> int:
     try:
         return cli.main(standalone_mode=False, obj=stop) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -131,7 +131,7 @@ def _run(stop: Stop) -> int:
 
 def _leave_hanging_clients(end: BaseException) -> None:
     """End at once if a client hangs: Python would take it apart first, and wait for it for ever."""
-    guard = sys.modules.get("churnstream.kafka.hanging")  # there if Kafka was used
+    guard = sys.modules.get("churnstream.kafka.guarded_call")  # there if Kafka was used
     if guard is not None and guard.is_hanging():
         code = end.code if isinstance(end, SystemExit) else 1
         if not isinstance(end, SystemExit):

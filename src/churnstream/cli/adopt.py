@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options, tables
-from churnstream.cli.customers import labelled_customers
+from churnstream.cli.customer_source import labelled_customers
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings

@@ -11,7 +11,7 @@ from churnstream.cli import options
 from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
-    from churnstream.pipeline.ledger import Audit
+    from churnstream.pipeline.outcome_ledger import Audit
     from churnstream.settings import Settings
 
 
@@ -42,8 +42,8 @@ def audit(
     Example: churnstream audit --in-flight-ok
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.audit import audit as prove
     from churnstream.pipeline.offset_ranges import named_offsets
+    from churnstream.pipeline.outcome_audit import audit as prove
 
     admin = Admin(settings.kafka)
     verdict = prove(settings, admin, *named_offsets(settings, admin))
@@ -51,18 +51,18 @@ def audit(
         options.echo_json(verdict)
     else:
         _print_audit(verdict)
-    _refuse_beyond(verdict, min_events, max_dead_letters)
+    _reject_beyond(verdict, min_events, max_dead_letters)
     sys.exit(0 if verdict.complete or (in_flight_ok and verdict.exactly_once) else 1)
 
 
-def _refuse_beyond(verdict: Audit, min_events: int | None, most: float | None) -> None:
-    events, letters = verdict.events, sum(row.dead_letters for row in verdict.partitions)
+def _reject_beyond(verdict: Audit, min_events: int | None, max_share: float | None) -> None:
+    events, dead_letters = verdict.events, sum(row.dead_letters for row in verdict.partitions)
     if min_events is not None and events < min_events:
         raise ChurnstreamError(f"there are {events:,} events, fewer than {min_events:,}")
-    if most is not None and letters > most * events:
+    if max_share is not None and dead_letters > max_share * events:
         raise ChurnstreamError(
-            f"{letters:,} of {events:,} events are dead letters, more than {most:.1%}; look with: "
-            "churnstream dead-letters list"
+            f"{dead_letters:,} of {events:,} events are dead letters, more than {max_share:.1%}; "
+            "look with: churnstream dead-letters list"
         )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import say_notes
+from churnstream.cli.customer_source import say_notes
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:

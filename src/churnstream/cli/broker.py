@@ -31,7 +31,7 @@ def broker(settings: Settings, port: int, create_topics: bool) -> None:
     Example: churnstream broker --port 9092
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.topics import create
+    from churnstream.pipeline.topic_layout import create
     from churnstream.testing.embedded import embedded_broker
 
     stop = options.process_stop()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import schema_of
+from churnstream.cli.customer_source import schema_of
 from churnstream.cli.detach import FLAG, run_detached
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.results import show_report, try_summary
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
+from churnstream.cli.window_results import show_report, try_summary
 from churnstream.errors import ConfigurationError
-from churnstream.observability.instrumentation import watched_consumer
+from churnstream.observability.instrumentation import instrumented_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
     from churnstream.kafka.admin import Admin
     from churnstream.model.champion import Models
-    from churnstream.pipeline.notices import Notice
+    from churnstream.pipeline.consumer_notices import Notice
     from churnstream.pipeline.scoring import Batch
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
 
     Listener = Callable[[Notice], None]
     from churnstream.schema.schema import Schema
@@ -46,7 +46,10 @@ _COMMITTED = "the events are scored and committed all the same"
 @options.setting("consumer.reasons", "--reasons", help="Explain top, all or none [top].")
 @options.setting("consumer.instance", "--instance", help="This process within the group [0].")
 @options.setting(
-    "consumer.batch_size", "--batch-size", type=int, help="Most events committed at once [5000]."
+    "consumer.batch_size",
+    "--batch-size",
+    type=int,
+    help="Maximum of events committed at once [5000].",
 )
 @options.setting(
     "consumer.group_protocol", "--group-protocol", help="classic or consumer, KIP-848 [classic]."
@@ -97,16 +100,16 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
     from churnstream.model.champion import Models
 
     stop = options.process_stop()
-    with watched_consumer(settings) as watch:
+    with instrumented_consumer(settings) as instruments:
         admin = Admin(settings.kafka, stop.requested)
-        with Models(settings, watch.use_model) as models:
-            watch.follow(models)
+        with Models(settings, instruments.use_model) as models:
+            instruments.follow(models)
             _check_names(settings, models.champion.current().schema)
             if settings.consumer.mode == "streaming":
-                consume_streaming(settings, admin, models, stop, watch.tell)
+                consume_streaming(settings, admin, models, stop, instruments.on_notice)
                 return
             schema = models.champion.current().schema
-            report = consume_batch(settings, admin, models, stop, watch.tell)
+            report = consume_batch(settings, admin, models, stop, instruments.on_notice)
     with done_already(_COMMITTED):
         show_report(report, schema, settings)
 
@@ -127,14 +130,14 @@ def _check_names(settings: Settings, model: Schema) -> None:
 
 
 def consume_streaming(
-    settings: Settings, admin: Admin, models: Models, stop: Stop, listener: Listener
+    settings: Settings, admin: Admin, models: Models, stop: StopSignal, listener: Listener
 ) -> None:
     """Score until a stop is asked for."""
     import structlog
 
     from churnstream.model.shadow import in_words
     from churnstream.pipeline.connect import connect
-    from churnstream.pipeline.window import Window
+    from churnstream.pipeline.offset_window import OffsetWindow
 
     counts = {"scored": 0, "dead_lettered": 0}
 
@@ -149,7 +152,7 @@ def consume_streaming(
             settings,
             admin,
             models.champion,
-            window=Window(),
+            window=OffsetWindow(),
             starts={},
             stop=stop,
             listener=_with_batches(listener, count),
@@ -167,12 +170,12 @@ def consume_batch(
     settings: Settings,
     admin: Admin,
     models: Models,
-    stop: Stop,
+    stop: StopSignal,
     listener: Listener = lambda _: None,
 ) -> WindowReport:
     """Score a bounded window and sum it up."""
     from churnstream.analysis.window_report import WindowReportBuilder
-    from churnstream.kafka.client import places_of
+    from churnstream.kafka.client import positions_of
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.offset_ranges import bounded
 
@@ -194,7 +197,7 @@ def consume_batch(
         builder.note_model(scorer.version, scorer.threshold, batch.scored_at)
         says_yes = risks >= scorer.threshold
         builder.add(batch.events, risks, says_yes, batch.partitions, batch.offsets)
-        builder.add_rejected(batch.rejections, *places_of(batch.rejected))
+        builder.add_rejected(batch.rejections, *positions_of(batch.rejected))
         models.shadow(batch.events, risks, scorer)
         done += len(batch)
         show(done)
@@ -215,7 +218,7 @@ def consume_batch(
 
 def _with_batches(listener: Listener, on_batch: Callable[[Batch], None]) -> Listener:
     """A listener that hands on every batch that is committed and not empty, too."""
-    from churnstream.pipeline.notices import Committed
+    from churnstream.pipeline.consumer_notices import Committed
 
     def listen(notice: Notice) -> None:
         listener(notice)

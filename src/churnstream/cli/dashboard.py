@@ -30,7 +30,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 def dashboard(settings: Settings) -> None:
     """Show the flow as a live page in the browser, until Ctrl-C.
 
-    Reads the topics from their beginning; needs no consumer group and writes nothing. On any
+    Reads the topics from their earliest offset; needs no consumer group and writes nothing. On any
     address but this machine's own it asks for a token, which is printed at the start unless the
     settings have one.
 
@@ -40,7 +40,7 @@ def dashboard(settings: Settings) -> None:
     import os
     import secrets
 
-    from churnstream.cli.customers import schema_of
+    from churnstream.cli.customer_source import schema_of
     from churnstream.dashboard.serve import serve
     from churnstream.kafka.client import require_valid
     from churnstream.observability.web_server import listen

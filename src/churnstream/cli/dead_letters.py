@@ -1,4 +1,4 @@
-"""dead-letters: what was refused, why, and the way back."""
+"""dead-letters: what was rejected, why, and the way back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from churnstream.cli import options
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
     from churnstream.settings import Settings
 
 
-def _moment(text: str) -> datetime:
+def _timestamp(text: str) -> datetime:
     """An RFC 3339 timestamp or a date; UTC if it does not say."""
     try:
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError as error:
         raise click.BadParameter(
             f"{text!r} is no timestamp such as 2026-11-23T08:00:00Z"
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at refused records, and send them back."""
+    """Look at rejected records, and send them back."""
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (  # the last one applied is listed first
         click.option("--offset", multiple=True, type=int, help="Only this offset; repeatable."),
-        click.option("--until", type=_moment, help="Refused before this time."),
-        click.option("--since", type=_moment, help="Refused at this time or later."),
+        click.option(
+            "--until", type=_timestamp, metavar="TIMESTAMP", help="Rejected before this time."
+        ),
+        click.option(
+            "--since", type=_timestamp, metavar="TIMESTAMP", help="Rejected at this time or later."
+        ),
         click.option("--reason", multiple=True, help="Only this reason; repeatable."),
     ):
         function = option(function)
@@ -70,7 +74,7 @@ def _filter(values: dict[str, Any]) -> Filter:
 @options.kafka
 @options.with_settings
 def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: Any) -> None:  # noqa: ANN401
-    """Show refused records and why.
+    """Show rejected records and why.
 
     \b
     Examples: churnstream dead-letters list --reason unknown_category
@@ -83,33 +87,33 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
 
     wanted = _filter(values)
     found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
-    shown = [letter_row(*pair) for pair in islice(found, limit)]
+    shown = [dead_letter_row(*pair) for pair in islice(found, limit)]
     more = sum(1 for _ in found)
     if as_json:
         for row in shown:
             click.echo(options.json_text(row))
     else:
-        _print_letters(shown)
+        _print_dead_letters(shown)
     if more or not shown:
         click.echo(f"{more:,} more; see --limit" if more else "no dead letters", err=True)
 
 
-def letter_row(record: Message, letter: DeadLetter) -> dict[str, object]:
+def dead_letter_row(record: Message, dead_letter: DeadLetter) -> dict[str, object]:
     """A dead letter as `dead-letters list --json` shows it."""
     key, value = record.key(), record.value()
     return {
         "offset": record.offset(),
-        "reason": letter.reason,
-        "message": letter.message,
-        "attempt": letter.attempt,
-        "failed_at": letter.failed_at,
-        "source": f"{letter.topic}/{letter.partition}@{letter.offset}",
+        "reason": dead_letter.reason,
+        "message": dead_letter.message,
+        "attempt": dead_letter.attempt,
+        "failed_at": dead_letter.failed_at,
+        "source": f"{dead_letter.topic}/{dead_letter.partition}@{dead_letter.offset}",
         "key": None if key is None else key.decode(errors="replace"),
         "value": None if value is None else value.decode(errors="replace"),
     }
 
 
-def _print_letters(rows: list[dict[str, Any]]) -> None:
+def _print_dead_letters(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -121,9 +125,9 @@ def _print_letters(rows: list[dict[str, Any]]) -> None:
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("what is wrong", overflow="fold")
     for row in rows:
-        place = row["source"].rpartition("/")[2]
+        position = row["source"].rpartition("/")[2]
         message = Text(printable(row["message"]))
-        table.add_row(str(row["offset"]), str(row["attempt"]), Text(place), message)
+        table.add_row(str(row["offset"]), str(row["attempt"]), Text(position), message)
     if rows:
         Console().print(table)
 
@@ -134,7 +138,7 @@ def _print_letters(rows: list[dict[str, Any]]) -> None:
 @options.kafka
 @options.with_settings
 def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: ANN401
-    """Send refused records back to where they came from, each one once.
+    """Send rejected records back to where they came from, each one once.
 
     \b
     Example: churnstream dead-letters replay --reason unknown_category --dry-run
@@ -150,7 +154,7 @@ def replay(settings: Settings, dry_run: bool, **values: Any) -> None:  # noqa: A
         for count, why in (
             (
                 done.partial,
-                "too large to be kept whole; their originals are at the source places that "
+                "too large to be kept whole; their originals are at the source positions that "
                 "dead-letters list shows",
             ),
             (

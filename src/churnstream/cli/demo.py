@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import rows_of
+from churnstream.cli.customer_source import rows_of
 from churnstream.cli.progress_bar import progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churnstream.kafka.admin import Admin
     from churnstream.settings import Settings
 
-_LETTERS = Path("reports/dead-letters.jsonl")
+_DEAD_LETTERS = Path("reports/dead-letters.jsonl")
 
 
 @click.command()
@@ -45,15 +45,15 @@ def demo(settings: Settings, keep: bool) -> None:
     # Its libraries take seconds to import and may swallow an interrupt, which must stop the broker.
     import churnstream.model.train  # noqa: F401
     from churnstream.analysis.result_files import require_writable
-    from churnstream.cli.results import try_summary
+    from churnstream.cli.window_results import try_summary
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.stop import Stop
-    from churnstream.pipeline.topics import create
+    from churnstream.pipeline.stop_signal import StopSignal
+    from churnstream.pipeline.topic_layout import create
     from churnstream.testing.embedded import embedded_broker
 
     rows = rows_of(settings)
     try_summary(settings)
-    require_writable(_LETTERS)
+    require_writable(_DEAD_LETTERS)
     # A plain SIGTERM would end us without stopping the broker.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _interrupt)
@@ -69,7 +69,7 @@ def demo(settings: Settings, keep: bool) -> None:
         _produce(settings, rows, admin)
         _score(settings, admin)
         if keep:
-            stop = Stop()
+            stop = StopSignal()
             stop.listen()
             click.echo(f"the broker keeps running at {address}; stop it with Ctrl-C, look with:")
             click.echo(f"  churnstream dead-letters list --broker {address}")
@@ -107,11 +107,11 @@ def _train(settings: Settings) -> None:
 
 
 def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
-    from churnstream.codecs.rows import encode_events
+    from churnstream.codecs.event_encoder import encode_events
     from churnstream.kafka.writer import Record, Writer
-    from churnstream.pipeline.checkpoint import FileSink, Source
+    from churnstream.pipeline.checkpoint import CheckpointKey, FileSink
     from churnstream.pipeline.producer import produce_batch
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.testing.broken_records import broken_records
 
     writer = Writer(settings.kafka)
@@ -122,17 +122,17 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
         for record in broken_records(rows.schema, json.loads(first))
     ]
     with progress("customers sent") as show:
-        # A new broker is empty, so the place of an earlier run means nothing here.
+        # A new broker is empty, so the position of an earlier run means nothing here.
         result = produce_batch(
             rows,
             FileSink(
                 writer,
-                Source(rows.file.digest(), topic, admin.topic_id(topic)),
+                CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic)),
                 settings.producer.checkpoint_file,
             ),
             batch_size=settings.producer.batch_size,
             resume=False,
-            stop=Stop(),
+            stop=StopSignal(),
             on_rows=show,
         )
     writer.send(topic, broken)
@@ -142,33 +142,33 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
 
 def _score(settings: Settings, admin: Admin) -> None:
     from churnstream.cli.consume import consume_batch
-    from churnstream.cli.results import show_report
+    from churnstream.cli.window_results import show_report
     from churnstream.model.champion import Models
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
 
-    stop = Stop()
+    stop = StopSignal()
     with Models(settings) as models:
         report = consume_batch(settings, admin, models, stop)
         schema = models.champion.current().schema
     _say(f"{report.summary.messages_read:,} events read: each one scored or set aside")
     click.echo()
     show_report(report, schema, settings)
-    _write_letters(settings, admin)
+    _write_dead_letters(settings, admin)
 
 
-def _write_letters(settings: Settings, admin: Admin) -> None:
+def _write_dead_letters(settings: Settings, admin: Admin) -> None:
     """Keep the dead letters in a file: the demo's broker takes its topics with it."""
     import msgspec
 
-    from churnstream.cli.dead_letters import letter_row
+    from churnstream.cli.dead_letters import dead_letter_row
     from churnstream.pipeline.replay import Filter, find
 
-    _LETTERS.parent.mkdir(parents=True, exist_ok=True)
-    with _LETTERS.open("wb") as file:
+    _DEAD_LETTERS.parent.mkdir(parents=True, exist_ok=True)
+    with _DEAD_LETTERS.open("wb") as file:
         for found in find(settings, admin, Filter()):
             for pair in found:
-                file.write(msgspec.json.encode(letter_row(*pair)) + b"\n")
+                file.write(msgspec.json.encode(dead_letter_row(*pair)) + b"\n")
     click.echo(
-        f"dead letters are in {settings.topics.deadletter}, and in {_LETTERS} because the demo's "
-        "broker ends with it; look with: churnstream demo --keep"
+        f"dead letters are in {settings.topics.deadletter}, and in {_DEAD_LETTERS} because the "
+        "demo's broker ends with it; look with: churnstream demo --keep"
     )

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from churnstream.analysis.drift import Drift
+    from churnstream.analysis.feature_drift import Drift
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
     from churnstream.settings import Settings
 
-_LONGEST_VALUE = 60
+_MAX_VALUE_LENGTH = 60
 
 
 @click.command()
@@ -41,29 +41,29 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     """Compare scored events with the training customers; exit 1 if they drifted apart.
 
     The measure is the population stability index of each feature and of the score. A window too
-    small to tell drift from chance is refused, which is exit 1 as well, but for --small-ok.
+    small to tell drift from chance is rejected, which is exit 1 as well, but for --small-ok.
 
     \b
     Example: churnstream drift --from 2026-11-01T00:00:00Z --threshold 0.1
     """
-    from churnstream.analysis.drift import drift as compare
-    from churnstream.cli.results import say_foreign
+    from churnstream.analysis.feature_drift import drift as compare
+    from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin, background = Admin(settings.kafka), model.manifest.background
-    history = History(settings, model.schema, admin, *offset_range(settings, admin))
+    history = PredictionHistory(settings, model.schema, admin, *offset_range(settings, admin))
     counted = _count(history, model)
     say_foreign(history, settings)
     if not counted:
-        _refuse_small("nothing to compare: the window holds no predictions", small_ok)
+        _reject_small("nothing to compare: the window holds no predictions", small_ok)
     training = {name: bins.counts for name, bins in background.bins.items()}
     found = compare(training, counted, threshold)
     if found.noise > threshold:
-        _refuse_small(
+        _reject_small(
             f"the window is too small: between {found.events:,} events and the "
             f"{found.training_events:,} of the training, chance alone may bring an index of "
             f"{found.noise:.2g}; the threshold is {threshold:g}",
@@ -75,14 +75,14 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     sys.exit(1 if found.drifted else 0)
 
 
-def _refuse_small(why: str, small_ok: bool) -> NoReturn:
+def _reject_small(why: str, small_ok: bool) -> NoReturn:
     if not small_ok:
         raise ChurnstreamError(why)
     click.echo(why, err=True)
     sys.exit(0)
 
 
-def _count(history: History, model: Model) -> Mapping[str, Counter[str]]:
+def _count(history: PredictionHistory, model: Model) -> Mapping[str, Counter[str]]:
     """How many events of each bin there are; empty if there are none at all."""
     totals: dict[str, Counter[str]] = {}
     for batch in history.scored():
@@ -104,9 +104,9 @@ def _print_drift(found: Drift) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("of the events have, most of all")
     for one in found.measured:
-        style, most = "red" if one.psi > found.threshold else "", one.largest
-        shares = f"{most.in_training:.1%}", f"{most.in_window:.1%}"
-        values = Text(printable(most.values, _LONGEST_VALUE))
+        style, largest = "red" if one.psi > found.threshold else "", one.largest
+        shares = f"{largest.in_training:.1%}", f"{largest.in_window:.1%}"
+        values = Text(printable(largest.values, _MAX_VALUE_LENGTH))
         table.add_row(one.name, Text(f"{one.psi:.3f}", style), *shares, values)
     Console().print(table, highlight=False)
     verdict = f"drifted: {', '.join(found.drifted)}" if found.drifted else "no drift"

@@ -12,8 +12,8 @@ from churnstream.errors import ChurnstreamError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from churnstream.analysis.evaluation import Evaluation, Evaluator, Figures
-    from churnstream.pipeline.history import Scored
+    from churnstream.analysis.evaluation import Evaluation, Evaluator, QualityCounts
+    from churnstream.pipeline.prediction_history import ScoredHistory
     from churnstream.settings import Settings
 
 _TITLES = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
@@ -43,10 +43,10 @@ _COLUMNS = (
 @options.kafka
 @options.with_settings
 def evaluate(settings: Settings, every: str, as_json: bool) -> None:
-    """Judge predictions by the labels that came later, over time.
+    """Evaluate predictions by the labels that came later, over time.
 
     The window speaks of the scored events; labels count wherever they come behind those, also
-    after the window. A prediction is judged by its customer's first label: that of the scored
+    after the window. A prediction is evaluated by its customer's first label: that of the scored
     event itself, else of the next scored event that has one. Exit 1 if there is none.
 
     \b
@@ -56,31 +56,33 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
 
     from churnstream.analysis.evaluation import Evaluator
     from churnstream.analysis.outcome_quality import quality_of
-    from churnstream.cli.results import say_foreign
+    from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
     from churnstream.model.source import load
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     model = load(settings.model.path, settings.model.trusted_types)
     admin = Admin(settings.kafka)
     starts, ends = offset_range(settings, admin)
     evaluator = Evaluator(model.schema, every)  # type: ignore[arg-type]  # click checks the choice
-    history = History(settings, model.schema, admin, starts, admin.ends(settings.topics.input))
+    history = PredictionHistory(
+        settings, model.schema, admin, starts, admin.latest_offsets(settings.topics.input)
+    )
     for batch in history.scored():
         _add(evaluator, batch, ends)
     say_foreign(history, settings)
     found = evaluator.build(partial(quality_of, model))
     if not found.total.judged:
         raise ChurnstreamError(
-            f"nothing to judge: none of {found.total.predictions:,} predictions has a label yet"
+            f"nothing to evaluate: none of {found.total.predictions:,} predictions has a label yet"
         )
     (options.echo_json if as_json else _print_evaluation)(found)
 
 
-def _add(evaluator: Evaluator, batch: Scored, ends: Mapping[int, int]) -> None:
-    places = zip(batch.partitions, batch.offsets, strict=True)
-    inside = [offset < ends.get(partition, 0) for partition, offset in places]
+def _add(evaluator: Evaluator, batch: ScoredHistory, ends: Mapping[int, int]) -> None:
+    positions = zip(batch.partitions, batch.offsets, strict=True)
+    inside = [offset < ends.get(partition, 0) for partition, offset in positions]
     evaluator.add(batch.events, batch.probabilities, batch.says_yes, inside)
 
 
@@ -97,18 +99,18 @@ def _print_evaluation(found: Evaluation) -> None:
     if found.others:
         table.add_row("others", *_cells(found.others))
     table.add_section()
-    for source, figures in found.by_source.items():
-        table.add_row(f"by {source}", *_cells(figures))
+    for source, counts in found.by_source.items():
+        table.add_row(f"by {source}", *_cells(counts))
     table.add_row("total", *_cells(found.total), style="bold")
     Console().print(table, highlight=False)
     if found.given_up:
         click.echo(f"{found.given_up:,} predictions given up: newer ones of their customers wait")
 
 
-def _cells(figures: Figures) -> Iterator[str]:
-    for count in (figures.predictions, figures.judged, figures.churned):
+def _cells(counts: QualityCounts) -> Iterator[str]:
+    for count in (counts.predictions, counts.judged, counts.churned):
         yield f"{count:,}"
     for name in ("roc_auc", "average_precision", "brier", "calibration_error"):
-        value = getattr(figures, name)
+        value = getattr(counts, name)
         yield "-" if value is None else f"{value:.4f}"
-    yield "-" if figures.profit is None else f"{figures.profit:,.0f}"
+    yield "-" if counts.profit is None else f"{counts.profit:,.0f}"

@@ -76,8 +76,8 @@ def init(
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
     """
-    from churnstream.files.numbers import plain_numbers
-    from churnstream.files.opening import open_file
+    from churnstream.files.open_file import open_file
+    from churnstream.files.plain_numbers import plain_numbers
     from churnstream.schema.inference.infer import infer_schema, name_for
 
     _require_free(output, force=force)

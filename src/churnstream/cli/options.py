@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 
 if TYPE_CHECKING:
     from churnstream.settings import Settings
 
-# Of the flags below, those that tell which records a command is about.
+# Of the flags below, those that say which records a command is about.
 _WHERE = {
     "config",
     "customers__schema_file",
@@ -190,7 +190,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
         from churnstream.kafka.properties import check_properties
         from churnstream.observability.logs import configure
-        from churnstream.settings import load
+        from churnstream.settings_sources import load
 
         flags: dict[str, dict[str, Any]] = {}
         for name in [name for name in values if "__" in name]:
@@ -224,9 +224,9 @@ def _named(settings: Settings) -> Settings:
     return named_after(settings, schema_file.read(path).name)
 
 
-def process_stop() -> Stop:
+def process_stop() -> StopSignal:
     """What a stop signal to this process sets; it has been listening since the beginning."""
-    return click.get_current_context().ensure_object(Stop)
+    return click.get_current_context().ensure_object(StopSignal)
 
 
 def again(command: str, settings: Settings) -> str:

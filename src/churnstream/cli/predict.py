@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.streams import read_stdin
+from churnstream.cli.standard_streams import read_stdin
 from churnstream.errors import DataError
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import rows_of
+from churnstream.cli.customer_source import rows_of
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError
-from churnstream.observability.instrumentation import watched_producer
+from churnstream.observability.instrumentation import instrumented_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.producer import BatchResult
     from churnstream.pipeline.sent_ranges import Sent
-    from churnstream.pipeline.stop import Stop
+    from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.settings import Settings
 
 _SENT = "the events are sent all the same"
@@ -44,7 +44,7 @@ _SENT = "the events are sent all the same"
     "producer.checkpoint_file",
     "--checkpoint-file",
     type=options.ANY_PATH,
-    help="Batch: the place, for brokers without transactions "
+    help="Batch: the position, for brokers without transactions "
     "[.churnstream/producer-checkpoint.json].",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
@@ -73,25 +73,29 @@ def produce(settings: Settings, as_json: bool) -> None:
 
     stop = options.process_stop()
     rows = rows_of(settings)
-    with watched_producer(settings) as tell:
+    with instrumented_producer(settings) as on_rows:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
-            line = _stream(settings, admin, rows, stop, tell)
+            line = _stream(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 click.echo(line)
         elif as_json:
-            sent = _send_range(settings, admin, rows, stop, tell)
+            sent = _send_range(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 options.echo_json(sent)
         else:
-            result = _send_file(settings, admin, rows, stop, tell)
+            result = _send_file(settings, admin, rows, stop, on_rows)
             with done_already(_SENT):
                 click.echo(_batch_line(result, rows.file.name, settings.topics.input))
 
 
 def _stream(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    on_rows: Callable[[int], None],
 ) -> str:
     """Send random customers; what to say in the end."""
     from churnstream.kafka.writer import Writer
@@ -108,16 +112,20 @@ def _stream(
             max_events=own.max_events,
             duration=own.duration,
             stop=stop,
-            on_rows=_both(show, tell),
+            on_rows=_both(show, on_rows),
         )
     return f"{sent:,} events sent to {topic}"
 
 
 def _send_file(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    on_rows: Callable[[int], None],
 ) -> BatchResult:
     """Send the whole file."""
-    from churnstream.kafka.identity import TopicIdentity
+    from churnstream.kafka.topic_identity import TopicIdentity
     from churnstream.pipeline.producer import batch_sink, produce_batch
 
     identity = TopicIdentity(admin, settings.topics.input)
@@ -129,33 +137,37 @@ def _send_file(
             resume=settings.producer.resume,
             stop=stop,
             before_batch=lambda: identity.check("; run it again to send all rows to the new one"),
-            on_rows=_both(show, tell),
+            on_rows=_both(show, on_rows),
         )
 
 
 def _send_range(
-    settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop, tell: Callable[[int], None]
+    settings: Settings,
+    admin: Admin,
+    rows: CustomerRows,
+    stop: StopSignal,
+    on_rows: Callable[[int], None],
 ) -> Sent:
     """Send the whole file; between which offsets its rows lie."""
-    from churnstream.pipeline.checkpoint import Source
+    from churnstream.pipeline.checkpoint import CheckpointKey
     from churnstream.pipeline.sent_ranges import SentRangeKeeper
 
     topic = settings.topics.input
-    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
+    source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
     keeper = SentRangeKeeper(path, source, admin)
-    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, tell))
+    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, on_rows))
     if result.finished:
         keeper.finish()
     return keeper.sent(result.resumed_at + result.sent, result.sent)
 
 
 def _both(one: Callable[[int], None], other: Callable[[int], None]) -> Callable[[int], None]:
-    def tell(rows: int) -> None:
+    def on_rows(rows: int) -> None:
         one(rows)
         other(rows)
 
-    return tell
+    return on_rows
 
 
 def _batch_line(result: BatchResult, name: str, topic: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
         raise ConfigurationError("--model must be a folder; in a registry: train --mlflow")
     trusted = settings.model.trusted_types
     model = load(candidate, trusted)
-    better, reason = _judge(settings, model)
+    better, reason = _compared(settings, model)
     if better and not dry_run:
         put(candidate, Path(settings.model.path), trusted)
     verdict = f"{model.version} {_verdict(better, dry_run)} the champion"
@@ -54,8 +54,8 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
             click.echo(f"{verdict}: {reason}")
 
 
-def _judge(settings: Settings, candidate: Model) -> Verdict:
-    from churnstream.cli.customers import labelled_customers
+def _compared(settings: Settings, candidate: Model) -> Verdict:
+    from churnstream.cli.customer_source import labelled_customers
     from churnstream.model.manifest import load
     from churnstream.model.promotion import Verdict, judge
     from churnstream.model.train import digest_of, held_out

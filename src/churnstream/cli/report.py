@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
-from churnstream.cli.customers import schema_of
-from churnstream.cli.results import say_foreign, show_report, try_summary
+from churnstream.cli.customer_source import schema_of
+from churnstream.cli.window_results import say_foreign, show_report, try_summary
 
 if TYPE_CHECKING:
     from churnstream.analysis.window_report import WindowReport
     from churnstream.model.scorer import Model
-    from churnstream.pipeline.history import History
+    from churnstream.pipeline.prediction_history import PredictionHistory
     from churnstream.schema.schema import Schema
     from churnstream.settings import Settings
 
@@ -35,21 +35,25 @@ def report(settings: Settings) -> None:
     Example: churnstream report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.history import History
     from churnstream.pipeline.offset_ranges import offset_range
+    from churnstream.pipeline.prediction_history import PredictionHistory
 
     try_summary(settings)
     admin = Admin(settings.kafka)
     model, missing = _model_at_hand(settings)
     schema = model.schema if model else schema_of(settings)
-    history = History(settings, schema, admin, *offset_range(settings, admin))
+    history = PredictionHistory(settings, schema, admin, *offset_range(settings, admin))
     result = _summarise(history, schema, settings, model, missing)
     say_foreign(history, settings)
     show_report(result, schema, settings)
 
 
 def _summarise(
-    history: History, schema: Schema, settings: Settings, model: Model | None, missing: str
+    history: PredictionHistory,
+    schema: Schema,
+    settings: Settings,
+    model: Model | None,
+    missing: str,
 ) -> WindowReport:
     from churnstream.analysis.window_report import WindowReportBuilder
 

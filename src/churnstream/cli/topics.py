@@ -27,7 +27,7 @@ def create_topics(settings: Settings) -> None:
     Example: churnstream topics create --broker 127.0.0.1:9092
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.topics import create
+    from churnstream.pipeline.topic_layout import create
 
     for name, is_new in create(Admin(settings.kafka), settings).items():
         click.echo(f"{name}: {'created' if is_new else 'is there already'}")
@@ -44,7 +44,7 @@ def describe_topics(settings: Settings, as_json: bool) -> None:
     Example: churnstream topics describe --broker 127.0.0.1:9092
     """
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline import topics as flow_topics
+    from churnstream.pipeline import topic_layout as flow_topics
 
     rows = flow_topics.describe(Admin(settings.kafka), settings)
     for problem in flow_topics.problems(rows):

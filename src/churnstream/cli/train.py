@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options, tables
-from churnstream.cli.customers import labelled_customers, say_if_example
+from churnstream.cli.customer_source import labelled_customers, say_if_example
 from churnstream.cli.progress_bar import progress
-from churnstream.cli.streams import done_already
+from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -117,10 +117,10 @@ def folder_of(settings: Settings) -> Path:
     """Where a new model is saved."""
     from churnstream.model.source import is_registered
 
-    place = settings.model.path
-    if is_registered(place):
-        raise ConfigurationError(f"{place}: a model is saved in a folder; see --model")
-    return Path(place)
+    path = settings.model.path
+    if is_registered(path):
+        raise ConfigurationError(f"{path}: a model is saved in a folder; see --model")
+    return Path(path)
 
 
 def _register(

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnstream.errors import DataError
+from churnstream.files.column_names import match_names, match_notes
 from churnstream.files.customer_file import CustomerFile
-from churnstream.files.form import FileForm
-from churnstream.files.names import match_names, match_notes
-from churnstream.files.numbers import plain_numbers
-from churnstream.files.opening import open_file
+from churnstream.files.file_form import FileForm
+from churnstream.files.open_file import open_file
+from churnstream.files.plain_numbers import plain_numbers
 from churnstream.records.rejection import RejectionCount
 from churnstream.schema.fields import Boolean, Numeric
 from churnstream.schema.schema import Schema

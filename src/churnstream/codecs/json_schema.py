@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from churnstream.records.dead_letter import DeadLetter
-from churnstream.records.prediction import prediction_type
-from churnstream.schema.record_types import event_type
+from churnstream.schema.record_types import event_type, prediction_type
 from churnstream.schema.schema import Schema
 
 ABOUT = "One customer, at one moment."

@@ -23,7 +23,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class AccessControl:
     """Lets through who may pass, and adds the headers that keep the page to itself.
 
     Args:
@@ -69,7 +69,7 @@ class Guard:
             answer = RedirectResponse("/?" + urlencode(query, doseq=True), 303)
             answer.set_cookie(_COOKIE, given, httponly=True, samesite="strict")
             return answer
-        return HTMLResponse(render("token.html.j2", wrong=bool(given)), 401)
+        return HTMLResponse(render("token_page.html.j2", wrong=bool(given)), 401)
 
     def _is_right(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), (self._token or "").encode())

@@ -16,9 +16,9 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from churnstream.dashboard.access import Guard
-from churnstream.dashboard.address import VIEWS, Address
-from churnstream.dashboard.shared import EVERY, Pieces, Shared
+from churnstream.dashboard.access import AccessControl
+from churnstream.dashboard.page_address import VIEWS, PageAddress
+from churnstream.dashboard.page_cache import EVERY, PageCache, Pieces
 from churnstream.dashboard.views import Views
 from churnstream.pages.render import render, style
 
@@ -36,7 +36,7 @@ def application(
         token: What a browser must know; None for nothing.
         local: Whether it answers only to names of this machine.
     """
-    shared = Shared(views)
+    shared = PageCache(views)
     viewers = 0
 
     async def page(request: Request) -> Response:
@@ -73,13 +73,13 @@ def application(
             Route("/style.css", static),
             Route("/live.js", static),
         ],
-        middleware=[Middleware(Guard, token=token, local=local)],
+        middleware=[Middleware(AccessControl, token=token, local=local)],
     )
 
 
-def _page(views: Views, address: Address, pieces: Pieces) -> str:
+def _page(views: Views, address: PageAddress, pieces: Pieces) -> str:
     return render(
-        "live.page.html.j2",
+        "live_page.html.j2",
         views=VIEWS,
         address=address,
         pieces=pieces,
@@ -88,7 +88,7 @@ def _page(views: Views, address: Address, pieces: Pieces) -> str:
 
 
 async def _changes(
-    shared: Shared, address: Address, stopped: Callable[[], bool]
+    shared: PageCache, address: PageAddress, stopped: Callable[[], bool]
 ) -> AsyncIterator[str]:
     """Server-sent events: the pieces that differ from those sent before."""
     sent: Pieces = {}

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 import msgspec
 import structlog
 
-from churnstream.codecs.events import EventDecoder
-from churnstream.dashboard.pending import Pending
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import prediction_reader
+from churnstream.dashboard.pending_events import PendingEvents
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.record_view import position_of, timestamp_of
-from churnstream.dashboard.state import ListedDeadLetter, Made, State
+from churnstream.dashboard.state import KeptPrediction, ListedDeadLetter, State
 from churnstream.errors import ChurnstreamError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import parse
-from churnstream.records.prediction import prediction_reader
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
@@ -36,7 +36,7 @@ _MAX_AHEAD = 500_000  # events that are read before their outcomes, fewer than a
 
 
 class Feed:
-    """Keeps the state up to date, in two threads that end when told to.
+    """Keeps the state up to date, in two threads that end when asked to.
 
     A prediction counts together with its event, whichever of the two is read first: what is at risk
     depends on both. Neither topic is read far ahead of the other.
@@ -53,8 +53,8 @@ class Feed:
         self._decode = EventDecoder(state.schema, closed=False)
         self._read_prediction = prediction_reader(state.schema)
         self._id_of, self._in_short = state.schema.id_of, short_reason_writer(state.schema)
-        self._pending = Pending(state.fields)
-        self._waiting: deque[tuple[float, Made]] = deque()
+        self._pending = PendingEvents(state.fields)
+        self._waiting: deque[tuple[float, KeptPrediction]] = deque()
         self._others = threading.Event()  # the topics are other ones than before
 
     def start(self) -> list[threading.Thread]:
@@ -120,7 +120,7 @@ class Feed:
         with self._state.lock:
             self._state.clear()
             self._state.reading = True
-        self._pending = Pending(self._state.fields, partitions)
+        self._pending = PendingEvents(self._state.fields, partitions)
         self._waiting.clear()
         self._others.clear()
 
@@ -158,15 +158,15 @@ class Feed:
             state.events_out.add(map(timestamp_of, predictions))
             state.add_newest(names.output, predictions)
 
-    def _made(self, record: Message) -> Made | None:
+    def _made(self, record: Message) -> KeptPrediction | None:
         prediction = self._read_prediction(record.value())
         if prediction is None:
             self._state.foreign[self._settings.topics.output] += 1
             return None
         name, position = self._id_of(prediction), position_of(record)
-        return Made.of(name, prediction, timestamp_of(record), position, self._in_short)
+        return KeptPrediction.of(name, prediction, timestamp_of(record), position, self._in_short)
 
-    def _take_predictions(self, made: list[tuple[float, Made]], now: float) -> None:
+    def _take_predictions(self, made: list[tuple[float, KeptPrediction]], now: float) -> None:
         """Count those whose event is known or will not come, and keep the others waiting.
 
         Those that waited come first: of a customer's predictions the last one counts.
@@ -179,7 +179,7 @@ class Feed:
         while len(waiting) > _MAX_WAITING:
             self._state.add_prediction(waiting.popleft()[1], None)
 
-    def _take_prediction(self, since: float, made: Made, now: float) -> None:
+    def _take_prediction(self, since: float, made: KeptPrediction, now: float) -> None:
         said = self._pending.find(*made.source, made.name)
         if said is None and self._pending.may_come(*made.source) and now - since < _EVENT_TIMEOUT:
             self._waiting.append((since, made))
@@ -189,7 +189,7 @@ class Feed:
     def _take_dead_letters(self, records: list[Message]) -> None:
         for record in records:
             try:
-                dead_letter = ListedDeadLetter.of(parse(record), position_of(record))
+                dead_letter = ListedDeadLetter.of(parse_dead_letter(record), position_of(record))
             except msgspec.ValidationError:
                 self._state.foreign[self._settings.topics.deadletter] += 1
                 continue
@@ -209,7 +209,7 @@ class Feed:
             time.sleep(_LOOK_EVERY)
 
     def _look(self, admin: Admin) -> None:
-        rows = topics.describe(admin, self._settings)
+        rows = topic_layout.describe(admin, self._settings)
         identity = admin.topic_id(self._settings.topics.input)
         if self._identity not in ("", identity):
             log.info("topics_made_again", reads_from="the beginning")

@@ -1,4 +1,4 @@
-"""What running producers and consumers tell of themselves on their metrics ports."""
+"""What running producers and consumers say of themselves on their metrics ports."""
 
 import urllib.error
 import urllib.request

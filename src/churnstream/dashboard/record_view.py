@@ -16,7 +16,7 @@ from churnstream.errors import ChurnstreamError
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message, headers_of
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.settings import KafkaSettings
 

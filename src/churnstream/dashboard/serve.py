@@ -8,7 +8,7 @@ from churnstream.dashboard.record_view import RecordLookup
 from churnstream.dashboard.state import State
 from churnstream.dashboard.views import Views
 from churnstream.observability.web_server import serving
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
 
@@ -19,7 +19,7 @@ def serve(
     settings: Settings,
     schema: Schema,
     listener: socket.socket,
-    stop: Stop,
+    stop: StopSignal,
     *,
     token: str | None,
     local: bool,

@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnstream.dashboard.customers import Customers
+from churnstream.dashboard.bounded_texts import short_name
+from churnstream.dashboard.customer_table import CustomerTable
+from churnstream.dashboard.latency import LatencySeries
 from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import Process
+from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
-from churnstream.dashboard.series import Latencies, OverTime, PerSecond
-from churnstream.dashboard.text_numbers import short_name
+from churnstream.dashboard.risk_over_time import RiskOverTime
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
-from churnstream.pipeline.topics import PartitionState
+from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.schema.schema import Schema
@@ -34,7 +36,7 @@ _MIN_TIMESTAMP = 946_684_800.0  # the year 2000: no prediction is older
 _DAY = 86_400.0
 
 
-class Made(NamedTuple):
+class KeptPrediction(NamedTuple):
     """A prediction, as much of it as is kept.
 
     Attributes:
@@ -66,7 +68,7 @@ class Made(NamedTuple):
         at: float,
         position: Position,
         in_short: Callable[[ReasonGiven], str],
-    ) -> "Made":
+    ) -> "KeptPrediction":
         """What to keep of a prediction.
 
         Args:
@@ -120,7 +122,7 @@ class ListedDeadLetter(NamedTuple):
         )
 
 
-class Version(NamedTuple):
+class ModelVersion(NamedTuple):
     """A model that made predictions."""
 
     name: str
@@ -128,7 +130,7 @@ class Version(NamedTuple):
     predictions: int
 
 
-class Past(NamedTuple):
+class PastPrediction(NamedTuple):
     """An earlier prediction of a customer."""
 
     at: float
@@ -137,7 +139,7 @@ class Past(NamedTuple):
     offset: int
 
 
-def _rank(one: Version) -> int:
+def _rank(one: ModelVersion) -> int:
     return one.predictions
 
 
@@ -178,21 +180,21 @@ class State:
     def clear(self) -> None:
         """Forget all records: the topics are others now."""
         self.epoch += 1
-        self.customers = Customers(self.fields)
-        self.over_time = OverTime()
+        self.customers = CustomerTable(self.fields)
+        self.over_time = RiskOverTime()
         self.events = self.predictions = 0
         self.reasons: Counter[str] = Counter()
         self.dead_letters: deque[ListedDeadLetter] = deque(maxlen=_MAX_DEAD_LETTERS)
-        self.latest: deque[Made] = deque(maxlen=_LATEST)
+        self.latest: deque[KeptPrediction] = deque(maxlen=_LATEST)
         self.newest: defaultdict[str, deque[ShownRecord]] = defaultdict(
             lambda: deque(maxlen=_NEWEST)
         )
         self.foreign: Counter[str] = Counter()
-        self.versions: dict[str, Version] = {}
+        self.versions: dict[str, ModelVersion] = {}
         self.others = 0
-        self.events_in, self.events_out = PerSecond(), PerSecond()
-        self.rejected = PerSecond()
-        self.latencies = Latencies()
+        self.events_in, self.events_out = RecordRate(), RecordRate()
+        self.rejected = RecordRate()
+        self.latencies = LatencySeries()
         self.lags: deque[float | None] = deque([None] * 60, maxlen=60)
         self.last_outcome = 0.0
         self._past = np.zeros(_MAX_PREDICTIONS, dtype=_PAST)
@@ -208,7 +210,7 @@ class State:
         """Take note of the last of some records as they lie in a topic."""
         self.newest[topic].extendleft(map(record_of, records[-_NEWEST:]))
 
-    def add_prediction(self, made: Made, said: Details | None) -> None:
+    def add_prediction(self, made: KeptPrediction, said: Details | None) -> None:
         """Take note of a prediction.
 
         Args:
@@ -229,7 +231,7 @@ class State:
         self._note_outcome(made.at, now)
         self._note_version(made)
 
-    def _note_version(self, made: Made) -> None:
+    def _note_version(self, made: KeptPrediction) -> None:
         """Count a model's predictions; of too many models, those that made the fewest are one."""
         known = self.versions.get(made.version)
         first, count = (known.first, known.predictions) if known else (made.at, 0)
@@ -237,7 +239,7 @@ class State:
             rarest = min(self.versions.values(), key=_rank)
             del self.versions[rarest.name]
             self.others += rarest.predictions
-        self.versions[made.version] = Version(made.version, first, count + 1)
+        self.versions[made.version] = ModelVersion(made.version, first, count + 1)
 
     def _note_outcome(self, at: float, now: float) -> None:
         if at <= now + _DAY:
@@ -249,20 +251,22 @@ class State:
         self.reasons[dead_letter.reason] += 1
         self._note_outcome(dead_letter.at, time.time())
 
-    def history(self, name: str) -> list[Past]:
+    def history(self, name: str) -> list[PastPrediction]:
         """The customer's predictions among the last million, newest first."""
         row = self.customers.row(name)
         found = self._past[self._past["row"] == row] if row >= 0 else self._past[:0]
         newest = found[np.argsort(-found["at"], kind="stable")]
         return [
-            Past(float(one["at"]), float(one["risk"]), int(one["partition"]), int(one["offset"]))
+            PastPrediction(
+                float(one["at"]), float(one["risk"]), int(one["partition"]), int(one["offset"])
+            )
             for one in newest[:50]
         ]
 
-    def models(self) -> list[Version]:
+    def models(self) -> list[ModelVersion]:
         """The models, the one that came last first; those that were too many are one."""
         found = sorted(self.versions.values(), key=lambda one: -one.first)
-        return [*found, Version(OTHER, NO_TIMESTAMP, self.others)] if self.others else found
+        return [*found, ModelVersion(OTHER, NO_TIMESTAMP, self.others)] if self.others else found
 
     def lag(self) -> int:
         """Events that the group has still to read."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from churnstream.analysis.shown_columns import heading_of
-from churnstream.dashboard.address import Address
-from churnstream.dashboard.customers import PAGE, CustomerGroup
+from churnstream.dashboard.customer_table import PAGE, CustomerGroup
+from churnstream.dashboard.page_address import PageAddress
 from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.record_view import RecordLookup, ShownRecord
-from churnstream.dashboard.series import Part
+from churnstream.dashboard.risk_over_time import Part
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
 from churnstream.schema.schema import Segment
@@ -74,20 +74,20 @@ class Views:
         segments = state.fields.segments
         self.headings = {_piece(i): heading_of(segment) for i, segment in enumerate(segments)}
 
-    def address(self, given: Mapping[str, str]) -> Address:
+    def address(self, given: Mapping[str, str]) -> PageAddress:
         """The address of the page with a query."""
-        return Address.of(given, self.topics, self._state.fields)
+        return PageAddress.of(given, self.topics, self._state.fields)
 
-    def stamp(self, address: Address) -> object:
+    def stamp(self, address: PageAddress) -> object:
         """Something that is another one once the pieces of an address may be others."""
         state = self._state
         if address.view == "customers":
             return state.changes, state.problem, state.reading
         return object()  # those of the others speak of the last seconds, or of the broker
 
-    def pieces(self, address: Address) -> dict[str, str]:
+    def pieces(self, address: PageAddress) -> dict[str, str]:
         """The pieces of the page at an address, by the id of their element."""
-        build: Callable[[Address], dict[str, dict[str, Any]]] = {
+        build: Callable[[PageAddress], dict[str, dict[str, Any]]] = {
             "customers": self._customers,
             "pipeline": self._pipeline,
             "records": self._list,
@@ -104,7 +104,7 @@ class Views:
                 "parameter": parameter,
             }
             return {
-                name: macro("live.html.j2", _macro(name), **common, **mine)
+                name: macro("live_pieces.html.j2", _macro(name), **common, **mine)
                 for name, mine in values.items()
             }
 
@@ -117,7 +117,7 @@ class Views:
             "read": state.events + state.predictions,
         }
 
-    def _customers(self, address: Address) -> dict[str, dict[str, Any]]:
+    def _customers(self, address: PageAddress) -> dict[str, dict[str, Any]]:
         state, customers = self._state, self._state.customers
         whole, leaving, average = customers.whole()
         rows, matching = customers.find(address.query)
@@ -156,7 +156,7 @@ class Views:
         series = self._state.over_time
         return SegmentRow(part[1], group, series.rates(part), series.levels(part))
 
-    def _filter(self, address: Address, segment: Segment) -> SegmentFilter:
+    def _filter(self, address: PageAddress, segment: Segment) -> SegmentFilter:
         return SegmentFilter(
             parameter(segment.field),
             title_of(segment),
@@ -164,7 +164,7 @@ class Views:
             dict(address.query.segments).get(segment.field, ""),
         )
 
-    def _pipeline(self, address: Address) -> dict[str, dict[str, Any]]:
+    def _pipeline(self, address: PageAddress) -> dict[str, dict[str, Any]]:
         state, topics = self._state, self._settings.topics
         return {
             "flow": {
@@ -190,7 +190,7 @@ class Views:
             "topics": {"rows": state.partitions[:_MAX_PARTITIONS]},
         }
 
-    def _list(self, address: Address) -> dict[str, dict[str, Any]]:
+    def _list(self, address: PageAddress) -> dict[str, dict[str, Any]]:
         state = self._state
         listed = [one for one in state.dead_letters if address.reason in ("", one.reason)]
         pieces: dict[str, dict[str, Any]] = {
@@ -206,7 +206,7 @@ class Views:
             }
         return pieces
 
-    def _look_up(self, address: Address) -> dict[str, dict[str, Any]]:
+    def _look_up(self, address: PageAddress) -> dict[str, dict[str, Any]]:
         """The piece that shows a record of the topic itself."""
         if not address.position:
             return {}

@@ -4,7 +4,7 @@ import codecs
 import re
 from collections.abc import Generator, Iterator
 
-from churnstream.files.faults import FileError
+from churnstream.files.file_errors import FileError
 
 UTF_8 = "utf-8"
 _MARKS = {

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from churnstream.errors import DataError
-from churnstream.files.faults import faults_named
-from churnstream.files.form import FileForm
+from churnstream.files.file_errors import faults_named
+from churnstream.files.file_form import FileForm
 
 _BATCH_BYTES = 32 * 2**20  # ten thousand rows of customers have two million
 _ROWS_READ_AT_ONCE = 8_192
 
 
-class Table(NamedTuple):
+class FileTable(NamedTuple):
     """What the reader of a format found.
 
     Attributes:
@@ -40,7 +40,7 @@ class CustomerFile:
     """A file of customers, opened by `open_file`."""
 
     path: Path
-    table: Table
+    table: FileTable
 
     @property
     def name(self) -> str:

@@ -9,23 +9,23 @@ from functools import partial
 import pyarrow as pa
 from pyarrow import csv
 
+from churnstream.files.byte_streams import ByteStream, part
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
-from churnstream.files.customer_file import Table
+from churnstream.files.column_names import header
+from churnstream.files.compression import CHUNK, ByteSource
+from churnstream.files.customer_file import FileTable
 from churnstream.files.dialect import Dialect, dialect_of
-from churnstream.files.ending import Ending, ending_of
-from churnstream.files.faults import FileError, advice_on
-from churnstream.files.form import DELIMITER_NAMES, FileForm
-from churnstream.files.names import header
+from churnstream.files.file_errors import FileError, advice_on
+from churnstream.files.file_form import DELIMITER_NAMES, FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import CHUNK, Source
 from churnstream.files.parquet_file import MAX_ROW
-from churnstream.files.streams import ByteStream, part
+from churnstream.files.trailing_rows import Ending, ending_of
 
 _ROW = re.compile(r"Row #(\d+): (?:Expected (\d+) columns, got (\d+)|.*UTF8)")
 _ADVICE_UTF_8 = "save the file as UTF-8, or declare its encoding"
 
 
-def open_delimited(source: Source, form: FileForm) -> Table:
+def open_delimited(source: ByteSource, form: FileForm) -> FileTable:
     """Look at a file's beginning for its dialect and all through it for its encoding and its end.
 
     Raises:
@@ -43,7 +43,7 @@ def open_delimited(source: Source, form: FileForm) -> Table:
         dict(zip(columns, zip(*dialect.rows, strict=True), strict=True)) if dialect.rows else {}
     )
     form, doubts = number_marks(sample, form, "," if dialect.delimiter == ";" else ".")
-    return Table(
+    return FileTable(
         columns,
         form,
         [*_in_words(form), *notes, *doubts, *ending.notes()],
@@ -52,7 +52,7 @@ def open_delimited(source: Source, form: FileForm) -> Table:
     )
 
 
-def _dialect(source: Source, charset: str, form: FileForm) -> Dialect:
+def _dialect(source: ByteSource, charset: str, form: FileForm) -> Dialect:
     with closing(ByteStream(as_utf_8(source.chunks(), charset))) as stream:
         head = stream.read(CHUNK)
         is_whole = not stream.read(1)
@@ -62,12 +62,12 @@ def _dialect(source: Source, charset: str, form: FileForm) -> Dialect:
     return dialect
 
 
-def _ending(source: Source, charset: str, dialect: Dialect) -> Ending:
+def _ending(source: ByteSource, charset: str, dialect: Dialect) -> Ending:
     rows = _behind_header(source, charset, dialect)
     return ending_of(rows, dialect.delimiter, len(dialect.names))
 
 
-def _behind_header(source: Source, charset: str, dialect: Dialect) -> Iterator[bytes]:
+def _behind_header(source: ByteSource, charset: str, dialect: Dialect) -> Iterator[bytes]:
     return part(as_utf_8(source.chunks(), charset), dialect.begin, None)
 
 
@@ -83,7 +83,7 @@ def _in_words(form: FileForm) -> list[str]:
 
 
 def _rows(
-    source: Source,
+    source: ByteSource,
     charset: str,
     dialect: Dialect,
     ending: Ending,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from churnstream.files.charset import UTF_8
-from churnstream.files.faults import FileError
+from churnstream.files.file_errors import FileError
 
 _CANDIDATES = "\t|;,"  # the rarer one in names and texts first
 _ROWS = 1_000

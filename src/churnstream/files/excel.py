@@ -17,13 +17,13 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from churnstream.files.customer_file import Table
-from churnstream.files.ending import is_totals, left_out, totals_word
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
-from churnstream.files.names import header
+from churnstream.files.column_names import header
+from churnstream.files.compression import ByteSource
+from churnstream.files.customer_file import FileTable
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
+from churnstream.files.trailing_rows import is_totals, left_out, totals_word
 from churnstream.files.workbook_size import check_size
 
 _ROWS = 4_096  # at once
@@ -39,19 +39,19 @@ class _Layout(NamedTuple):
     Attributes:
         header: The row of the names, counted from 0.
         names: Its cells.
-        places: Which cells of a row are columns: those with a name or anything below it.
+        columns_used: Which cells of a row are columns: those with a name or anything below it.
         length: Rows of customers.
         notes: On what is left out.
     """
 
     header: int
     names: list[str]
-    places: list[int]
+    columns_used: list[int]
     length: int
     notes: list[str]
 
 
-def open_workbook(source: Source, form: FileForm) -> Table:
+def open_workbook(source: ByteSource, form: FileForm) -> FileTable:
     """Choose the sheet with the customers, and look through it.
 
     Raises:
@@ -67,7 +67,7 @@ def open_workbook(source: Source, form: FileForm) -> Table:
     texts = {name: sample[name][:_SAMPLE].to_pylist() for name in columns} if sample else {}
     form, doubts = number_marks(texts, replace(form, format="xlsx", sheet=name))
     marks = marks_in_words(form)
-    return Table(
+    return FileTable(
         columns,
         form,
         [*said, *([", ".join(marks)] if marks else []), *notes, *doubts, *layout.notes],
@@ -77,7 +77,7 @@ def open_workbook(source: Source, form: FileForm) -> Table:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[CalamineWorkbook]:
+def _opened(source: ByteSource) -> Iterator[CalamineWorkbook]:
     try:
         with CalamineWorkbook.from_path(source.path) as workbook:
             yield workbook
@@ -124,7 +124,7 @@ def _layout(sheet: CalamineSheet) -> _Layout | None:
     if at is None:
         return None
     names = [_text(cell) or "" for cell in first[at]]
-    used = {place for place, name in enumerate(names) if name}
+    used = {column_number for column_number, name in enumerate(names) if name}
     ends, totals, last = [at], "", []
     total = at
     for total, row in enumerate(sheet.iter_rows()):  # how many there are
@@ -138,20 +138,22 @@ def _layout(sheet: CalamineSheet) -> _Layout | None:
     notes = left_out(total - end - bool(totals), totals)
     if above:
         notes.append(f"the header is row {at + 1}; what stands above it is left out")
-    places = sorted(used)
-    return _Layout(at, [names[place] for place in places], places, end - at, notes)
+    columns_used = sorted(used)
+    return _Layout(
+        at, [names[column_number] for column_number in columns_used], columns_used, end - at, notes
+    )
 
 
 def _rows(
-    source: Source, name: str, layout: _Layout, names: Sequence[str], columns: Sequence[str]
+    source: ByteSource, name: str, layout: _Layout, names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of some columns."""
-    places = [layout.places[names.index(column)] for column in columns]
+    columns_used = [layout.columns_used[names.index(column)] for column in columns]
     begin = layout.header + 1
     with _opened(source) as workbook:
         rows = islice(workbook.get_sheet_by_name(name).iter_rows(), begin, begin + layout.length)
         while batch := list(islice(rows, _ROWS)):
-            texts = [pa.array([_text(row[n]) for row in batch], pa.string()) for n in places]
+            texts = [pa.array([_text(row[n]) for row in batch], pa.string()) for n in columns_used]
             yield pa.RecordBatch.from_arrays(texts, names=list(columns))
 
 

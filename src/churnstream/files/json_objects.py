@@ -12,11 +12,11 @@ import msgspec
 import pyarrow as pa
 
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
-from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
+from churnstream.files.compression import ByteSource
+from churnstream.files.customer_file import FileTable
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
 from churnstream.files.parquet_file import MAX_ROW
 
 _ROWS = 4_096  # at once, and fewer where they are long
@@ -39,7 +39,7 @@ _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=_number)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def open_json(source: Source, form: FileForm, kind: str) -> Table:
+def open_json(source: ByteSource, form: FileForm, kind: str) -> FileTable:
     """Look through a file for the names of all its columns.
 
     Args:
@@ -66,7 +66,7 @@ def open_json(source: Source, form: FileForm, kind: str) -> Table:
     said = [f"read as {in_words(charset)}"] if in_words(charset) != "UTF-8" else []
     said += marks_in_words(form)
     left_out = [f"column {name!r} holds lists and is left out" for name in sorted(lists)]
-    return Table(
+    return FileTable(
         columns,
         form,
         [*([", ".join(said)] if said else []), *notes, *left_out],
@@ -75,7 +75,7 @@ def open_json(source: Source, form: FileForm, kind: str) -> Table:
     )
 
 
-def _lines(source: Source, charset: str) -> Iterator[bytes]:
+def _lines(source: ByteSource, charset: str) -> Iterator[bytes]:
     """The lines of a file, blank ones too."""
     rest = b""
     with closing(as_utf_8(source.chunks(), charset)) as chunks:
@@ -87,7 +87,7 @@ def _lines(source: Source, charset: str) -> Iterator[bytes]:
     yield rest
 
 
-def _array(source: Source, charset: str) -> Iterator[bytes]:
+def _array(source: ByteSource, charset: str) -> Iterator[bytes]:
     """The objects of the array that a file is, as they stand there."""
     pieces, held = [], 0
     with closing(as_utf_8(source.chunks(), charset)) as chunks:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 
 _NUMBERS_IN_COLUMN = 0.8  # of its texts, or it tells nothing
 _MONEY = "[$€£¥₹]|EUR|USD|GBP|CHF"

@@ -8,18 +8,18 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from churnstream.files import parquet_file
-from churnstream.files.customer_file import Table
-from churnstream.files.faults import FileError
-from churnstream.files.form import FileForm
-from churnstream.files.names import check_distinct
+from churnstream.files.column_names import check_distinct
+from churnstream.files.compression import ByteSource
+from churnstream.files.customer_file import FileTable
+from churnstream.files.file_errors import FileError
+from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import marks_in_words, number_marks
-from churnstream.files.packing import Source
 from churnstream.files.typed_text import has_text, usual_form, value_type
 
 _SAMPLE = 1_000
 
 
-def open_parquet(source: Source, form: FileForm) -> Table:
+def open_parquet(source: ByteSource, form: FileForm) -> FileTable:
     """Look at the names and types of a file.
 
     Raises:
@@ -38,7 +38,7 @@ def open_parquet(source: Source, form: FileForm) -> Table:
     values = {name: sample[name][:_SAMPLE].to_pylist() for name in texts} if sample else {}
     form, doubts = number_marks(values, replace(form, format="parquet"))
     said = marks_in_words(form)
-    return Table(
+    return FileTable(
         columns,
         form,
         [
@@ -60,7 +60,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _rows(
-    source: Source, kinds: dict[str, pa.DataType], columns: Sequence[str]
+    source: ByteSource, kinds: dict[str, pa.DataType], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of some columns as texts."""
     for batch in parquet_file.rows(source.path, columns):

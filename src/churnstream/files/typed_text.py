@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.files.customer_file import CustomerFile, Table
-from churnstream.files.form import FileForm
+from churnstream.files.customer_file import CustomerFile, FileTable
+from churnstream.files.file_form import FileForm
 
 _WHOLE = 2**53  # a double is exact below
 
@@ -27,7 +27,7 @@ def in_memory(table: pa.Table) -> CustomerFile:
         yield batch.select(list(columns))
 
     columns = tuple(batch.schema.names)
-    found = Table(columns, FileForm(), [], rows, lambda index: f"row {index}")
+    found = FileTable(columns, FileForm(), [], rows, lambda index: f"row {index}")
     return CustomerFile(Path("the frame"), found)
 
 

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.files.faults import FileError
+from churnstream.files.file_errors import FileError
 
 _MAX_UNPACKED = 2**30  # bytes of all sheets
 _MAX_CELLS = 25_000_000  # of a sheet; 32 bytes each

@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, TopicMissingError
-from churnstream.kafka.asking import SLICE, Asker
+from churnstream.kafka.admin_client import SLICE, RetryingAdminClient
 from churnstream.kafka.client import (
     KafkaError,
     KafkaException,
@@ -62,8 +62,8 @@ class Admin:
         self, settings: KafkaSettings, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         self._settings, self._give_up = settings, give_up
-        self._asker = Asker(settings, give_up)
-        cluster = self._asker.cluster
+        self._retrying = RetryingAdminClient(settings, give_up)
+        cluster = self._retrying.cluster
         # The embedded broker accepts the calls of transactions but does not keep their promise,
         # and reports end offsets that are too low.
         self.embedded = cluster.cluster_id == _EMBEDDED_CLUSTER
@@ -75,9 +75,9 @@ class Admin:
         Raises:
             TopicMissingError: There is no such topic.
         """
-        with self._asker.asking(f"describing topic {topic}"):
-            topics = self._asker.repeat(
-                lambda: self._asker.client.list_topics(timeout=SLICE).topics
+        with self._retrying.request(f"describing topic {topic}"):
+            topics = self._retrying.repeat(
+                lambda: self._retrying.client.list_topics(timeout=SLICE).topics
             )
         found = topics.get(topic)
         if found is None or found.error is not None:
@@ -95,12 +95,12 @@ class Admin:
         def ask() -> str:
             topics = TopicCollection([topic])
             request_timeout = min(timeout, _ONE_ANSWER)
-            answers = self._asker.client.describe_topics(topics, request_timeout=request_timeout)
+            answers = self._retrying.client.describe_topics(topics, request_timeout=request_timeout)
             return str(answers[topic].result().topic_id)
 
         try:
-            with self._asker.asking(f"describing topic {topic}", f"describe topic {topic}"):
-                return self._asker.repeat(ask, timeout)
+            with self._retrying.request(f"describing topic {topic}", f"describe topic {topic}"):
+                return self._retrying.repeat(ask, timeout)
         except TopicMissingError as error:
             raise _missing(topic) from error
 
@@ -113,7 +113,7 @@ class Admin:
         new = [
             NewTopic(t.name, t.partitions, t.replication_factor, config=t.config) for t in topics
         ]
-        answers = self._asker.client.create_topics(new, operation_timeout=_TIMEOUT)
+        answers = self._retrying.client.create_topics(new, operation_timeout=_TIMEOUT)
         return {name: self._created(name, answer) for name, answer in answers.items()}
 
     def _created(self, name: str, answer: Any) -> bool:  # noqa: ANN401  # an untyped future
@@ -126,38 +126,38 @@ class Admin:
                 return False
             return True
 
-    def beginnings(self, topic: str) -> dict[int, int]:
-        """The first offset that is still there, by partition."""
+    def earliest_offsets(self, topic: str) -> dict[int, int]:
+        """The earliest offset that is still there, by partition."""
         return self._list_offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
-    def ends(self, topic: str) -> dict[int, int]:
-        """The end by partition, as read_committed sees it: one past the last readable offset."""
+    def latest_offsets(self, topic: str) -> dict[int, int]:
+        """By partition, the latest offset for read_committed: one past the last readable record."""
         reported = self._list_offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return self._read_to_end(topic, reported) if self.embedded else reported
 
-    def written_ends(self, topic: str) -> dict[int, int]:
-        """The end by partition of all that is written, whether or not it is committed yet."""
+    def latest_written_offsets(self, topic: str) -> dict[int, int]:
+        """By partition, the latest offset of all that is written, committed or not yet."""
         if self.embedded:
-            return self.ends(topic)
+            return self.latest_offsets(topic)
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         return self._list_offsets(topic, latest, committed=False)
 
-    def settled_ends(self, topic: str, *, whole: bool = False) -> dict[int, int]:
-        """The end of all that is written by now, once the transactions it is part of have ended.
+    def latest_settled_offsets(self, topic: str, *, whole: bool = False) -> dict[int, int]:
+        """By partition, the latest offset of what is written now, once no transaction is open.
 
-        A commit is told to its process, and may be seen in one topic, before it is seen in all.
-        What is still open after half a minute is told and left out, unless `whole`.
+        A commit is confirmed to its process, and may be seen in one topic, before it is seen in
+        all. What is still open after half a minute is reported and left out, unless `whole`.
 
         Raises:
             BrokerError: Something is still open, and `whole` was asked for.
         """
-        written = self.written_ends(topic)
+        written = self.latest_written_offsets(topic)
         if self.embedded:
             return written
         deadline = Deadline(_MAX_TRANSACTION)
         while True:
-            ends = self.ends(topic)
-            open_ = sorted(p for p, end in written.items() if ends.get(p, 0) < end)
+            latest = self.latest_offsets(topic)
+            open_ = sorted(p for p, end in written.items() if latest.get(p, 0) < end)
             if not open_:
                 return written
             if deadline.passed:
@@ -167,25 +167,25 @@ class Admin:
                         "just now: try again in a minute"
                     )
                 log.warning("transaction_open", topic=topic, partitions=open_)
-                return {p: min(end, ends.get(p, 0)) for p, end in written.items()}
+                return {p: min(end, latest.get(p, 0)) for p, end in written.items()}
             time.sleep(0.1)
 
-    def offsets_at(self, topic: str, moment: datetime) -> dict[int, int]:
-        """By partition, the first offset whose record is not older than `moment`, else the end."""
+    def offsets_at(self, topic: str, timestamp: datetime) -> dict[int, int]:
+        """By partition, the first offset whose record is not older, else the latest offset."""
         if self.embedded:
-            return self._look_for(topic, moment)
-        at = OffsetSpec.for_timestamp(int(moment.timestamp() * 1000))
+            return self._look_for(topic, timestamp)
+        at = OffsetSpec.for_timestamp(int(timestamp.timestamp() * 1000))
         found = self._list_offsets(topic, at)
-        ends = self.ends(topic)
-        return {p: offset if offset >= 0 else ends[p] for p, offset in found.items()}
+        latest = self.latest_offsets(topic)
+        return {p: offset if offset >= 0 else latest[p] for p, offset in found.items()}
 
-    def _look_for(self, topic: str, moment: datetime) -> dict[int, int]:
+    def _look_for(self, topic: str, timestamp: datetime) -> dict[int, int]:
         """The embedded broker does not look offsets up by time: read until they are found."""
         found: dict[int, int] = {}
-        scan = Scan(self._settings, topic, self.beginnings(topic), give_up=self._give_up)
+        scan = Scan(self._settings, topic, self.earliest_offsets(topic), give_up=self._give_up)
         for batch in scan:
             for record in batch:
-                if record.timestamp()[1] >= moment.timestamp() * 1000:
+                if record.timestamp()[1] >= timestamp.timestamp() * 1000:
                     found.setdefault(record.partition() or 0, record.offset() or 0)
         return scan.reached | found
 
@@ -196,13 +196,13 @@ class Admin:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
 
         def ask() -> dict[int, int]:
-            answers = self._asker.client.list_offsets(
+            answers = self._retrying.client.list_offsets(
                 request, isolation_level=level, request_timeout=_ONE_ANSWER
             )
-            return {place.partition: a.result().offset for place, a in answers.items()}
+            return {position.partition: a.result().offset for position, a in answers.items()}
 
-        with self._asker.asking(f"reading the offsets of {topic}", f"describe topic {topic}"):
-            return self._asker.repeat(ask)
+        with self._retrying.request(f"reading the offsets of {topic}", f"describe topic {topic}"):
+            return self._retrying.repeat(ask)
 
     def _read_to_end(self, topic: str, reported: Mapping[int, int]) -> dict[int, int]:
         """The embedded broker reports the base of the last batch + 1: read on from there."""
@@ -219,9 +219,11 @@ class Admin:
         that name.
         """
         topic_id = self.topic_id(topic)
-        found = self._places(group, topic)
+        found = self._committed_positions(group, topic)
         return {
-            place.partition: place.offset for place in found if not is_of_another(place, topic_id)
+            position.partition: position.offset
+            for position in found
+            if not is_of_another(position, topic_id)
         }
 
     def committed_before(self, group: str, topic: str) -> set[int]:
@@ -230,18 +232,20 @@ class Admin:
         Waits for nobody: what a transaction is about to commit is of the topic as it is now.
         """
         topic_id = self.topic_id(topic)
-        found = self._places(group, topic, stable=False)
-        return {place.partition for place in found if is_of_another(place, topic_id)}
+        found = self._committed_positions(group, topic, stable=False)
+        return {position.partition for position in found if is_of_another(position, topic_id)}
 
-    def _places(self, group: str, topic: str, *, stable: bool = True) -> list[TopicPartition]:
+    def _committed_positions(
+        self, group: str, topic: str, *, stable: bool = True
+    ) -> list[TopicPartition]:
         everywhere = [TopicPartition(topic, p) for p in self.partitions(topic)]
         needs = [f"describe group {group}", f"describe topic {topic}"]
         with translated(f"reading the offsets of group {group}", needs):
             found = self._committed(group, everywhere, stable)
-        return [place for place in found if place.offset >= 0]
+        return [position for position in found if position.offset >= 0]
 
     def _committed(
-        self, group: str, places: list[TopicPartition], stable: bool
+        self, group: str, positions: list[TopicPartition], stable: bool
     ) -> list[TopicPartition]:
         """Asked by a client that never joins; `stable` waits for transactions that move offsets."""
         level = "read_committed" if stable else "read_uncommitted"
@@ -250,15 +254,15 @@ class Admin:
 
         def ask() -> list[TopicPartition]:
             try:
-                return client.committed(places, timeout=SLICE)
+                return client.committed(positions, timeout=SLICE)
             except KafkaException as error:
-                # Why there was no answer, as where a right is missing, is told beside it.
+                # Why there was no answer, as where a right is missing, is reported beside it.
                 said = client.poll(0)
                 why = said.error() if said else None
                 raise KafkaException(why or error.args[0]) from error
 
         try:
-            return self._asker.repeat(ask, _MAX_TRANSACTION)
+            return self._retrying.repeat(ask, _MAX_TRANSACTION)
         finally:
             client.close()
 
@@ -274,12 +278,14 @@ class Admin:
         resource = ConfigResource(ResourceType.TOPIC, topic)
 
         def ask() -> dict[str, str]:
-            answers = self._asker.client.describe_configs([resource], request_timeout=_ONE_ANSWER)
+            answers = self._retrying.client.describe_configs(
+                [resource], request_timeout=_ONE_ANSWER
+            )
             return {name: entry.value for name, entry in answers[resource].result().items()}
 
         needs = f"describe configs of topic {topic}"
-        with self._asker.asking(f"reading the configuration of {topic}", needs):
-            return self._asker.repeat(ask, _ELECTION)
+        with self._retrying.request(f"reading the configuration of {topic}", needs):
+            return self._retrying.repeat(ask, _ELECTION)
 
 
 def _missing(topic: str) -> TopicMissingError:

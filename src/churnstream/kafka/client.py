@@ -133,7 +133,7 @@ class Connection:
 
     def on_error(self, error: KafkaError) -> None:
         """Take note of an error that concerns the client as a whole."""
-        # Another client of the process may still have the last outage to tell of.
+        # Another client of the process may still have the last outage to report.
         is_stale = time.monotonic() - self._recovered_at < _STALE
         if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.down and not is_stale:
             self.down = True
@@ -201,14 +201,14 @@ def to_error(
 _WITH_ID = "churnstream:"
 
 
-def place_to_commit(topic: str, partition: int, offset: int, topic_id: str) -> TopicPartition:
+def offset_to_commit(topic: str, partition: int, offset: int, topic_id: str) -> TopicPartition:
     """An offset to commit, which says of which topic of that name it is."""
     return TopicPartition(topic, partition, offset, metadata=_WITH_ID + topic_id)
 
 
-def is_of_another(place: TopicPartition, topic_id: str) -> bool:
+def is_of_another(position: TopicPartition, topic_id: str) -> bool:
     """Whether a committed offset is of an earlier topic of that name; False if it does not say."""
-    said = place.metadata or ""
+    said = position.metadata or ""
     return said.startswith(_WITH_ID) and said != _WITH_ID + topic_id
 
 
@@ -221,7 +221,7 @@ def _missing_right(code: int, needs: Sequence[str]) -> str:
 
 # Looking at records is a large part of what scoring them costs; `map` over the client's own methods
 # is the cheapest way to.
-def places_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
+def positions_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
     """Partitions and offsets of records that were read, in their order."""
     partitions, offsets = map(Message.partition, records), map(Message.offset, records)
     return list(partitions), list(offsets)  # type: ignore[arg-type]

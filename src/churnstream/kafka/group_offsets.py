@@ -5,7 +5,7 @@ from typing import Protocol
 
 from confluent_kafka import Consumer
 
-from churnstream.kafka.client import TopicPartition, is_of_another, place_to_commit, translated
+from churnstream.kafka.client import TopicPartition, is_of_another, offset_to_commit, translated
 
 _SLICE = 2.0  # seconds that a blocking call may keep signals waiting
 
@@ -33,13 +33,13 @@ class GroupOffsets:
 
     def to_commit(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         """Offsets by partition in the client library's form."""
-        return [place_to_commit(self._topic, p, o, self.topic_id) for p, o in offsets.items()]
+        return [offset_to_commit(self._topic, p, o, self.topic_id) for p, o in offsets.items()]
 
     def committed(self, client: Consumer, partitions: Collection[int]) -> list[TopicPartition]:
         """What the group has committed in some partitions.
 
         Raises:
-            KafkaException: The broker refused, or did not answer in time.
+            KafkaException: The broker rejected it, or did not answer in time.
         """
         asked = [TopicPartition(self._topic, p) for p in sorted(partitions)]
         return client.committed(asked, timeout=_SLICE)
@@ -48,13 +48,13 @@ class GroupOffsets:
         """The committed offset of every partition that has one.
 
         Raises:
-            BrokerError: The broker refused, or did not answer in time.
+            BrokerError: The broker rejected it, or did not answer in time.
         """
         with translated("reading the group's offsets"):
             topic = client.list_topics(self._topic, timeout=_SLICE).topics[self._topic]
             found = self.committed(client, topic.partitions)
         return {
-            place.partition: place.offset
-            for place in found
-            if place.offset >= 0 and not is_of_another(place, self.topic_id)
+            position.partition: position.offset
+            for position in found
+            if position.offset >= 0 and not is_of_another(position, self.topic_id)
         }

@@ -22,7 +22,7 @@ class ProducerClient:
         transactional_id: Stable per instance; None for no transactions.
         max_bytes: What each of its topics takes.
         give_up: Asked while waiting for the broker; True ends the wait.
-        connection: Shared by the clients of a process, so that an outage is told once.
+        connection: Shared by the clients of a process, so that an outage is reported once.
 
     Attributes:
         producer: The client library's own.
@@ -67,10 +67,10 @@ class ProducerClient:
         """End a wait that the process has no time for.
 
         Raises:
-            BrokerError: It was told to stop a while ago.
+            BrokerError: It was asked to stop a while ago.
         """
         if self._give_up():
-            raise BrokerError(f"{doing}: given up, since the process was told to stop")
+            raise BrokerError(f"{doing}: given up, since the process was asked to stop")
 
 
 def _properties(transactional_id: str | None, max_bytes: int) -> dict[str, object]:
@@ -84,7 +84,7 @@ def _properties(transactional_id: str | None, max_bytes: int) -> dict[str, objec
         "batch.size": min(_BATCH_BYTES, max_bytes),
         # Success is the rule and needs no callback.
         "delivery.report.only.error": True,
-        # The broker ends a transaction behind our back, and for some milliseconds refuses the
+        # The broker ends a transaction behind our back, and for some milliseconds rejects the
         # next one; at the default of 100 ms that would be most of a small batch's time.
         "retry.backoff.ms": 10,
         # A record that waits for ever asks nothing, so that its connection may be dead for as

@@ -71,7 +71,7 @@ _WHY = {
 }
 REJECTED = {name: why for why, names in _WHY.items() for name in names.split()}
 
-# Milliseconds, bytes or counts: the least and the most, and what is beyond.
+# Milliseconds, bytes or counts: minimum, maximum, and what is beyond.
 LIMITS = {
     "session.timeout.ms": (3_000, 300_000, "events of a consumer that died wait so long"),
     "heartbeat.interval.ms": (1, 3_000, "a consumer would be taken for dead"),
@@ -94,7 +94,7 @@ LIMITS = {
     "fetch.queue.backoff.ms": (0, 1_000, "reading would pause"),
     "fetch.error.backoff.ms": (0, 10_000, "reading would pause"),
     "topic.metadata.refresh.interval.ms": (10, 300_000, "new partitions would be found late"),
-    "topic.metadata.propagation.max.ms": (0, 30_000, "a missing topic would be told late"),
+    "topic.metadata.propagation.max.ms": (0, 30_000, "a missing topic would be noticed late"),
     "queue.buffering.max.ms": (0, 1_000, "events would be sent late"),
     "linger.ms": (0, 1_000, "events would be sent late"),
     "queue.buffering.max.messages": (1_000, 2**31 - 1, "a batch would not be sent in time"),
@@ -129,8 +129,8 @@ def _problem(name: str, value: str | int | float | bool) -> str:
     if _cannot_be_passed_on(str(value)):
         return f"{name} to a text with a null byte or of an unknown encoding"
     if plain in LIMITS and not _is_within(plain, str(value)):
-        least, most, why = LIMITS[plain]
-        return f"{name} to anything but a whole number from {least} to {most}: {why}"
+        minimum, maximum, why = LIMITS[plain]
+        return f"{name} to anything but a whole number from {minimum} to {maximum}: {why}"
     return ""
 
 
@@ -140,5 +140,5 @@ def _cannot_be_passed_on(text: str) -> bool:
 
 
 def _is_within(name: str, text: str) -> bool:
-    least, most, _ = LIMITS[name]
-    return bool(_WHOLE.fullmatch(text)) and least <= int(text) <= most
+    minimum, maximum, _ = LIMITS[name]
+    return bool(_WHOLE.fullmatch(text)) and minimum <= int(text) <= maximum

@@ -19,13 +19,13 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.committing import HangingError, commit
+from churnstream.kafka.consumer_config import consumer_config
+from churnstream.kafka.group_membership import GroupMembership
 from churnstream.kafka.group_offsets import GroupOffsets
-from churnstream.kafka.lookout import Lookout
-from churnstream.kafka.member import member_config
-from churnstream.kafka.membership import Membership
-from churnstream.kafka.polled import Polled
-from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.lost_client import LostClientDetector
+from churnstream.kafka.offset_commit import HangingError, commit
+from churnstream.kafka.polled_records import PolledRecords
+from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -36,14 +36,14 @@ _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
 
 class Reader:
-    """Reads `topic` for `group`; commits only what it is told to.
+    """Reads `topic` for `group`; commits only what it is asked to.
 
     Args:
         offsets: Of the group in the topic.
-        starting_points: Where partitions are begun.
+        starting_offsets: Where partitions are begun.
         protocol: "classic", or "consumer" for KIP-848.
         give_up: Asked while waiting for the broker; True ends the wait.
-        connection: Shared by the clients of a process, so that an outage is told once.
+        connection: Shared by the clients of a process, so that an outage is reported once.
 
     Attributes:
         membership: In the group; its partitions are those that are read.
@@ -55,7 +55,7 @@ class Reader:
         topic: str,
         group: str,
         offsets: GroupOffsets,
-        starting_points: StartingPoints,
+        starting_offsets: StartingOffsets,
         *,
         protocol: str = "classic",
         embedded: bool = False,
@@ -63,26 +63,26 @@ class Reader:
         connection: Connection | None = None,
     ) -> None:
         self._topic, self._give_up = topic, give_up
-        self._offsets, self._starting_points = offsets, starting_points
+        self._offsets, self._starting_offsets = offsets, starting_offsets
         self._connection = connection or Connection(settings.brokers)
         self._needs = (f"read topic {topic}", f"read group {group}")
-        config = member_config(settings, group, protocol, self._connection, embedded=embedded)
+        config = consumer_config(settings, group, protocol, self._connection, embedded=embedded)
         self._session_s = float(config.get("session.timeout.ms", _SESSION_TIMEOUT_MS)) / 1000
-        self._lookout = Lookout(settings, topic, on_answer=self._connection.on_progress)
-        self.membership = Membership(
+        self._detector = LostClientDetector(settings, topic, on_answer=self._connection.on_progress)
+        self.membership = GroupMembership(
             config,
             topic,
-            starting_points,
-            self._lookout,
+            starting_offsets,
+            self._detector,
             embedded=embedded,
             classic=protocol == "classic",
             give_up=give_up,
         )
 
-    def poll(self, max_records: int, timeout: float) -> Polled:
+    def poll(self, max_records: int, timeout: float) -> PolledRecords:
         """Wait for a record, then take what has arrived with it.
 
-        What was read of partitions that are lost meanwhile may belong to another member by now,
+        What was read of partitions that are lost meanwhile may belong to another consumer by now,
         and is left out; the other partitions go on.
 
         Args:
@@ -100,20 +100,20 @@ class Reader:
                 messages += self.membership.client.consume(max_records - 1, timeout=0)
         if messages:
             self._connection.on_progress()
-            self._lookout.note_sign_of_life()
+            self._detector.note_sign_of_life()
         else:
             self.membership.rejoin_if_lost()
         if lost := self.membership.lost:
             messages = [message for message in messages if not _is_of(message, lost)]
         if not any(map(Message.error, messages)):
-            polled = Polled.of(messages, {})
+            polled = PolledRecords.of(messages, {})
         else:
             records = [message for message in messages if message.error() is None]
-            polled = Polled.of(records, self._sort_errors(messages))
+            polled = PolledRecords.of(records, self._sort_errors(messages))
         # The client notes its position only at the end of a poll, and goes back to the one that it
         # knows if a rebalance comes in the middle.
         polled = polled.since(self.membership.positions)
-        self.membership.positions |= polled.places
+        self.membership.positions |= polled.next_offsets
         return polled._replace(again=frozenset(lost & self.membership.assigned)) if lost else polled
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
@@ -132,7 +132,7 @@ class Reader:
         return ends
 
     def _start_over(self, partition: int, error: KafkaError) -> None:
-        offset = self._starting_points.without_offset(partition, error)
+        offset = self._starting_offsets.without_offset(partition, error)
         self.membership.move([TopicPartition(self._topic, partition, offset)])
 
     def _raise_if_fatal(self, error: KafkaError) -> None:
@@ -151,7 +151,7 @@ class Reader:
         Raises:
             AbortableError: The partitions are no longer ours: their new owner reads on from the
                 last offset that was stored. Or nobody answered.
-            BrokerError: The commit was refused for another reason, or given up.
+            BrokerError: The commit was rejected for another reason, or given up.
         """
         ours = self.membership.assigned - self.membership.lost
         if gone := offsets.keys() - ours:
@@ -160,7 +160,7 @@ class Reader:
             commit(
                 self.membership.client,
                 self._offsets.to_commit(offsets),
-                self._lookout,
+                self._detector,
                 self._give_up,
                 self._session_s,
             )
@@ -171,28 +171,28 @@ class Reader:
     def commit_in_rebalance(self, offsets: Mapping[int, int]) -> None:
         """Store the group's offsets before partitions are given up, called back by the client.
 
-        It was told of the rebalance by the coordinator just now, so that is there.
+        The coordinator has just announced the rebalance, so that is there.
 
         Raises:
             BrokerError: They are not stored.
         """
         with translated("committing offsets"):
-            places = self._offsets.to_commit(offsets)
-            self.membership.client.commit(offsets=places, asynchronous=False)
+            positions = self._offsets.to_commit(offsets)
+            self.membership.client.commit(offsets=positions, asynchronous=False)
 
     def group_metadata(self) -> object:
         """The group membership as of now, for a transaction; goes stale with every rebalance."""
         return self.membership.client.consumer_group_metadata()
 
     def group_offsets(self) -> dict[int, int]:
-        """What the group has committed anywhere, for a member without partitions.
+        """What the group has committed anywhere, for a consumer without partitions.
 
         Raises:
-            BrokerError: The broker refused, or did not answer in time.
+            BrokerError: The broker rejected it, or did not answer in time.
         """
         return self._offsets.everywhere(self.membership.client)
 
-    def ends(self) -> dict[int, int]:
+    def end_offsets(self) -> dict[int, int]:
         """The end of each partition that is ours, as the last answer of its broker gave it.
 
         Asks nobody. What has not been heard of yet is left out.
@@ -204,7 +204,7 @@ class Reader:
 
     def silence(self) -> float:
         """Seconds since a broker was last heard, some of which are normal where nothing happens."""
-        return self._lookout.silence
+        return self._detector.silence
 
     @property
     def cut_off(self) -> bool:
@@ -220,16 +220,16 @@ class Reader:
             Where reading goes on, by partition; below 0 for the beginning.
 
         Raises:
-            BrokerError: Given up, or the broker refused.
+            BrokerError: Given up, or the broker rejected it.
         """
         waiting = False
         self.membership.rejoin_if_lost()
         while mine := self._ours(only):
             try:
                 with translated("going back to the group's offsets"):
-                    places = self._committed(mine)
-                self.membership.move(places)
-                return {place.partition: place.offset for place in places}
+                    positions = self._committed(mine)
+                self.membership.move(positions)
+                return {position.partition: position.offset for position in positions}
             except BrokerUnreachableError as error:
                 if self._give_up():
                     raise
@@ -249,7 +249,7 @@ class Reader:
     def _committed(self, partitions: Collection[int]) -> list[TopicPartition]:
         """Where to read partitions from, by what the group has committed."""
         found = self._offsets.committed(self.membership.client, partitions)
-        topic_id, start = self._offsets.topic_id, self._starting_points.after
+        topic_id, start = self._offsets.topic_id, self._starting_offsets.after
         return [TopicPartition(self._topic, p.partition, start(p, topic_id)) for p in found]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Reading a stretch of a topic without joining a group."""
+"""Reading an offset range of a topic without joining a group."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,7 +14,7 @@ from churnstream.kafka.client import (
     client_config,
     translated,
 )
-from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 _BATCH = 10_000
@@ -57,7 +57,7 @@ class Scan:
             BrokerUnreachableError: The client has lost its brokers, and another can find them.
             BrokerError: The topic cannot be read.
         """
-        lookout = Lookout(self._settings, self._topic)
+        detector = LostClientDetector(self._settings, self._topic)
         config = client_config(
             self._settings,
             {
@@ -79,9 +79,9 @@ class Scan:
                     if first is None:
                         if self._give_up():
                             raise BrokerUnreachableError(f"reading {self._topic}: given up")
-                        lookout.require_brokers(reader)
+                        detector.require_brokers(reader)
                         continue
-                    lookout.note_sign_of_life()
+                    detector.note_sign_of_life()
                     # consume() alone would wait out its time for a batch that cannot fill.
                     messages = [first, *reader.consume(_BATCH, timeout=0)]
                     self._note_ends(reader, messages)
@@ -94,13 +94,13 @@ class Scan:
         """An end that nobody gave is that of the first answer: a busy topic moves its end on."""
         read = {message.partition() or 0 for message in messages}
         for partition in read - self._ends.keys():
-            place = TopicPartition(self._topic, partition)
-            end = reader.get_watermark_offsets(place, cached=True)[1]
+            position = TopicPartition(self._topic, partition)
+            end = reader.get_watermark_offsets(position, cached=True)[1]
             if end > 0:
                 self._ends[partition] = end
 
     def _sort(self, messages: list[Message]) -> list[Message]:
-        """Keep what lies before the ends, and close the partitions that were read up to them."""
+        """Keep what lies in the range, and close the partitions that were read up to its end."""
         inside: list[Message] = []
         for message in messages:
             partition: int = message.partition()  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Reading topics from their beginning and on and on, without joining a group."""
+"""Reading topics from their earliest offset and on and on, without joining a group."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.lookout import Lookout
+from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.settings import KafkaSettings
 
 _BATCH = 5_000
@@ -24,10 +24,10 @@ _PASSING = {KafkaError._ALL_BROKERS_DOWN, *OF_A_GROUP}  # the client goes on by 
 class Tail:
     """The committed records of some topics, as they arrive."""
 
-    def __init__(self, settings: KafkaSettings, places: Iterable[tuple[str, int]]) -> None:
-        self._unread = set(places)
+    def __init__(self, settings: KafkaSettings, positions: Iterable[tuple[str, int]]) -> None:
+        self._unread = set(positions)
         self._topics = ", ".join(sorted({topic for topic, _ in self._unread}))
-        self._lookout = Lookout(settings, next(iter(sorted(self._unread)))[0])
+        self._detector = LostClientDetector(settings, next(iter(sorted(self._unread)))[0])
         self._connection = Connection(settings.brokers)
         own: dict[str, object] = {
             "group.id": "churnstream-tail",  # required by the client, never joined
@@ -72,22 +72,22 @@ class Tail:
         messages = [] if first is None else [first, *more]
         if messages:
             self._connection.on_progress()
-            self._lookout.note_sign_of_life()
+            self._detector.note_sign_of_life()
         else:
-            self._lookout.require_brokers(self._reader)
+            self._detector.require_brokers(self._reader)
         records = [message for message in messages if self._is_record(message)]
         self._note_ends(records)
         return records
 
     def _note_ends(self, records: list[Message]) -> None:
-        """A busy topic never tells its end, so it is compared with what the broker said last."""
+        """A busy topic never reports its end, so it is compared with what the broker said last."""
         if not self._unread:
             return
         reached = {(r.topic(), r.partition()): r.offset() for r in records}
-        for place in self._unread & reached.keys():
-            end = self._reader.get_watermark_offsets(TopicPartition(*place), cached=True)[1]
-            if (reached[place] or 0) + 1 >= end:
-                self._unread.discard(place)
+        for position in self._unread & reached.keys():
+            end = self._reader.get_watermark_offsets(TopicPartition(*position), cached=True)[1]
+            if (reached[position] or 0) + 1 >= end:
+                self._unread.discard(position)
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()

@@ -19,7 +19,7 @@ from churnstream.kafka.client import (
     to_error,
     translated,
 )
-from churnstream.kafka.hanging import call_guarded
+from churnstream.kafka.guarded_call import call_guarded
 from churnstream.kafka.producer_client import ProducerClient
 
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
@@ -48,7 +48,7 @@ class Transactions:
         """Take over the identity: ends what a predecessor left open, and fences it.
 
         Raises:
-            BrokerError: The broker refused, or the wait was given up.
+            BrokerError: The broker rejected it, or the wait was given up.
         """
         doing = "taking the transactional identity"
         while True:
@@ -71,12 +71,12 @@ class Transactions:
         self._deadline = Deadline(self._client.transaction_timeout)
 
     def commit(
-        self, places: list[TopicPartition] | None = None, group_metadata: object = None
+        self, offsets: list[TopicPartition] | None = None, group_metadata: object = None
     ) -> None:
         """Commit what was sent since `begin`, and with it the group's offsets.
 
         Args:
-            places: Last processed offset + 1 of each partition; never empty.
+            offsets: Last processed offset + 1 of each partition; never empty.
             group_metadata: Of the reader, taken just now.
 
         Raises:
@@ -85,11 +85,11 @@ class Transactions:
             FencedError: A newer process has this identity.
             BrokerError: The client is beyond repair.
         """
-        if places is not None:
+        if offsets is not None:
             # With no valid offset the broker would commit the outputs alone, silently.
-            if not any(place.offset >= 0 for place in places):
+            if not any(position.offset >= 0 for position in offsets):
                 raise BrokerError("a transaction needs at least one offset to commit")
-            self._add_offsets(places, group_metadata)
+            self._add_offsets(offsets, group_metadata)
         doing = "committing"
         # By then the broker has either committed it or ended it for its age.
         check = self._timeout(doing, self._client.transaction_timeout + _HANGS)
@@ -97,7 +97,7 @@ class Transactions:
         self._is_open = False
         self._client.connection.on_progress()
 
-    def _add_offsets(self, places: list[TopicPartition], group_metadata: object) -> None:
+    def _add_offsets(self, offsets: list[TopicPartition], group_metadata: object) -> None:
         """The one call of a transaction that may hang, whatever its timeout.
 
         See librdkafka's issues 5456 and 5511: it waits for a coordinator that has left the
@@ -108,7 +108,7 @@ class Transactions:
         check = self._timeout(doing, _HANGS)
 
         def add_guarded() -> None:
-            call_guarded(lambda: add(places, group_metadata, _SLICE), check, _SLICE)
+            call_guarded(lambda: add(offsets, group_metadata, _SLICE), check, _SLICE)
 
         self._in_time(add_guarded, doing, check)
 

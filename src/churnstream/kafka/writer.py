@@ -42,7 +42,7 @@ class Writer:
         max_bytes: What each of its topics takes, as `Admin.max_record_bytes` has it. A topic
             rejects a batch that is larger, however small the records in it.
         give_up: Asked twice a second while waiting for the broker; True ends the wait.
-        connection: Shared by the clients of a process, so that an outage is told once.
+        connection: Shared by the clients of a process, so that an outage is reported once.
 
     Attributes:
         is_transactional: Whether it has an identity.
@@ -134,7 +134,7 @@ class Writer:
         """Wait until the broker has confirmed every record.
 
         Raises:
-            BrokerError: A record was refused, or the wait was given up.
+            BrokerError: A record was rejected, or the wait was given up.
         """
         while self._client.producer.flush(_SLICE):
             self._client.raise_if_given_up("waiting for the broker to confirm records")

@@ -11,8 +11,8 @@ from churnstream.errors import ModelError
 from churnstream.model.features import known_values
 from churnstream.model.pipeline_file import TRAIN_AGAIN
 from churnstream.model.quality import SPREAD
-from churnstream.schema.checks import faults
 from churnstream.schema.record_types import event_type
+from churnstream.schema.schema_checks import faults
 
 if TYPE_CHECKING:
     from churnstream.model.manifest import Manifest

@@ -18,7 +18,7 @@ from churnstream.model.candidates import Fit
 from churnstream.model.features import completed
 from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.train import labels_of
-from churnstream.schema.outcome import worth_of
+from churnstream.schema.label_and_value import worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

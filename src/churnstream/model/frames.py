@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.errors import DataError
-from churnstream.files.names import match_names
+from churnstream.files.column_names import match_names
 from churnstream.files.typed_text import as_texts
 from churnstream.model.quality import Array
 from churnstream.model.scorer import Model

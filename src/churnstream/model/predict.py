@@ -12,7 +12,7 @@ from pyarrow import csv, parquet
 
 from churnstream import safe_files
 from churnstream.codecs.customer_rows import CustomerRows
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.model.scorer import Model
 from churnstream.records.rejection import UNDECODABLE, Rejection, RejectionCount, not_scorable

@@ -8,7 +8,7 @@ import numpy as np
 from churnstream.errors import ModelError, RegistryError
 from churnstream.model.quality import evaluate
 from churnstream.model.scorer import Model
-from churnstream.schema.outcome import label_reader
+from churnstream.schema.label_and_value import label_reader
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

@@ -26,7 +26,7 @@ from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.quality import Array, Metrics, Predictions, Spread, evaluate, spread
 from churnstream.model.splits import Groups, folds
 from churnstream.model.terms import Terms
-from churnstream.schema.outcome import label_reader, worth_of
+from churnstream.schema.label_and_value import label_reader, worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from churnstream.codecs.customer_rows import CustomerRows
-from churnstream.codecs.events import EventDecoder
-from churnstream.codecs.rows import decode_rows
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.event_encoder import decode_rows
 from churnstream.errors import DataError
 from churnstream.records.rejection import Rejection, RejectionCount
-from churnstream.schema.outcome import label_reader
+from churnstream.schema.label_and_value import label_reader
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 

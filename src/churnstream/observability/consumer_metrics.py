@@ -18,11 +18,11 @@ from prometheus_client.registry import Collector
 
 from churnstream.model.scorer import Model
 from churnstream.model.shadow import Shadow
-from churnstream.observability.drift_metrics import WINDOW, DriftWatch
+from churnstream.observability.drift_metrics import WINDOW, DriftMonitor
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth
 from churnstream.observability.producer_metrics import TOPIC as _TOPIC
-from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
+from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack, Stepped
 from churnstream.records.rejection import REASONS
 from churnstream.settings import TopicSettings
 
@@ -34,7 +34,7 @@ _LATENCY_SAMPLE = 500  # events of a batch, evenly spread
 _event_ts = attrgetter("event_ts")
 
 
-class _Table(Collector):
+class _LookedUpGauge(Collector):
     """A gauge with one label, whose values are looked up when somebody asks."""
 
     def __init__(
@@ -64,11 +64,11 @@ _COMPARED = {
 
 
 class ConsumerMetrics:
-    """What a consumer does, told by its notices.
+    """What a consumer does, by its notices.
 
     Args:
         topics: For labels.
-        health: Told the same, and asked for the lag.
+        health: Gets the same, and is asked for the lag.
 
     Attributes:
         rejected_models: Asked at every step how many models were rejected so far.
@@ -78,7 +78,7 @@ class ConsumerMetrics:
     def __init__(self, topics: TopicSettings, health: ConsumerHealth) -> None:
         self.registry = registry = CollectorRegistry()
         self._topics, self._health = topics, health
-        self._drift_watch: DriftWatch | None = None
+        self._drift_monitor: DriftMonitor | None = None
         self._drift: dict[str, float] = {}
         self._rebalances_seen = self._rejected_seen = 0
         self.rejected_models: Callable[[], int] = lambda: 0
@@ -123,7 +123,7 @@ class ConsumerMetrics:
         self._sizes = Histogram(
             "churnstream_batch_size", "Records of a batch.", buckets=_SIZES, registry=registry
         )
-        self._letters = Counter(
+        self._dead_letters = Counter(
             "churnstream_dead_letters", "Records rejected.", ["reason"], registry=registry
         )
         self._latency = BatchHistogram(
@@ -138,9 +138,9 @@ class ConsumerMetrics:
         )
 
     def _declare_group(self, registry: CollectorRegistry) -> None:
-        """The group, and this member of it."""
+        """The group, and this consumer of it."""
         health = self._health
-        _Table(
+        _LookedUpGauge(
             "churnstream_consumer_lag",
             "Events between the group's offset and the end, of the partitions read here.",
             "partition",
@@ -176,7 +176,7 @@ class ConsumerMetrics:
     def _declare_models(self, registry: CollectorRegistry) -> None:
         """The models, and how they fit the customers."""
         health = self._health
-        _Table(
+        _LookedUpGauge(
             "churnstream_model_info",
             "1 for the model in use.",
             "version",
@@ -191,7 +191,7 @@ class ConsumerMetrics:
             "Models that were not taken into use, since they could not be trusted or used.",
             registry=registry,
         )
-        _Table(
+        _LookedUpGauge(
             "churnstream_drift_index",
             f"Population stability index of a sample of {WINDOW:,} recent events against the "
             "training customers; absent before there are so many.",
@@ -199,20 +199,20 @@ class ConsumerMetrics:
             lambda: self._drift,
             registry,
         )
-        for figure, meaning in _COMPARED.items():
-            _Table(
-                f"churnstream_challenger_{figure}",
+        for measure, meaning in _COMPARED.items():
+            _LookedUpGauge(
+                f"churnstream_challenger_{measure}",
                 meaning,
                 "version",
-                partial(self._compared, figure),
+                partial(self._compared, measure),
                 registry,
             )
         for reason in REASONS:  # a rate needs the 0 before the first one
-            self._letters.labels(reason)
+            self._dead_letters.labels(reason)
 
-    def _compared(self, figure: str) -> dict[str, float]:
+    def _compared(self, measure: str) -> dict[str, float]:
         """By version of the challenger, against the champion that it met last."""
-        found = {one.challenger: getattr(one, figure) for one in self.compared()}
+        found = {one.challenger: getattr(one, measure) for one in self.compared()}
         return {version: value for version, value in found.items() if value is not None}
 
     def use_model(self, model: Model) -> None:
@@ -220,7 +220,7 @@ class ConsumerMetrics:
         if self._health.model is not None:
             self._swaps.inc()
         self._health.model = model.version
-        self._drift, self._drift_watch = {}, DriftWatch(model)
+        self._drift, self._drift_monitor = {}, DriftMonitor(model)
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""
@@ -249,7 +249,7 @@ class ConsumerMetrics:
         self._last_commit.set(done.ended)
         batch = done.batch
         if not len(batch):
-            return  # the place moved over transaction markers, nothing else
+            return  # the offset moved over transaction markers, nothing else
         self._committed.inc()
         self._sizes.observe(len(batch))
         self._stages.labels("publish").observe(done.ended - done.began)
@@ -258,7 +258,7 @@ class ConsumerMetrics:
         self._sent.labels(self._topics.output).inc(len(batch.events))
         self._sent.labels(self._topics.deadletter).inc(len(batch.rejected))
         for reason, count in Counts(why.reason for why in batch.rejections).items():
-            self._letters.labels(reason).inc(count)
+            self._dead_letters.labels(reason).inc(count)
         if batch.events:
             self._on_scored(done)
 
@@ -268,5 +268,5 @@ class ConsumerMetrics:
         stamps = map(datetime.timestamp, map(_event_ts, sample))
         self._latency.add(done.ended - np.fromiter(stamps, np.float64, len(sample)))
         self._scores.add(probabilities)
-        if self._drift_watch and (found := self._drift_watch.add(events, probabilities)):
+        if self._drift_monitor and (found := self._drift_monitor.add(events, probabilities)):
             self._drift = {one.name: one.psi for one in found.measured}

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.analysis.drift import Drift, drift
+from churnstream.analysis.feature_drift import Drift, drift
 from churnstream.model.scorer import Model
 from churnstream.schema.record_types import Event
 
 WINDOW = 2000
-_MOST_OF_A_BATCH = 25
+_MAX_OF_A_BATCH = 25
 _AT_ONCE = 500  # counting a few events costs nearly as much as counting some hundred
 
 
-class DriftWatch:
+class DriftMonitor:
     """Compares every `WINDOW` events of the sample with the training customers.
 
     Small batches are looked at whole, of large ones a few events, evenly spread: that bounds the
@@ -41,7 +41,7 @@ class DriftWatch:
             events: n events, at least one.
             probabilities: What was predicted for them, shape (n,).
         """
-        step = -(-len(events) // _MOST_OF_A_BATCH)
+        step = -(-len(events) // _MAX_OF_A_BATCH)
         self._events += events[::step]
         self._probabilities.append(probabilities[::step])
         if len(self._events) >= _AT_ONCE:

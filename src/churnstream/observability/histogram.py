@@ -29,8 +29,8 @@ class BatchHistogram(Collector):
     def add(self, values: NDArray[np.float64]) -> None:
         """Count the values of a batch, shape (n,), all finite."""
         counts, total = self._state
-        places = np.searchsorted(self._bounds, values)
-        new = np.bincount(places, minlength=len(counts))
+        buckets = np.searchsorted(self._bounds, values)
+        new = np.bincount(buckets, minlength=len(counts))
         self._state = counts + new, total + float(values.sum())
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

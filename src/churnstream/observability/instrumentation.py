@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from churnstream.model.champion import Models
     from churnstream.model.scorer import Model
     from churnstream.observability.consumer_metrics import ConsumerMetrics
-    from churnstream.pipeline.notices import Notice
+    from churnstream.pipeline.consumer_notices import Notice
     from churnstream.settings import Settings
 
 
-class ConsumerWatch:
-    """Passes on what a consumer tells.
+class ConsumerInstrumentation:
+    """Passes on the notices of a consumer.
 
     Args:
         metrics: None where nobody asks for them: they then cost nothing.
@@ -24,7 +24,7 @@ class ConsumerWatch:
     """
 
     def __init__(self, metrics: ConsumerMetrics | None, interval: float) -> None:
-        from churnstream.observability.interval import IntervalLog
+        from churnstream.observability.interval_log import IntervalLog
 
         self._metrics, self._log = metrics, IntervalLog(interval)
 
@@ -39,7 +39,7 @@ class ConsumerWatch:
             self._metrics.rejected_models = lambda: models.champion.rejected
             self._metrics.compared = models.comparison
 
-    def tell(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""
         self._log.on_notice(notice)
         if self._metrics:
@@ -51,11 +51,11 @@ class ConsumerWatch:
 
 
 @contextlib.contextmanager
-def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
+def instrumented_consumer(settings: Settings) -> Iterator[ConsumerInstrumentation]:
     """Serve a consumer's metrics, if a port is set, for the length of a with-block."""
     if settings.metrics.port is None:
-        watch = ConsumerWatch(None, settings.log.interval)
-        yield watch
+        instruments = ConsumerInstrumentation(None, settings.log.interval)
+        yield instruments
     else:
         from churnstream.observability.consumer_metrics import ConsumerMetrics
         from churnstream.observability.liveness import ConsumerHealth
@@ -63,15 +63,15 @@ def watched_consumer(settings: Settings) -> Iterator[ConsumerWatch]:
 
         health = ConsumerHealth(settings.metrics.patience)
         metrics = ConsumerMetrics(settings.topics, health)
-        watch = ConsumerWatch(metrics, settings.log.interval)
+        instruments = ConsumerInstrumentation(metrics, settings.log.interval)
         with serve(settings.metrics, metrics.registry, health):
-            yield watch
-    watch.end()
+            yield instruments
+    instruments.end()
 
 
 @contextlib.contextmanager
-def watched_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
-    """Serve a producer's metrics, if a port is set; yields who is told the rows sent so far."""
+def instrumented_producer(settings: Settings) -> Iterator[Callable[[int], None]]:
+    """Serve a producer's metrics, if a port is set; yields a callback for the rows sent so far."""
     if settings.metrics.port is None:
         yield lambda _: None
         return

@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from churnstream.observability.liveness import Health
+from churnstream.observability.liveness import HealthProbe
 from churnstream.observability.web_server import listen, serving
 from churnstream.settings import MetricsSettings
 
 
 @contextlib.contextmanager
-def serve(settings: MetricsSettings, registry: CollectorRegistry, health: Health) -> Iterator[None]:
+def serve(
+    settings: MetricsSettings, registry: CollectorRegistry, health: HealthProbe
+) -> Iterator[None]:
     """Answer for the length of a with-block, in a thread of its own; do nothing without a port.
 
     Raises:
@@ -29,7 +31,7 @@ def serve(settings: MetricsSettings, registry: CollectorRegistry, health: Health
         yield
 
 
-def _application(registry: CollectorRegistry, health: Health) -> Starlette:
+def _application(registry: CollectorRegistry, health: HealthProbe) -> Starlette:
     """Answers /livez and /readyz with 200 or 503 and a line of text, and the rest with metrics."""
 
     def answering(question: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:

@@ -10,7 +10,7 @@ TOPIC = "messaging_destination_name"
 
 
 class ProducerMetrics:
-    """What a producer does, told the number of rows sent so far."""
+    """What a producer does, by the number of rows sent so far."""
 
     def __init__(self, topics: TopicSettings, health: ProducerHealth) -> None:
         self.registry = registry = CollectorRegistry()

@@ -20,7 +20,7 @@ from churnstream.errors import ConfigurationError
 _ASKED_WITHIN = 10.0  # seconds for a whole request
 _TAKEN_WITHIN = 30.0  # seconds for what an answer is ahead of the one who reads it
 _IDLE = 5  # seconds between two requests
-_MOST_WAITING = 200  # connections that are waited for; beyond them the oldest is left
+_MAX_WAITING = 200  # connections that are waited for; beyond them the oldest is left
 _BACKLOG = 256
 _ENDS_WITHIN = 2  # seconds for answers under way, when the server ends
 
@@ -76,7 +76,7 @@ class _Connection(H11Protocol):
             return
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
         self.waiting[self] = None
-        if len(self.waiting) > _MOST_WAITING:
+        if len(self.waiting) > _MAX_WAITING:
             oldest = next(iter(self.waiting))
             oldest._go_on()
             oldest.transport.abort()

@@ -1,4 +1,4 @@
-"""The batch producer's place in its file, kept together with the rows it speaks of."""
+"""The batch producer's position in its file, kept together with the rows it speaks of."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -31,8 +31,8 @@ _COMES_BACK = 60.0  # seconds that a broker may take to answer again
 _Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Source(msgspec.Struct, frozen=True):
-    """What a place belongs to: other content or another topic is another source.
+class CheckpointKey(msgspec.Struct, frozen=True):
+    """What a position belongs to: other content or another topic is another source.
 
     A topic that was deleted and made again, or stands on another broker, is another topic.
 
@@ -69,14 +69,14 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """Keeps the place in a local file, written after the broker has confirmed the rows.
+    """Keeps the position in a local file, written after the broker has confirmed the rows.
 
     A crash in between repeats one batch and loses nothing.
     """
 
-    def __init__(self, writer: Writer, source: Source, path: Path) -> None:
+    def __init__(self, writer: Writer, source: CheckpointKey, path: Path) -> None:
         self._writer, self._source = writer, source
-        self._places: PositionFile[int] = PositionFile(path, _Rows)
+        self._positions: PositionFile[int] = PositionFile(path, _Rows)
 
     def alone(self) -> AbstractContextManager[None]:
         """See `Sink`.
@@ -84,7 +84,7 @@ class FileSink:
         Raises:
             CheckpointError: Another process sends the source, or no file can be written.
         """
-        return self._places.alone(self._source.key)
+        return self._positions.alone(self._source.key)
 
     def start(self, *, resume: bool) -> int:
         """See `Sink`.
@@ -92,9 +92,9 @@ class FileSink:
         Raises:
             CheckpointError: The file is there but cannot be read.
         """
-        rows = self._places.get(self._source.key)
+        rows = self._positions.get(self._source.key)
         if rows and not resume:
-            rows = self._keep(0)  # or the old place might be taken for one of this run
+            rows = self._keep(0)  # or the old position might be taken for one of this run
         return rows or 0
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
@@ -109,13 +109,13 @@ class FileSink:
             ) from error
 
     def _keep(self, rows: int) -> int:
-        return self._places.change(self._source.key, lambda _: rows)
+        return self._positions.change(self._source.key, lambda _: rows)
 
 
 class TransactionSink:
-    """Keeps the place in a compacted topic, in the same transaction as the rows.
+    """Keeps the position in a compacted topic, in the same transaction as the rows.
 
-    As Kafka Connect's exactly-once source connectors do (KIP-618): rows and place become visible
+    As Kafka Connect's exactly-once source connectors do (KIP-618): rows and position become visible
     together, so a run that died is resumed without a row lost or repeated.
     """
 
@@ -124,12 +124,12 @@ class TransactionSink:
         settings: KafkaSettings,
         admin: Admin,
         writer: Writer,
-        source: Source,
+        source: CheckpointKey,
         topic: str,
     ) -> None:
         self._settings, self._admin, self._writer = settings, admin, writer
         self._source, self._topic = source, topic
-        self._kept = 0  # the place as the topic has it
+        self._kept = 0  # the position as the topic has it
 
     def alone(self) -> AbstractContextManager[None]:
         """See `Sink`. Whoever starts later fences the other: the identity sees to that."""
@@ -140,7 +140,7 @@ class TransactionSink:
         self._writer.init_transactions()
         self._kept = self._read_patiently()
         if self._kept and not resume:
-            self.publish([], 0)  # or the old place might be taken for one of this run
+            self.publish([], 0)  # or the old position might be taken for one of this run
         return self._kept
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
@@ -151,11 +151,11 @@ class TransactionSink:
             time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**failures))
 
     def _try(self, records: Sequence[Record], rows: int) -> bool:
-        place: Record = {"key": self._source.key.encode(), "value": str(rows).encode()}
+        position: Record = {"key": self._source.key.encode(), "value": str(rows).encode()}
         try:
             self._writer.begin()
             # First, so that its partition joins the transaction together with those of the rows.
-            self._writer.send(self._topic, [place])
+            self._writer.send(self._topic, [position])
             self._writer.send(self._source.topic, records)
             self._writer.commit()
         except AbortableError as error:
@@ -170,11 +170,11 @@ class TransactionSink:
 
         Whoever slept for too long may have been replaced, and must not repeat its rows.
         """
-        place = self._read_patiently()
-        if place not in (self._kept, rows):
+        position = self._read_patiently()
+        if position not in (self._kept, rows):
             raise FencedError("another process has sent more rows of this file; this one ends")
-        is_sent = place != self._kept
-        self._kept = place
+        is_sent = position != self._kept
+        self._kept = position
         return is_sent
 
     def _read_patiently(self) -> int:
@@ -205,6 +205,9 @@ def notes(settings: KafkaSettings, admin: Admin, topic: str) -> Iterator[Message
     Raises:
         BrokerError: It did not end in time, or the topic cannot be read.
     """
-    begins, ends = admin.beginnings(topic), admin.settled_ends(topic, whole=True)
-    for batch in Scan(settings, topic, begins, ends):
+    earliest, latest = (
+        admin.earliest_offsets(topic),
+        admin.latest_settled_offsets(topic, whole=True),
+    )
+    for batch in Scan(settings, topic, earliest, latest):
         yield from batch

@@ -11,17 +11,17 @@ from churnstream.kafka.client import Connection
 from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.reader import Reader
-from churnstream.kafka.starting_points import StartingPoints
+from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.kafka.writer import Writer
+from churnstream.pipeline.batch_publisher import BatchPublisher
 from churnstream.pipeline.consumer import Consumer
-from churnstream.pipeline.dead_letters import SMALLEST_LIMIT
+from churnstream.pipeline.consumer_notices import Notice
+from churnstream.pipeline.dead_letter_headers import SMALLEST_LIMIT
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.flow_topics import FlowTopics
-from churnstream.pipeline.notices import Notice
-from churnstream.pipeline.publishing import Publisher
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import BatchScorer, ModelInUse
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
 
 
 def _unread(settings: Settings, admin: Admin) -> set[int]:
-    """Partitions to read from their beginning: the group's place there is of an earlier topic."""
+    """Partitions to read from the earliest offset: the committed one is of another topic."""
     topic = settings.topics.input
     partitions = admin.committed_before(settings.consumer.group, topic)
     if partitions:
@@ -66,9 +66,9 @@ def connect(
     admin: Admin,
     models: ModelInUse,
     *,
-    window: Window,
+    window: OffsetWindow,
     starts: Mapping[int, int],
-    stop: Stop,
+    stop: StopSignal,
     listener: Callable[[Notice], None] = lambda _: None,
 ) -> Consumer:
     """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
@@ -76,7 +76,7 @@ def connect(
     Raises:
         TopicMissingError: Input, output or dead-letter topic does not exist.
         ConfigurationError: The dead-letter topic cannot keep every dead letter.
-        BrokerError: The broker refused.
+        BrokerError: The broker rejected it.
     """
     own, names = settings.consumer, settings.topics
     _quiet_collector()
@@ -91,7 +91,7 @@ def connect(
         names.input,
         own.group,
         offsets,
-        StartingPoints(starts, _unread(settings, admin)),
+        StartingOffsets(starts, _unread(settings, admin)),
         protocol=own.group_protocol,
         embedded=admin.embedded,
         give_up=stop.overdue,
@@ -107,14 +107,14 @@ def connect(
         max_prediction_bytes=min(limits[names.output], MAX_BYTES),
         explained=own.reasons,
     )
-    publisher = Publisher(delivery, topics)
+    publisher = BatchPublisher(delivery, topics)
     return Consumer(
         reader, publisher, scorer, topics, window, batch_size=own.batch_size, listener=listener
     )
 
 
 def _writer(
-    settings: Settings, admin: Admin, max_bytes: int, stop: Stop, connection: Connection
+    settings: Settings, admin: Admin, max_bytes: int, stop: StopSignal, connection: Connection
 ) -> Writer:
     """Where outcomes go; with transactions where they are asked for and the broker keeps them."""
     own = settings.consumer

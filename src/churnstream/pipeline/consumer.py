@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 import structlog
 
 from churnstream.errors import AbortableError, BrokerError, TopicRecreatedError
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
+from churnstream.pipeline.batch_publisher import BatchInFlight, BatchPublisher, PublishTimes
+from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack, Stepped
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.log_context import context_of
-from churnstream.pipeline.notices import Committed, Notice, RolledBack, Stepped
-from churnstream.pipeline.publishing import InFlight, Publisher, Times
+from churnstream.pipeline.offset_window import OffsetWindow, Progress, furthest
 from churnstream.pipeline.scoring import Batch, BatchScorer
 from churnstream.pipeline.standby import Standby
-from churnstream.pipeline.stop import Stop
-from churnstream.pipeline.window import Progress, Window, furthest
+from churnstream.pipeline.stop_signal import StopSignal
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +47,10 @@ class Consumer:
     def __init__(
         self,
         reader: Reader,
-        publisher: Publisher,
+        publisher: BatchPublisher,
         scorer: BatchScorer,
         topics: FlowTopics,
-        window: Window,
+        window: OffsetWindow,
         *,
         batch_size: int,
         listener: Callable[[Notice], None] = lambda _: None,
@@ -59,13 +59,13 @@ class Consumer:
         self._topics, self._window = topics, window
         self._batch_size, self._listener = batch_size, listener
         self._committed: dict[int, int] = {}  # by partition, also what is about to be
-        self._in_flight: InFlight | None = None
+        self._in_flight: BatchInFlight | None = None
         self._failures = 0
-        self._stop = Stop()
+        self._stop = StopSignal()
         self._standby = Standby()
         reader.membership.before_loss = self._end_in_flight
 
-    def run(self, stop: Stop) -> None:
+    def run(self, stop: StopSignal) -> None:
         """Work until the window is done or a stop is asked for, then leave the group.
 
         Raises:
@@ -89,7 +89,7 @@ class Consumer:
             return True
         assigned = self._reader.membership.assigned
         if self._window.is_bounded and not assigned:
-            # More members than partitions: the others may do it all.
+            # More consumers than partitions: the others may do it all.
             with suppress(BrokerError):
                 self._window.note_group(self._reader.group_offsets())
         if not self._window.is_done(assigned):
@@ -123,13 +123,13 @@ class Consumer:
         if self._standby.note(assigned=assigned, cut_off=self._reader.cut_off):
             self._topics.require_if_reachable()
 
-    def _say_stepped(self, polled: Polled, poll_s: float, score_s: float) -> None:
+    def _say_stepped(self, polled: PolledRecords, poll_s: float, score_s: float) -> None:
         reader, membership = self._reader, self._reader.membership
         self._listener(
             Stepped(
                 polled,
                 frozenset(membership.assigned),
-                reader.ends(),
+                reader.end_offsets(),
                 membership.rebalances,
                 poll_s,
                 score_s,
@@ -138,8 +138,10 @@ class Consumer:
             )
         )
 
-    def _publish(self, context: Context, batch: Batch, inside: Polled, before: Progress) -> None:
-        reached = furthest(batch.places, inside.ends)
+    def _publish(
+        self, context: Context, batch: Batch, inside: PolledRecords, before: Progress
+    ) -> None:
+        reached = furthest(batch.next_offsets, inside.end_offsets)
         offsets = {p: o for p, o in reached.items() if self._committed.get(p) != o}
         if offsets:
             self._committed |= offsets
@@ -150,7 +152,7 @@ class Consumer:
         """Let the batch in flight end, well or badly, and store its offsets while they are ours.
 
         Not for ever: while the broker is away the group has long given us up, and the broker
-        refuses a batch of a member that is no more.
+        rejects a batch of a member that is no more.
         """
         if in_flight := self._in_flight:
             in_flight.wait(_MAX_WAIT)
@@ -165,7 +167,7 @@ class Consumer:
         ended.wait()
         return ended.context.run(self._conclude, ended)
 
-    def _conclude(self, ended: InFlight) -> bool:
+    def _conclude(self, ended: BatchInFlight) -> bool:
         """See `_settle`; in the context of the batch that ended."""
         try:
             times = ended.commit()
@@ -180,14 +182,14 @@ class Consumer:
         self._note_commit(ended, times)
         return True
 
-    def _note_commit(self, ended: InFlight, times: Times) -> None:
+    def _note_commit(self, ended: BatchInFlight, times: PublishTimes) -> None:
         self._failures = 0
         self._listener(Committed(ended.batch, ended.offsets, *times))
 
-    def _roll_back(self, failed: InFlight) -> None:
+    def _roll_back(self, failed: BatchInFlight) -> None:
         """Undo it, read again from the group's offsets, and give the cause time to pass.
 
-        The group's offsets tell as well if it was committed, and only the answer was lost.
+        The group's offsets show as well if it was committed, and only the answer was lost.
         """
         self._committed.clear()
         failed.roll_back()
@@ -197,7 +199,7 @@ class Consumer:
             offsets = self._reader.rewind()
         if all(offsets.get(p, -1) >= offset for p, offset in failed.offsets.items()):
             log.info("batch_committed_after_all", events=len(failed.batch))
-            self._note_commit(failed, Times(now := time.time(), now))
+            self._note_commit(failed, PublishTimes(now := time.time(), now))
         else:
             self._window.progress = failed.before
             self._listener(RolledBack(failed.batch))

@@ -10,10 +10,10 @@ from churnstream.errors import BrokerError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline import topics
-from churnstream.pipeline.dead_letters import parse
+from churnstream.pipeline import topic_layout
+from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.records.rejection import UNDECODABLE
-from churnstream.schema.record_types import Timestamp
+from churnstream.records.wire_types import Timestamp
 from churnstream.settings import Settings
 
 # The last offsets before a partition's end may hold transaction markers, or records of others.
@@ -21,7 +21,7 @@ _LOOK_BACK = (10, 1_000, 100_000)
 _CLOCKS_DIFFER = 5.0  # seconds that an outcome may seem to come from the future
 
 
-class Health(msgspec.Struct, frozen=True):
+class FlowHealth(msgspec.Struct, frozen=True):
     """The answer of `churnstream health`.
 
     Attributes:
@@ -39,7 +39,7 @@ class Health(msgspec.Struct, frozen=True):
     last_outcome_age: float | None = None
 
 
-def check(settings: Settings, *, max_lag: int | None, max_age: float) -> Health:
+def check(settings: Settings, *, max_lag: int | None, max_age: float) -> FlowHealth:
     """Look at broker, topics, lag and freshness.
 
     Args:
@@ -49,11 +49,11 @@ def check(settings: Settings, *, max_lag: int | None, max_age: float) -> Health:
     broker, group = settings.kafka.brokers, settings.consumer.group
     try:
         admin = Admin(settings.kafka)
-        rows = topics.describe(admin, settings)
+        rows = topic_layout.describe(admin, settings)
         age = _last_outcome_age(settings, admin)
     except BrokerError as error:
-        return Health(False, [str(error)], broker, group)
-    lag, problems = sum(row.lag or 0 for row in rows), topics.problems(rows)
+        return FlowHealth(False, [str(error)], broker, group)
+    lag, problems = sum(row.lag or 0 for row in rows), topic_layout.problems(rows)
     if max_lag is not None and lag > max_lag:
         problems.append(f"group {group} lags {lag} events behind, more than {max_lag}")
     if lag and age is not None and age < -_CLOCKS_DIFFER:
@@ -64,7 +64,7 @@ def check(settings: Settings, *, max_lag: int | None, max_age: float) -> Health:
     elif lag and (age is None or age > max_age):
         since = "yet" if age is None else f"for {age:.0f} s"
         problems.append(f"{lag} events wait and there was no outcome {since}; is a consumer up?")
-    return Health(not problems, problems, broker, group, lag, age)
+    return FlowHealth(not problems, problems, broker, group, lag, age)
 
 
 def _last_outcome_age(settings: Settings, admin: Admin) -> float | None:
@@ -82,12 +82,12 @@ def _newest(
 ) -> datetime | None:
     """When the newest outcome of a topic was written, ever further back until there is one.
 
-    A record's timestamp does not tell: the topic or whoever wrote it may have set another.
+    A record's timestamp does not show it: the topic or whoever wrote it may have set another.
     """
-    begins, ends = admin.beginnings(topic), admin.ends(topic)
+    earliest, latest = admin.earliest_offsets(topic), admin.latest_offsets(topic)
     for back in _LOOK_BACK:
-        starts = {p: max(end - back, begins[p]) for p, end in ends.items()}
-        scan = Scan(settings.kafka, topic, starts, ends)
+        starts = {p: max(end - back, earliest[p]) for p, end in latest.items()}
+        scan = Scan(settings.kafka, topic, starts, latest)
         times = [at for batch in scan for at in map(written, batch) if at is not None]
         if times:
             # A single one from the future may be forged; a clock that is wrong makes all of them.
@@ -114,6 +114,6 @@ def _processed_at(record: Message) -> datetime | None:
 
 def _failed_at(record: Message) -> datetime | None:
     try:
-        return parse(record).failed_at
+        return parse_dead_letter(record).failed_at
     except msgspec.ValidationError:
         return None

@@ -4,9 +4,9 @@ from contextlib import suppress
 
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.admin import Admin
-from churnstream.kafka.identity import TopicIdentity
-from churnstream.pipeline.outcomes import note_beginning
-from churnstream.pipeline.stop import Stop
+from churnstream.kafka.topic_identity import TopicIdentity
+from churnstream.pipeline.outcome_offsets import note_outcome_start
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
 
@@ -20,7 +20,7 @@ class FlowTopics:
         TopicMissingError: One of them does not exist.
     """
 
-    def __init__(self, settings: Settings, admin: Admin, stop: Stop) -> None:
+    def __init__(self, settings: Settings, admin: Admin, stop: StopSignal) -> None:
         self._settings, self._admin, self._stop = settings, admin, stop
         self._noted: set[str] = set()
         self.require()
@@ -37,7 +37,7 @@ class FlowTopics:
             self._admin.partitions(topic)
 
     def require_if_reachable(self) -> None:
-        """The same, unless nobody can be asked; the client does not tell of a topic that is gone.
+        """The same, unless nobody can be asked; the client says nothing of a topic that is gone.
 
         Raises:
             TopicMissingError: One does not exist.
@@ -54,5 +54,5 @@ class FlowTopics:
         self.identity.check()
         topic_id = self.identity.topic_id
         if topic_id not in self._noted:
-            note_beginning(self._settings, self._admin, topic_id, self._stop.overdue)
+            note_outcome_start(self._settings, self._admin, topic_id, self._stop.overdue)
             self._noted.add(topic_id)

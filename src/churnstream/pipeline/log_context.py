@@ -4,10 +4,10 @@ from contextvars import Context, copy_context
 
 from structlog.contextvars import bind_contextvars
 
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 
 
-def context_of(polled: Polled) -> Context:
+def context_of(polled: PolledRecords) -> Context:
     """Where to work on a batch: every line that is logged there names the offsets by partition.
 
     Made once for a batch, and the same for the threads that share the work on it.
@@ -18,7 +18,7 @@ def context_of(polled: Polled) -> Context:
     return context
 
 
-def _spans(polled: Polled) -> dict[int, str]:
+def _spans(polled: PolledRecords) -> dict[int, str]:
     """First and last offset of each partition."""
-    firsts = {p: polled.offsets[polled.partitions.index(p)] for p in polled.places}
-    return {p: f"{first}-{polled.places[p] - 1}" for p, first in firsts.items()}
+    firsts = {p: polled.offsets[polled.partitions.index(p)] for p in polled.next_offsets}
+    return {p: f"{first}-{polled.next_offsets[p] - 1}" for p, first in firsts.items()}

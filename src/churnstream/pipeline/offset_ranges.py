@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
-from churnstream.pipeline.window import Window
+from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.settings import Settings
 
 Offsets = dict[int, int]
@@ -36,16 +36,16 @@ def resolve(admin: Admin, topic: str, text: str, flag: str) -> dict[int, int]:
             raise ConfigurationError(f"{flag}: topic {topic} has no partition {unknown[0]}")
         return offsets
     try:
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError(
             f"{flag}: {text!r} is neither a timestamp such as 2026-11-23T08:00:00Z "
             "nor offsets such as 0:1200,1:1180,2:1210"
         ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if moment < _EPOCH:
+    timestamp = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
+    if timestamp < _EPOCH:
         raise ConfigurationError(f"{flag}: {text} lies before 1970, where Kafka's time begins")
-    return admin.offsets_at(topic, moment)
+    return admin.offsets_at(topic, timestamp)
 
 
 def bounded(
@@ -56,21 +56,21 @@ def bounded(
     start: str | None,
     end: str | None,
     max_messages: int | None,
-) -> tuple[Window, dict[int, int]]:
-    """The window of a batch run, and where to begin in partitions the group has no place in.
+) -> tuple[OffsetWindow, dict[int, int]]:
+    """The window of a batch run, and where to begin in partitions the group has no offset in.
 
-    The group's place always counts, unless it lies beyond the end: what it has scored is not scored
-    again, and what lies between its place and the window's start is not jumped over.
+    The group's offset always counts, unless it lies beyond the end: what it has scored is not
+    scored again, and what lies between its offset and the window's start is not jumped over.
 
     Raises:
         ConfigurationError: The window leaves out records that the group has not scored.
     """
-    committed = admin.committed(group, topic)  # before the ends, which others move on
-    last = admin.ends(topic)
-    void = {p: offset for p, offset in committed.items() if offset > last.get(p, 0)}
+    committed = admin.committed(group, topic)  # before the latest offsets, which others move on
+    latest = admin.latest_offsets(topic)
+    void = {p: offset for p, offset in committed.items() if offset > latest.get(p, 0)}
     committed = {p: offset for p, offset in committed.items() if p not in void}
-    ends = last if end is None else last | _capped(resolve(admin, topic, end, "--to"), last)
-    begins = admin.beginnings(topic)
+    ends = latest if end is None else latest | _capped(resolve(admin, topic, end, "--to"), latest)
+    earliest = admin.earliest_offsets(topic)
     starts = resolve(admin, topic, start, "--from") if start else {}
     for p in sorted(starts.keys() & committed.keys()):
         if starts[p] > committed[p] and ends[p] > committed[p]:
@@ -78,13 +78,13 @@ def bounded(
                 f"--from would skip offsets {committed[p]} to {starts[p] - 1} of partition {p}, "
                 f"which group {group} has not scored; use another --group for a window of its own"
             )
-    window = Window(ends, max_messages, void)
-    window.start_from(begins | starts | committed)
+    window = OffsetWindow(ends, max_messages, void)
+    window.start_from(earliest | starts | committed)
     return window, starts
 
 
-def _capped(offsets: Mapping[int, int], last: Mapping[int, int]) -> dict[int, int]:
-    return {p: min(offset, last[p]) for p, offset in offsets.items()}
+def _capped(offsets: Mapping[int, int], latest: Mapping[int, int]) -> dict[int, int]:
+    return {p: min(offset, latest[p]) for p, offset in offsets.items()}
 
 
 def named_offsets(settings: Settings, admin: Admin) -> tuple[Offsets | None, Offsets | None]:
@@ -101,6 +101,6 @@ def offset_range(settings: Settings, admin: Admin) -> tuple[Offsets, Offsets]:
     Partitions that are not named are meant as a whole.
     """
     topic = settings.topics.input
-    starts, ends = admin.beginnings(topic), admin.ends(topic)
+    starts, ends = admin.earliest_offsets(topic), admin.latest_offsets(topic)
     named = named_offsets(settings, admin)
     return starts | (named[0] or {}), ends | (named[1] or {})

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import structlog
 
 from churnstream.codecs.customer_rows import CustomerRows
-from churnstream.codecs.rows import EncodedEvents, encode_events
+from churnstream.codecs.event_encoder import EncodedEvents, encode_events
 from churnstream.errors import DataError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Record, Writer
-from churnstream.pipeline.checkpoint import FileSink, Sink, Source, TransactionSink
-from churnstream.pipeline.stop import Stop
+from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, Sink, TransactionSink
+from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 _CHUNK = 5_000  # rows that are encoded together
 _POOL = 20_000  # customers that streaming mode draws from, in memory
 _TICK = 0.01  # seconds between two bursts at high rates
-_MOST_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
+_MAX_BEHIND = 1.0  # seconds of debt that are caught up after a stall; more is let go
 
 
 class BatchResult(NamedTuple):
@@ -46,7 +46,7 @@ def produce_batch(
     *,
     batch_size: int,
     resume: bool,
-    stop: Stop,
+    stop: StopSignal,
     before_batch: Callable[[], None] = lambda: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> BatchResult:
@@ -54,7 +54,7 @@ def produce_batch(
 
     Args:
         rows: Of the file.
-        sink: Sends them and keeps the place.
+        sink: Sends them and keeps the position.
         batch_size: Rows between two checkpoints.
         resume: False starts over.
         stop: Asked between batches.
@@ -97,10 +97,10 @@ def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
             yield item
 
 
-def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: Stop) -> Sink:
+def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: StopSignal) -> Sink:
     """The sink with the best guarantee that this broker can keep."""
     topic = settings.topics.input
-    source = Source(rows.file.digest(), topic, admin.topic_id(topic))
+    source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     max_bytes = admin.max_record_bytes(topic)
     if admin.embedded:
         writer = Writer(settings.kafka, give_up=stop.overdue, max_bytes=max_bytes)
@@ -134,7 +134,7 @@ def produce_streaming(
     seed: int | None,
     max_events: int | None,
     duration: float | None,
-    stop: Stop,
+    stop: StopSignal,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Send random customers, with replacement and a fresh `event_ts`, at a steady rate.
@@ -167,14 +167,14 @@ def produce_streaming(
     return sent
 
 
-def _schedule(rate: float, duration: float | None, stop: Stop) -> Iterable[int]:
+def _schedule(rate: float, duration: float | None, stop: StopSignal) -> Iterable[int]:
     """How many events are due, as time goes by: never early, and late ones are caught up."""
     begin = now = time.monotonic()
     origin, sent = begin, 0
     end = begin + duration if duration else float("inf")
     while not stop.requested() and now < end:
         due = int((now - origin) * rate) + 1 - sent
-        if due > max(1.0, rate * _MOST_BEHIND):
+        if due > max(1.0, rate * _MAX_BEHIND):
             log.warning("producer_behind", skipped=due - 1)
             origin, sent, due = now, 0, 1
         if due > 0:
@@ -186,8 +186,8 @@ def _schedule(rate: float, duration: float | None, stop: Stop) -> Iterable[int]:
 
 
 def _templates(rows: CustomerRows, seed: int) -> list[_Template]:
-    moment = datetime(1970, 1, 1, tzinfo=UTC)
-    events = encode_events(rows.sample(_POOL, seed), rows.schema, moment)
+    timestamp = datetime(1970, 1, 1, tzinfo=UTC)
+    events = encode_events(rows.sample(_POOL, seed), rows.schema, timestamp)
     stamp = b'"event_ts":"1970-01-01T00:00:00.000000Z"'
     pool = []
     for key, value in zip(events.keys, events.values, strict=True):

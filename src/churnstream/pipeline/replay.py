@@ -14,13 +14,18 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import FullRecord, Record, Writer
 from churnstream.pipeline.checkpoint import notes
-from churnstream.pipeline.dead_letters import HEADER_NAMES, is_whole, original_headers, parse
+from churnstream.pipeline.dead_letter_headers import (
+    HEADER_NAMES,
+    is_whole,
+    original_headers,
+    parse_dead_letter,
+)
 from churnstream.records.dead_letter import DeadLetter
 from churnstream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 
 _OF_ANY_TOPIC = b"replayed"  # what earlier versions noted: it does not say which of its name
 
@@ -30,8 +35,8 @@ class Filter(msgspec.Struct, frozen=True):
 
     Attributes:
         reasons: Any of these.
-        since: Refused at this time or later.
-        until: Refused before this time.
+        since: Rejected at this time or later.
+        until: Rejected before this time.
         offsets: Offsets in the dead-letter topic.
     """
 
@@ -40,12 +45,12 @@ class Filter(msgspec.Struct, frozen=True):
     until: datetime | None = None
     offsets: tuple[int, ...] = ()
 
-    def matches(self, letter: DeadLetter, offset: int) -> bool:
+    def matches(self, dead_letter: DeadLetter, offset: int) -> bool:
         """Whether this dead letter is meant."""
         return (
-            (not self.reasons or letter.reason in self.reasons)
-            and (self.since is None or letter.failed_at >= self.since)
-            and (self.until is None or letter.failed_at < self.until)
+            (not self.reasons or dead_letter.reason in self.reasons)
+            and (self.since is None or dead_letter.failed_at >= self.since)
+            and (self.until is None or dead_letter.failed_at < self.until)
             and (not self.offsets or offset in self.offsets)
         )
 
@@ -55,17 +60,19 @@ def find(
 ) -> Iterator[list[tuple[Message, DeadLetter]]]:
     """The dead letters that are in the topic now and match, in batches."""
     topic = settings.topics.deadletter
-    for batch in Scan(settings.kafka, topic, admin.beginnings(topic), admin.ends(topic)):
+    for batch in Scan(
+        settings.kafka, topic, admin.earliest_offsets(topic), admin.latest_offsets(topic)
+    ):
         found = []
         foreign: list[int] = []
         for record in batch:
             try:
-                letter = parse(record)
+                dead_letter = parse_dead_letter(record)
             except msgspec.ValidationError:  # whose text may quote the record
-                foreign.append(_place(record)[1])
+                foreign.append(_position(record)[1])
                 continue
-            if wanted.matches(letter, _place(record)[1]):
-                found.append((record, letter))
+            if wanted.matches(dead_letter, _position(record)[1]):
+                found.append((record, dead_letter))
         if foreign:
             log.warning("foreign_dead_letter", count=len(foreign), first_offset=foreign[0])
         yield found
@@ -117,10 +124,10 @@ class Replay:
         done, topic = self._replayed(), self._settings.topics.input
         sent = partial = rejected = foreign = 0
         for found in find(self._settings, self._admin, wanted):
-            fresh = [(r, letter) for r, letter in found if _place(r) not in done]
+            fresh = [(r, dead_letter) for r, dead_letter in found if _position(r) not in done]
             # A header may name any topic, and whoever forged it must not write there through us.
-            own = [(r, letter) for r, letter in fresh if letter.topic == topic]
-            whole = [(r, letter) for r, letter in own if is_whole(r)]
+            own = [(r, dead_letter) for r, dead_letter in fresh if dead_letter.topic == topic]
+            whole = [(r, dead_letter) for r, dead_letter in own if is_whole(r)]
             left = self._send_what_is_taken(whole) if whole and not dry_run else 0
             sent += len(whole) - left
             rejected += left
@@ -128,49 +135,51 @@ class Replay:
             foreign += len(fresh) - len(own)
         return Replayed(sent, partial, rejected, foreign)
 
-    def _send_what_is_taken(self, letters: list[tuple[Message, DeadLetter]]) -> int:
+    def _send_what_is_taken(self, dead_letters: list[tuple[Message, DeadLetter]]) -> int:
         """Send them all, but for those that their topic rejects; how many those are.
 
         The broker rejects records together and does not say which of them is at fault, so they are
         halved until it stands alone. Without transactions the others may be sent twice meanwhile.
         """
         try:
-            self._send(letters)
+            self._send(dead_letters)
         except RecordRejectedError as error:
             if self._transactional:
                 self._writer.abort()
-            if len(letters) == 1:
-                offset = _place(letters[0][0])[1]
+            if len(dead_letters) == 1:
+                offset = _position(dead_letters[0][0])[1]
                 log.warning("dead_letter_not_replayed", offset=offset, error=str(error))
                 return 1
-            half = len(letters) // 2
-            return self._send_what_is_taken(letters[:half]) + self._send_what_is_taken(
-                letters[half:]
+            half = len(dead_letters) // 2
+            return self._send_what_is_taken(dead_letters[:half]) + self._send_what_is_taken(
+                dead_letters[half:]
             )
         return 0
 
-    def _send(self, letters: list[tuple[Message, DeadLetter]]) -> None:
+    def _send(self, dead_letters: list[tuple[Message, DeadLetter]]) -> None:
         if self._transactional:
             self._writer.begin()
-        for record, letter in letters:
-            self._writer.send_full(self._settings.topics.input, _as_it_was(record, letter))
+        for record, dead_letter in dead_letters:
+            self._writer.send_full(self._settings.topics.input, _as_it_was(record, dead_letter))
         if not self._transactional:
             self._writer.flush()  # a crash from here on repeats them, and loses none
-        self._writer.send(self._settings.topics.checkpoint, [self._note(r) for r, _ in letters])
+        self._writer.send(
+            self._settings.topics.checkpoint, [self._note(r) for r, _ in dead_letters]
+        )
         if self._transactional:
             self._writer.commit()
         else:
             self._writer.flush()
 
     def _note(self, record: Message) -> Record:
-        partition, offset = _place(record)
+        partition, offset = _position(record)
         return {"key": f"{self._prefix}{partition}:{offset}".encode(), "value": self._topic_id}
 
     @property
     def _prefix(self) -> str:
         return f"replay:{self._settings.topics.deadletter}:"
 
-    def _replayed(self) -> set[Place]:
+    def _replayed(self) -> set[Position]:
         """The dead letters that were sent back before."""
         topic = self._settings.topics.checkpoint
         note = re.compile(re.escape(self._prefix.encode()) + rb"(\d{1,10}):(\d{1,19})")
@@ -180,15 +189,15 @@ class Replay:
         return {(int(one[1]), int(one[2])) for one in found if one}
 
 
-def _place(record: Message) -> Place:
+def _position(record: Message) -> Position:
     return record.partition() or 0, record.offset() or 0
 
 
-def _as_it_was(record: Message, letter: DeadLetter) -> FullRecord:
+def _as_it_was(record: Message, dead_letter: DeadLetter) -> FullRecord:
     """The original record, with the number of rejections as its only new header."""
-    attempts = (HEADER_NAMES["attempt"], str(letter.attempt).encode())
+    attempts = (HEADER_NAMES["attempt"], str(dead_letter.attempt).encode())
     # Earlier versions stamped a dead letter like its record.
-    own = letter.timestamp
+    own = dead_letter.timestamp
     timestamp = record.timestamp()[1] if own is msgspec.UNSET else own
     return {
         "key": record.key(),

@@ -1,6 +1,6 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import compress, repeat
@@ -11,21 +11,25 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.codecs.events import EventDecoder
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import encode_prediction
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
-from churnstream.kafka.polled import Polled
+from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.writer import FullRecord, Record
-from churnstream.pipeline.dead_letters import PER_BATCH, describe, to_record
-from churnstream.records.prediction import ReasonGiven, prediction_type
+from churnstream.pipeline.dead_letter_headers import (
+    PER_BATCH,
+    dead_letter_record,
+    describe_rejection,
+)
+from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
-from churnstream.schema.record_types import Event
+from churnstream.schema.record_types import Event, prediction_type
 from churnstream.schema.schema import Schema
 
 Explained = Literal["top", "all", "none"]
 
-_encode = msgspec.json.Encoder().encode
 _event_ts = attrgetter("event_ts")
 _YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
 
@@ -50,7 +54,7 @@ class Scorer(Protocol):
 
     @property
     def decode(self) -> EventDecoder:
-        """Turns values and keys of records into events that it can score, or refuses them."""
+        """Turns values and keys of records into events that it can score, or rejects them."""
         ...
 
     def score(self, events: Sequence[Event]) -> NDArray[np.float64]:
@@ -74,9 +78,9 @@ class Batch(msgspec.Struct, frozen=True):
         events: The scored ones; `partitions`, `offsets` and `probabilities` are theirs, in the
             same order.
         predictions: One record for each of `events`.
-        rejected: The refused ones, with the reasons in the same order.
+        rejected: The others, with the reasons in the same order.
         dead_letters: One record for each of `rejected`.
-        places: Last offset + 1 of each partition, refused records included.
+        next_offsets: Last offset + 1 of each partition, rejected records included.
         scored_at: The processing time that its predictions carry.
         scorer: The model that scored all of them.
     """
@@ -89,7 +93,7 @@ class Batch(msgspec.Struct, frozen=True):
     rejected: list[Message]
     rejections: list[Rejection]
     dead_letters: list[FullRecord]
-    places: dict[int, int]
+    next_offsets: dict[int, int]
     scored_at: datetime
     scorer: Scorer
 
@@ -130,7 +134,7 @@ class BatchScorer:
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._max_prediction_bytes = max_prediction_bytes
 
-    def score(self, polled: Polled, now: datetime) -> Batch:
+    def score(self, polled: PolledRecords, now: datetime) -> Batch:
         """Give each record its outcome.
 
         Args:
@@ -142,7 +146,7 @@ class BatchScorer:
         """
         model = self._models.current()
         decoded, probabilities = _score(_decode(polled, model), model)
-        values = _encoded(decoded, probabilities, model, now, self._explained)
+        values = _encoded_predictions(decoded, probabilities, model, now, self._explained)
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
             events=decoded.events,
@@ -158,7 +162,7 @@ class BatchScorer:
             dead_letters=list(
                 map(partial(self._dead_letter, model, now), decoded.rejected, decoded.rejections)
             ),
-            places=polled.places,
+            next_offsets=polled.next_offsets,
             scored_at=now,
             scorer=model,
         )
@@ -184,8 +188,10 @@ class BatchScorer:
     def _dead_letter(
         self, model: Scorer, now: datetime, record: Message, why: Rejection
     ) -> FullRecord:
-        said = describe(record, why, group=self._group, model_version=model.version, now=now)
-        return to_record(record, said, self._max_dead_letter_bytes)
+        said = describe_rejection(
+            record, why, group=self._group, model_version=model.version, now=now
+        )
+        return dead_letter_record(record, said, self._max_dead_letter_bytes)
 
 
 def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:
@@ -203,35 +209,35 @@ def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.
     return scored, probabilities[is_scored]
 
 
-def _encoded(
+def _encoded_predictions(
     decoded: "_Decoded",
     probabilities: NDArray[np.float64],
     scorer: Scorer,
     now: datetime,
     explained: Explained,
 ) -> list[bytes]:
-    """The predictions' JSON, in the order of the events."""
+    """The predictions, in the order of the events."""
     events, good = decoded.events, decoded.good
-    # By the order of their fields, column by column: a call with keywords for each takes longer.
-    predictions = map(
-        prediction_type(scorer.schema),
-        map(scorer.schema.id_of, events),
-        probabilities.tolist(),
-        map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
-        map(_event_ts, events),
-        repeat(now),
-        repeat(scorer.version),
-        good.partitions,
-        good.offsets,
-        scorer.reasons(events, probabilities, explained),
-    )
-    return list(map(_encode, predictions))
+    columns: dict[str, Iterable[Any]] = {
+        "churn_probability": probabilities.tolist(),
+        "prediction": map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
+        "event_ts": map(_event_ts, events),
+        "processed_ts": repeat(now),
+        "model_version": repeat(scorer.version),
+        "source_partition": good.partitions,
+        "source_offset": good.offsets,
+        "reasons": scorer.reasons(events, probabilities, explained),
+    }
+    # Column by column, in the order of the fields: a call with keywords for each takes longer.
+    in_order = (columns[name] for name in Prediction.__struct_fields__)
+    ids = map(scorer.schema.id_of, events)
+    return list(map(encode_prediction, map(prediction_type(scorer.schema), ids, *in_order)))
 
 
 class _Decoded(NamedTuple):
-    """Good records with their keys and events, and refused ones with the reasons."""
+    """Good records with their keys and events, and rejected ones with the reasons."""
 
-    good: Polled
+    good: PolledRecords
     keys: list[bytes | None]
     events: list[Event]
     rejected: list[Message]
@@ -246,7 +252,7 @@ class _Decoded(NamedTuple):
         """
         kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
         return _Decoded(
-            Polled.of([self.good.records[i] for i in kept], self.good.ends),
+            PolledRecords.of([self.good.records[i] for i in kept], self.good.end_offsets),
             [self.keys[i] for i in kept],
             [self.events[i] for i in kept],
             [*self.rejected, *(self.good.records[i] for i in others)],
@@ -254,7 +260,7 @@ class _Decoded(NamedTuple):
         )
 
 
-def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
+def _decode(polled: PolledRecords, scorer: Scorer) -> _Decoded:
     values, keys = contents_of(polled.records)
     decoded: list[Any] = scorer.decode.batch(values, keys)
     if Rejection not in {*map(type, decoded)}:
@@ -262,7 +268,7 @@ def _decode(polled: Polled, scorer: Scorer) -> _Decoded:
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
     good = sorted(set(range(len(decoded))).difference(bad))
     return _Decoded(
-        Polled.of([polled.records[i] for i in good], polled.ends),
+        PolledRecords.of([polled.records[i] for i in good], polled.end_offsets),
         [keys[i] for i in good],
         [decoded[i] for i in good],
         [polled.records[i] for i in bad],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from churnstream.kafka.admin import Admin
-    from churnstream.pipeline.checkpoint import Source
+    from churnstream.pipeline.checkpoint import CheckpointKey
 
 
 class SentRange(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -48,27 +48,27 @@ class SentRangeKeeper:
         path: Keeps the range of every source.
     """
 
-    def __init__(self, path: Path, source: Source, admin: Admin) -> None:
+    def __init__(self, path: Path, source: CheckpointKey, admin: Admin) -> None:
         self._file, self._source, self._admin = PositionFile(path, SentRange), source, admin
         self._file.get(source.key)  # should it be damaged: before the work
         self._known: SentRange | None = None
 
     def begin(self, rows: int) -> None:
-        """Note the beginning, before the first row is sent; only the first call counts.
+        """Note the first offsets, before the first row is sent; only the first call counts.
 
         Args:
-            rows: How many of the source were sent before. If there are some and their beginning is
-                not known, it is that of the topic.
+            rows: How many of the source were sent before. If there are some and their first offset
+                is not known, it is that of the topic.
         """
         if self._known is None:
-            find = self._admin.beginnings if rows else self._admin.ends
-            new = SentRange(_places(find(self._source.topic)))
+            find = self._admin.earliest_offsets if rows else self._admin.latest_offsets
+            new = SentRange(_positions(find(self._source.topic)))
             self._keep(lambda known: known if known and rows else new)
 
     def finish(self) -> None:
         """Note the end, after the last row was sent; the first time counts."""
         if self._begun.end is None:
-            end = _places(self._admin.settled_ends(self._source.topic))
+            end = _positions(self._admin.latest_settled_offsets(self._source.topic))
             whole = SentRange(self._begun.start, end)
             self._keep(lambda known: known if known and known.end else whole)
 
@@ -86,5 +86,5 @@ class SentRangeKeeper:
         self._known = self._file.change(self._source.key, change)
 
 
-def _places(offsets: Mapping[int, int]) -> str:
+def _positions(offsets: Mapping[int, int]) -> str:
     return ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))

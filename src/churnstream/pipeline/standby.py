@@ -1,4 +1,4 @@
-"""A member of a group that has nothing to read."""
+"""A consumer of a group that has nothing to read."""
 
 import structlog
 
@@ -6,11 +6,11 @@ from churnstream.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
-_AFTER = 30.0  # seconds: joining a group takes less, but for one that misses a member
+_AFTER = 30.0  # seconds: joining a group takes less, but for a group that misses a member
 
 
 class Standby:
-    """Says once that this member has no partitions; again after it had some."""
+    """Says once that this consumer has no partitions; again after it had some."""
 
     def __init__(self) -> None:
         self._deadline = Deadline(_AFTER)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from churnstream.records.rejection import Reason
-from churnstream.schema.record_types import Offset, Partition, Timestamp
+from churnstream.records.wire_types import Offset, Partition, Timestamp
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # since 1970
 TimestampType = Literal["CreateTime", "LogAppendTime"]

@@ -1,16 +1,19 @@
-"""The type of the events that a schema makes.
+"""The types of the events and predictions that a schema makes.
 
-It is a msgspec Struct, so that a decoder made for it checks types, bounds and closed sets of values
-in compiled code. What it accepts means the same to `churnstream.schema.values`, which reads
-more: a number that stands as text, for example.
+That of events is a msgspec Struct, so that a decoder made for it checks types, bounds and closed
+sets of values in compiled code. What it accepts means the same to `churnstream.schema.values`,
+which reads more: a number that stands as text, for example.
 """
 
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
+from inspect import getdoc
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from churnstream.records.prediction import Prediction
+from churnstream.records.wire_types import EVENT_TS, Timestamp
 from churnstream.schema.fields import (
     AnyField,
     Boolean,
@@ -20,12 +23,7 @@ from churnstream.schema.fields import (
     Number,
     written,
 )
-from churnstream.schema.schema import EVENT_TS, Schema
-
-Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
-# As large as Kafka has them: whoever counts by them may keep them in columns of that size.
-Partition = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+from churnstream.schema.schema import Schema
 
 Event = Any
 """An event of some schema: a Struct of `event_type`."""
@@ -60,6 +58,25 @@ def event_type(schema: Schema, *, closed: bool = True) -> type[msgspec.Struct]:
         omit_defaults=True,
         kw_only=True,
         rename={attribute: name for name, attribute in names.items()},
+    )
+
+
+@lru_cache(maxsize=16)
+def prediction_type(schema: Schema) -> type[msgspec.Struct]:
+    """The type of the predictions of a schema: `Prediction`, behind the customer's ID."""
+    attribute = schema.attributes[schema.id]
+    members: list[tuple[Any, ...]] = [(attribute, str)]
+    for field in msgspec.structs.fields(Prediction):
+        default = () if field.default is msgspec.NODEFAULT else (field.default,)
+        members.append((field.name, field.type, *default))
+    return msgspec.defstruct(
+        "Prediction",
+        members,
+        namespace={"__doc__": getdoc(Prediction)},
+        frozen=True,
+        gc=False,
+        omit_defaults=True,
+        rename={attribute: schema.id},
     )
 
 

@@ -12,23 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from churnstream.files.form import FileForm
+from churnstream.files.file_form import FileForm
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
-
-EVENT_TS = "event_ts"
-RESERVED = frozenset(
-    {
-        EVENT_TS,
-        "churn_probability",
-        "prediction",
-        "processed_ts",
-        "model_version",
-        "source_partition",
-        "source_offset",
-        "reasons",
-    }
-)
-"""Names of events and predictions that no column may take."""
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

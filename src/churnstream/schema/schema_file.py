@@ -12,9 +12,9 @@ import msgspec
 from churnstream import config_file
 from churnstream.config_file import Names
 from churnstream.errors import ConfigurationError
-from churnstream.schema.checks import faults
 from churnstream.schema.fields import AnyField
 from churnstream.schema.schema import Schema
+from churnstream.schema.schema_checks import faults
 from churnstream.schema.values import as_number
 
 DEFAULT_FILE = Path("customers.yaml")
@@ -46,7 +46,7 @@ def read(path: Path) -> Schema:
                 at = ("fields", name)
                 msgspec.convert(field, AnyField, strict=False)
         at = ()
-        schema = msgspec.convert(_with_amount(values), Schema, strict=False)
+        schema = msgspec.convert(_with_number(values), Schema, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_in_words(path, found.lines, at, str(error))) from error
     for where, problem in faults(schema):
@@ -59,7 +59,7 @@ def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _with_amount(values: dict[str, Any]) -> dict[str, Any]:
+def _with_number(values: dict[str, Any]) -> dict[str, Any]:
     """The same values, with what a customer is worth as a number unless it is a field's name."""
     value, fields = values.get("value"), values.get("fields")
     number = as_number(value)

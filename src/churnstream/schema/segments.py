@@ -25,9 +25,9 @@ def segment_reader(schema: Schema, segment: Segment) -> Callable[[Sequence[Event
     names = np.array([*band_names(schema, segment), MISSING], dtype=object)
 
     def bands(events: Sequence[Event]) -> list[str]:
-        amounts = np.array(list(map(get, events)), dtype=np.float64)  # None becomes NaN
-        numbers = np.searchsorted(segment.edges, amounts)
-        numbers[np.isnan(amounts)] = len(names) - 1
+        values = np.array(list(map(get, events)), dtype=np.float64)  # None becomes NaN
+        numbers = np.searchsorted(segment.edges, values)
+        numbers[np.isnan(values)] = len(names) - 1
         found: list[str] = names[numbers].tolist()
         return found
 

@@ -49,7 +49,7 @@ def embedded_broker(port: int | None = None) -> Iterator[str]:
         BrokerError: The broker did not start.
     """
     port = port or free_port()
-    _refuse_taken(port)
+    _reject_taken(port)
     url = f"tcp://{HOST}:{port}"
     arguments = ["broker", "--listener-url", url, "--advertised-listener-url", url]
     arguments += ["--storage-engine", "memory://tansu/"]
@@ -93,7 +93,7 @@ def _program() -> Iterator[Path]:
         yield program
 
 
-def _refuse_taken(port: int) -> None:
+def _reject_taken(port: int) -> None:
     """Try to have the port: it may be taken by one who does not listen, or not be for us."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the broker does

@@ -138,8 +138,8 @@ def _table(found: Mapping[int, Outcome | None]) -> Table:
 
 def _cells(outcome: Outcome) -> list[str]:
     counts = (outcome.events, outcome.kills, outcome.lost, outcome.duplicated)
-    letters = f"{outcome.letters_expected:,}/{outcome.letters_found:,}"
-    return [*(f"{count:,}" for count in counts), letters, f"{outcome.outage:.1f} s"]
+    dead_letters = f"{outcome.dead_letters_expected:,}/{outcome.dead_letters_found:,}"
+    return [*(f"{count:,}" for count in counts), dead_letters, f"{outcome.outage:.1f} s"]
 
 
 def _notes(outcome: Outcome | None) -> list[str]:

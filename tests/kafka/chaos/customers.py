@@ -11,8 +11,8 @@ import msgspec
 import pyarrow as pa
 
 from churnstream.codecs.customer_rows import CustomerRows, open_rows
-from churnstream.codecs.events import EventDecoder
-from churnstream.codecs.rows import decode_rows, encode_events
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.event_encoder import decode_rows, encode_events
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file
 from churnstream.schema.fields import Category, Numeric

@@ -61,7 +61,7 @@ class Flow:
         customers: Customers | None = None,
     ) -> None:
         self.servers, self.group = servers, name
-        self.input, self.output, self.letters = f"{name}.in", f"{name}.out", f"{name}.dead"
+        self.input, self.output, self.dead_letters = f"{name}.in", f"{name}.out", f"{name}.dead"
         self.folder = folder
         self.watch = Watch(servers)
         self.model = model
@@ -94,7 +94,7 @@ class Flow:
         """Start a command on these topics."""
         command = [*arguments, "--broker", self.servers, "--group", self.group]
         command += ["--input-topic", self.input, "--output-topic", self.output]
-        command += ["--deadletter-topic", self.letters]
+        command += ["--deadletter-topic", self.dead_letters]
         name = f"{next(self._numbers):03d}-{arguments[0]}"
         process = Process(self.folder, name, *command, environment=self.environment)
         self._processes.append(process)
@@ -164,9 +164,9 @@ class Flow:
             for source, (_, timestamp) in zip(sources, records, strict=True)
         ]
 
-    def refused(self) -> list[Place]:
+    def rejected(self) -> list[Place]:
         """The place of each dead letter's original, as its headers have it."""
-        headers = [dict(record.headers() or []) for record in self.watch.read(self.letters)]
+        headers = [dict(record.headers() or []) for record in self.watch.read(self.dead_letters)]
         names = ("__connect.errors.partition", "__connect.errors.offset")
         return [Place(*(int(header[name] or 0) for name in names)) for header in headers]
 

@@ -38,8 +38,8 @@ class Outcome:
         duplicated: Events with more than one outcome, and what was sent once but is there twice.
         orphaned: Outcomes of events that do not exist.
         in_flight: Events that still wait, which none should at the end.
-        letters_expected: Broken records that were sent.
-        letters_found: Dead letters.
+        dead_letters_expected: Broken records that were sent.
+        dead_letters_found: Dead letters.
         outage: See `watch.longest_outage`.
         problems: What else should not have happened.
         remark: What was seen that is no problem.
@@ -51,8 +51,8 @@ class Outcome:
     duplicated: int
     orphaned: int
     in_flight: int
-    letters_expected: int
-    letters_found: int
+    dead_letters_expected: int
+    dead_letters_found: int
     outage: float
     problems: list[str] = field(default_factory=list)
     remark: str = ""
@@ -62,18 +62,18 @@ class Outcome:
         """Whether every event has exactly one outcome, and nothing else went wrong."""
         return not (
             self.lost + self.duplicated + self.orphaned + self.in_flight
-            or self.letters_found != self.letters_expected
+            or self.dead_letters_found != self.dead_letters_expected
             or self.problems
         )
 
 
 def judge(flow: Flow, crew: Crew, kills: int, sent: Sent, remark: str = "") -> Outcome:
     """Count, with the product's own audit and without it."""
-    verdict, events, refused = flow.audit(), flow.events(), flow.refused()
+    verdict, events, rejected = flow.audit(), flow.events(), flow.rejected()
     missing, repeated = _rows_missing_and_repeated(events, sent)
     broken = [*sent.broken, *_places_of_broken_rows(events, sent.file)]
     problems = [*crew.problems, *_out_of_order(events, sent.file)]
-    if Counter(refused) != Counter(broken):
+    if Counter(rejected) != Counter(broken):
         problems.append("the dead letters are not those of the broken records, each once")
     return Outcome(
         events=verdict.events,
@@ -82,8 +82,8 @@ def judge(flow: Flow, crew: Crew, kills: int, sent: Sent, remark: str = "") -> O
         duplicated=verdict.duplicated + repeated,
         orphaned=verdict.orphaned,
         in_flight=verdict.in_flight,
-        letters_expected=len(broken),
-        letters_found=len(refused),
+        dead_letters_expected=len(broken),
+        dead_letters_found=len(rejected),
         outage=longest_outage(events, flow.answers()),
         problems=problems,
         remark=remark,

@@ -31,7 +31,7 @@ def consumers_killed(
     rate = (events - broken) / seconds
     producer = flow.produce(rate, "--max-events", str(events - broken))
     pace = seconds / broken
-    with BrokenRecords(flow, random, every=pace, most=broken) as letters:
+    with BrokenRecords(flow, random, every=pace, most=broken) as dead_letters:
         killed = 0
         for _ in range(kills):
             time.sleep(random.uniform(2, 7))
@@ -41,7 +41,7 @@ def consumers_killed(
             crew.start(victim)
             crew.revive()
         producer.wait(300)
-        places = letters.finish()
+        places = dead_letters.finish()
     crew.finish()
     return judge(flow, crew, killed, Sent(streamed=_sent(producer), broken=places))
 
@@ -78,7 +78,7 @@ def brokers_killed(cluster: Cluster, flow: Flow, random: Random, *, rounds: int)
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0, 1)
     producer, of_file = flow.produce(300), flow.produce_file(file.path, "--batch-size", "5")
-    with BrokenRecords(flow, random, every=1 / 3) as letters:
+    with BrokenRecords(flow, random, every=1 / 3) as dead_letters:
         for _ in range(rounds):
             leader = flow.watch.leader(flow.input, random.randrange(_PARTITIONS))
             _kill_and_restart(cluster, flow, leader, random)
@@ -87,7 +87,7 @@ def brokers_killed(cluster: Cluster, flow: Flow, random: Random, *, rounds: int)
             crew.revive()
         of_file.wait(120)
         producer.stop()
-        places = letters.finish()
+        places = dead_letters.finish()
     crew.finish()
     _expect_success(crew, producer, of_file)
     return judge(flow, crew, 2 * rounds, Sent(file, _sent(producer), places))
@@ -98,7 +98,7 @@ def scaled(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outc
     crew = Crew(flow, *SESSION)
     crew.start_and_wait(0)
     producer = flow.produce(500)
-    with BrokenRecords(flow, random, every=1 / 5) as letters:
+    with BrokenRecords(flow, random, every=1 / 5) as dead_letters:
         for _ in range(rounds):
             crew.start_and_wait(1, 2)
             time.sleep(random.uniform(0, 3))
@@ -107,7 +107,7 @@ def scaled(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outc
             time.sleep(random.uniform(0, 2))
             crew.revive()
         producer.stop()
-        places = letters.finish()
+        places = dead_letters.finish()
     crew.finish()
     _expect_success(crew, producer)
     return judge(flow, crew, 2 * rounds, Sent(streamed=_sent(producer), broken=places))

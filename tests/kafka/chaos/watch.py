@@ -102,7 +102,7 @@ class Watch:
         return sum(self.ends(topic).values())
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """The group's place in each partition, 0 where it has none."""
+        """The group's offset in each partition, 0 where it has none."""
         places = [TopicPartition(topic, p) for p in self.partitions(topic)]
         with self._client(group) as client:
             found = client.committed(places, timeout=_TIMEOUT)

@@ -12,7 +12,6 @@ import msgspec
 import pyarrow as pa
 
 from churnstream.errors import ConfigurationError, DataError
-from churnstream.schema.checks import faults
 from churnstream.schema.inference.columns import Column, column
 from churnstream.schema.inference.field_types import old_dates
 from churnstream.schema.inference.findings import Finding, finding
@@ -22,6 +21,7 @@ from churnstream.schema.inference.questions import Question, column_named
 from churnstream.schema.inference.sorting import Sorting, sort_columns
 from churnstream.schema.inference.summaries import monthly_value, segments
 from churnstream.schema.schema import Label, Schema
+from churnstream.schema.schema_checks import faults
 
 _NAME = re.compile("[a-z0-9][a-z0-9._-]{0,99}")
 _NAME_LENGTH = 60

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from churnstream.schema.checks import fault_of_name
 from churnstream.schema.inference.columns import Column
 from churnstream.schema.inference.copies import copies, missing_where
 from churnstream.schema.inference.field_types import Typed, date_order, typed
@@ -11,6 +10,7 @@ from churnstream.schema.inference.identify import Id
 from churnstream.schema.inference.label_column import Outcome
 from churnstream.schema.inference.leaks import Verdict, filled_only, leaks
 from churnstream.schema.inference.vocabulary import says_when_observed
+from churnstream.schema.schema_checks import fault_of_name
 
 
 class Sorting(NamedTuple):
