@@ -16,7 +16,7 @@ import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from builders import TELCO, telco_rows
-from chaos.watch import Place
+from chaos.watch import Position
 from churnstream.codecs.customer_rows import BUNDLED
 from churnstream.codecs.event_encoder import encode_events
 from churnstream.testing.broken_records import broken_records
@@ -88,7 +88,7 @@ class BrokenRecords:
     ) -> None:
         self._topic, self._every, self._most = topic, every, most
         self._first = random.randrange(100)
-        self._places: list[Place] = []
+        self._positions: list[Position] = []
         self._failures: list[str] = []
         self._stop = threading.Event()
         self._producer = Producer(
@@ -104,13 +104,13 @@ class BrokenRecords:
         self._stop.set()
         self._thread.join()
 
-    def finish(self) -> list[Place]:
+    def finish(self) -> list[Position]:
         """End it, or wait for its end if that is known; where each record stands."""
         if self._most is None:
             self._stop.set()
         self._thread.join()
         assert not self._failures, self._failures[0]
-        return self._places
+        return self._positions
 
     def _send(self) -> None:
         for key, value in itertools.islice(self._kinds(), self._most):
@@ -129,4 +129,4 @@ class BrokenRecords:
         if error is not None:
             self._failures.append(error.str())
         else:
-            self._places.append(Place(record.partition() or 0, record.offset() or 0))
+            self._positions.append(Position(record.partition() or 0, record.offset() or 0))
