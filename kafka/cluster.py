@@ -122,14 +122,14 @@ class Cluster:
             for process in group:
                 # Data that is thrown away needs no orderly end. And brokers that end together
                 # lose their quorum, and would wait minutes for it.
-                process.wait_gone(patience=0 if self._temporary else 3)
+                process.wait_gone(timeout=0 if self._temporary else 3)
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
             atexit.unregister(self.stop)
 
     def kill(self, node: int) -> None:
         """End a broker without warning, as a power cut would."""
-        self._brokers[node].wait_gone(patience=0)
+        self._brokers[node].wait_gone(timeout=0)
 
     def pause(self, node: int) -> None:
         """Freeze a broker, its connections open, until it is resumed."""
@@ -143,7 +143,7 @@ class Cluster:
         """Start a broker again, after an orderly end if it still runs, and wait for it."""
         broker = self._brokers[node]
         broker.ask_to_end()
-        broker.wait_gone(patience=20)
+        broker.wait_gone(timeout=20)
         broker.start(self._classpath)
         self._wait_ready([node])
 

@@ -136,9 +136,9 @@ class Jvm:
         self.send(signal.SIGTERM)
         self.send(signal.SIGCONT)  # a paused process hears of the first only when it goes on
 
-    def wait_gone(self, patience: float) -> None:
+    def wait_gone(self, timeout: float) -> None:
         """Wait until it has ended, and make it end when that takes longer than the patience."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while self.pid is not None:
             if time.monotonic() >= deadline:
                 self.send(signal.SIGKILL)

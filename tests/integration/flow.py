@@ -43,7 +43,7 @@ SCALE = int(os.environ.get(SCALE_VARIABLE, "1"))
 QUICK_SESSION = {"session.timeout.ms": 3000, "heartbeat.interval.ms": 300}
 
 PARTITIONS = (0, 1, 2)
-Place = tuple[int, int]
+Position = tuple[int, int]
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -165,15 +165,15 @@ class Flow:
         """Run a command on this flow as a process."""
         return Process(self.folder, *command.split(), "--config", self.config, *flags)
 
-    def send(self, records: Sequence[Sent], topic: str | None = None) -> list[Place]:
+    def send(self, records: Sequence[Sent], topic: str | None = None) -> list[Position]:
         """Write records to a topic, the input topic if none is named; where each of them is."""
         producer = Producer({"bootstrap.servers": self.settings.kafka.brokers})
-        places: dict[int, Place] = {}
+        positions: dict[int, Position] = {}
 
         def note(number: int) -> Callable[[KafkaError | None, Message], None]:
             def delivered(error: KafkaError | None, message: Message) -> None:
                 assert error is None, error
-                places[number] = position_of(message)
+                positions[number] = position_of(message)
 
             return delivered
 
@@ -189,7 +189,7 @@ class Flow:
             )
             producer.poll(0)
         assert producer.flush(30) == 0
-        return [places[number] for number in range(len(records))]
+        return [positions[number] for number in range(len(records))]
 
     def read(self, topic: str) -> list[Message]:
         """Every record of a topic, in offset order within each partition."""
@@ -208,10 +208,10 @@ class Flow:
         """Every dead letter."""
         return self.read(self.settings.topics.deadletter)
 
-    def outcomes(self) -> Counter[Place]:
-        """How many outcomes each place of the input topic has."""
-        places = [(p.source_partition, p.source_offset) for p in self.predictions()]
-        return Counter(places + [source_of(dead_letter) for dead_letter in self.dead_letters()])
+    def outcomes(self) -> Counter[Position]:
+        """How many outcomes each position of the input topic has."""
+        positions = [(p.source_partition, p.source_offset) for p in self.predictions()]
+        return Counter(positions + [source_of(dead_letter) for dead_letter in self.dead_letters()])
 
 
 NewFlow = Callable[[str], Flow]
@@ -243,7 +243,7 @@ class Tail:
 
     def to_the_end(self, seconds: float = 30) -> list[Message]:
         """All records up to the end of each partition."""
-        deadline = time.monotonic() + patience(seconds)
+        deadline = time.monotonic() + scaled_timeout(seconds)
         while self._open:
             assert time.monotonic() < deadline, f"{len(self.records)} records, and no end"
             self._take()
@@ -251,7 +251,7 @@ class Tail:
 
     def wait_for(self, count: int, seconds: float = 60) -> None:
         """Come back as soon as the topic holds so many records."""
-        deadline = time.monotonic() + patience(seconds)
+        deadline = time.monotonic() + scaled_timeout(seconds)
         while len(self.records) < count:
             assert time.monotonic() < deadline, f"{len(self.records)} records of {count}"
             self._take()
@@ -313,7 +313,7 @@ class Process:
 
     def wait(self, seconds: float = 60) -> int:
         """Wait for its end; its exit code."""
-        return self.popen.wait(patience(seconds))
+        return self.popen.wait(scaled_timeout(seconds))
 
 
 def error_in(err: str) -> str:
@@ -324,14 +324,14 @@ def error_in(err: str) -> str:
     return line.removeprefix("Error: ")
 
 
-def patience(seconds: float) -> float:
+def scaled_timeout(seconds: float) -> float:
     """The time that something may take here: more if others keep the processors busy."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def until(met: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for something to come true."""
-    deadline = time.monotonic() + patience(seconds)
+    deadline = time.monotonic() + scaled_timeout(seconds)
     while not met():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.01)
@@ -344,7 +344,7 @@ def value_of(message: Message) -> bytes:
     return value
 
 
-def position_of(message: Message) -> Place:
+def position_of(message: Message) -> Position:
     """Partition and offset of a record."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
@@ -364,8 +364,8 @@ def headers_of(message: Message) -> dict[str, str]:
     return {name: (value or b"").decode(errors="replace") for name, value in raw_headers(message)}
 
 
-def source_of(dead_letter: Message) -> Place:
-    """The place of a dead letter's original in the input topic."""
+def source_of(dead_letter: Message) -> Position:
+    """The position of a dead letter's original in the input topic."""
     headers = headers_of(dead_letter)
     return int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])
 

@@ -12,7 +12,7 @@ from churnstream.records.rejection import Reason
 from integration.flow import (
     PARTITIONS,
     NewFlow,
-    Place,
+    Position,
     Sent,
     headers_of,
     raw_headers,
@@ -231,16 +231,16 @@ class Outcome(NamedTuple):
     """What became of the records.
 
     Attributes:
-        sent: Every record by its place.
-        at: The place of each odd or bad record by its name.
-        scored: The places that were scored, as often as they were.
-        letters: The dead letters by the place of their original.
+        sent: Every record by its position.
+        at: The position of each odd or bad record by its name.
+        scored: The positions that were scored, as often as they were.
+        dead_letters: The dead letters by the position of their original.
     """
 
-    sent: dict[Place, Sent]
-    at: dict[str, Place]
-    scored: list[Place]
-    dead_letters: dict[Place, list[Message]]
+    sent: dict[Position, Sent]
+    at: dict[str, Position]
+    scored: list[Position]
+    dead_letters: dict[Position, list[Message]]
 
 
 @pytest.fixture(scope="module")
@@ -256,14 +256,14 @@ def outcome(new_flow: NewFlow) -> Outcome:
         neighbour = Sent(event_json(), KEY, partition)
         numbers[odd.name] = len(records) + 1
         records += [neighbour, Sent(odd.value, key, partition, HEADERS, TIMESTAMP), neighbour]
-    places = flow.send(records)
+    positions = flow.send(records)
     flow.consume()
-    dead_letters: dict[Place, list[Message]] = {}
+    dead_letters: dict[Position, list[Message]] = {}
     for dead_letter in flow.dead_letters():
         dead_letters.setdefault(source_of(dead_letter), []).append(dead_letter)
     return Outcome(
-        sent=dict(zip(places, records, strict=True)),
-        at={name: places[number] for name, number in numbers.items()},
+        sent=dict(zip(positions, records, strict=True)),
+        at={name: positions[number] for name, number in numbers.items()},
         scored=[(p.source_partition, p.source_offset) for p in flow.predictions()],
         dead_letters=dead_letters,
     )
@@ -294,9 +294,9 @@ def test_untouched(outcome: Outcome) -> None:
 @pytest.mark.parametrize("good", GOOD, ids=lambda good: good.name)
 def test_scored(outcome: Outcome, good: Good) -> None:
     """A record that is odd, but a customer, is scored."""
-    place = outcome.at[good.name]
-    assert outcome.scored.count(place) == 1
-    assert place not in outcome.dead_letters
+    position = outcome.at[good.name]
+    assert outcome.scored.count(position) == 1
+    assert position not in outcome.dead_letters
 
 
 def test_neighbours(outcome: Outcome) -> None:

@@ -154,8 +154,8 @@ def test_dead_letters_list(rejected: Flow) -> None:
     expected = {(r.expected, r.value) for r in broken_records(TELCO, customer())}
     assert len(rows) == len(expected)
     for row, dead_letter in zip(rows, rejected.dead_letters(), strict=True):
-        place = source_of(dead_letter)
-        assert row["source"] == f"{rejected.settings.topics.input}/{place[0]}@{place[1]}"
+        position = source_of(dead_letter)
+        assert row["source"] == f"{rejected.settings.topics.input}/{position[0]}@{position[1]}"
         assert row["attempt"] == 1
         value = dead_letter.value()
         assert row["value"] == (None if value is None else value.decode(errors="replace"))

@@ -82,7 +82,7 @@ def test_batch_boundaries(
 
 @pytest.mark.usefixtures("summary")
 def test_prediction_is_traceable(flow: Flow, model_folder: Path) -> None:
-    """A prediction names its model, and the place where the event it speaks of is found."""
+    """A prediction names its model, and the position where the event it speaks of is found."""
     model = load(model_folder)
     events = {position_of(record): record for record in flow.events()}
     for record in flow.read(flow.settings.topics.output):

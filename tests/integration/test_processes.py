@@ -17,8 +17,8 @@ from integration.flow import (
     Tail,
     customer_id,
     error_in,
-    patience,
     position_of,
+    scaled_timeout,
     until,
     write_customers,
 )
@@ -94,9 +94,9 @@ def test_consumer_killed(flow: Flow) -> None:
     flow.run("produce --mode batch", "--dataset", flow.folder / "many.csv")
     batch = 1000
     with Tail(flow.settings.kafka.brokers, flow.settings.topics.output) as predictions:
-        for timestamp in moments():
+        for moment in moments():
             with flow.process("consume --mode batch", "--batch-size", batch) as consumer:
-                predictions.wait_for(timestamp)
+                predictions.wait_for(moment)
                 assert consumer.popen.poll() is None, consumer.err
                 consumer.popen.kill()
                 consumer.wait()
@@ -113,9 +113,9 @@ def test_producer_killed(flow: Flow) -> None:
     batch = 100
     flags = ("--dataset", path, "--batch-size", batch)
     with Tail(flow.settings.kafka.brokers, flow.settings.topics.input) as events:
-        for timestamp in moments():
+        for moment in moments():
             with flow.process("produce --mode batch", *flags) as producer:
-                events.wait_for(timestamp)
+                events.wait_for(moment)
                 assert producer.popen.poll() is None, producer.err
                 producer.popen.kill()
                 producer.wait()
@@ -216,7 +216,7 @@ def test_no_broker(flow: Flow, free_address: str) -> None:
     began = time.monotonic()
     with flow.process("topics describe", "--broker", free_address) as process:
         assert process.wait() == 1
-    assert time.monotonic() - began < patience(15)
+    assert time.monotonic() - began < scaled_timeout(15)
     assert error_in(process.err).startswith(f"no broker answered at {free_address} within 10 s; ")
     assert process.out == ""
 

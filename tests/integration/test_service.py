@@ -16,7 +16,7 @@ import pytest
 import churnstream as cs
 from builders import event_json
 from churnstream.testing.embedded import free_port
-from integration.flow import Flow, Sent, patience
+from integration.flow import Flow, Sent, scaled_timeout
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,14 +79,14 @@ def test_the_example_service(flow: Flow, tmp_path: Path) -> None:
             leaving = _ask(f"http://127.0.0.1:{port}/", 5, service)
         finally:
             service.send_signal(signal.SIGINT)
-        assert service.wait(patience(20)) in {0, -signal.SIGINT}
+        assert service.wait(scaled_timeout(20)) in {0, -signal.SIGINT}
     predicted = [p for p in flow.predictions() if p.prediction == "Yes"]
     assert leaving == {p.customerID: p.churn_probability for p in predicted}
 
 
 def _ask(address: str, customers: int, service: subprocess.Popen[bytes]) -> dict[str, float]:
     """Its answer once it knows so many customers."""
-    deadline = time.monotonic() + patience(60)
+    deadline = time.monotonic() + scaled_timeout(60)
     while True:
         assert time.monotonic() < deadline
         assert service.poll() is None

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from integration.flow import Flow, Tail, churnstream, patience, until, write_customers
+from integration.flow import Flow, Tail, churnstream, scaled_timeout, until, write_customers
 
 EVENTS = 200
 COMMITTED = "the events are scored and committed all the same"
@@ -132,7 +132,7 @@ def test_a_disk_that_fills_while_a_consumer_runs(sent: Flow, small_disk: Path) -
         assert more.code == 0, more.err
         until(lambda: sent.outcomes().total() == 2 * EVENTS, 60)
         popen.terminate()
-        assert popen.wait(patience(5)) == 0
+        assert popen.wait(scaled_timeout(5)) == 0
     finally:
         popen.kill()
         popen.wait()
@@ -220,7 +220,7 @@ def test_a_summary_is_tried_on_a_full_disk(sent: Flow, small_disk: Path) -> None
 
 
 def test_json_and_page_of_a_summary_are_two_files(sent: Flow) -> None:
-    """One would take the place of the other."""
+    """One would take the position of the other."""
     ran = sent.run("consume --mode batch", "--summary", sent.folder / "summary.html")
 
     assert ran.code == 2

@@ -31,11 +31,11 @@ def offsets(*ends: int) -> str:
 
 def test_max_messages(flow: Flow) -> None:
     """Three windows of 1,000 over 3,000 events score all of them, and none twice."""
-    places = flow.send(events(3000))
+    positions = flow.send(events(3000))
     for _ in range(3):
         assert flow.consume("--max-messages", 1000).messages_read == 1000
     outcomes = flow.outcomes()
-    assert set(outcomes) == set(places)
+    assert set(outcomes) == set(positions)
     assert outcomes.total() == 3000
     assert flow.consume("--max-messages", 1000).messages_read == 0
 
@@ -73,10 +73,10 @@ def test_timestamps(flow: Flow) -> None:
         for moment in moments
         for event in events(3)
     ]
-    places = flow.send(records)
+    positions = flow.send(records)
     window = ("--from", "2026-01-02T00:00:10Z", "--to", "2026-01-02T01:00:20+01:00")
     assert flow.consume(*window).messages_read == 30
-    assert set(flow.outcomes()) == set(places[30:60])
+    assert set(flow.outcomes()) == set(positions[30:60])
 
 
 def test_last_timestamp(flow: Flow) -> None:
@@ -88,7 +88,7 @@ def test_last_timestamp(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "place", "says"),
+    ("flag", "position", "says"),
     [
         ("--from", "yesterday", "--from: 'yesterday' is neither a timestamp such as"),
         ("--to", "0:x", "--to: '0:x' is neither a timestamp such as"),
@@ -98,10 +98,10 @@ def test_last_timestamp(flow: Flow) -> None:
         ("--to", "0001-01-01T00:00:00+23:00", "lies before 1970"),
     ],
 )
-def test_wrong_window(flow: Flow, flag: str, place: str, says: str) -> None:
+def test_wrong_window(flow: Flow, flag: str, position: str, says: str) -> None:
     """A window that cannot be read is wrong use, and the message says how to write one."""
     for command in ("consume --mode batch", "audit"):
-        ran = flow.run(command, flag, place)
+        ran = flow.run(command, flag, position)
         assert ran.code == 2
         assert says in ran.error
 
@@ -130,11 +130,11 @@ def producing(settings: KafkaSettings, topic: str) -> Iterator[None]:
 
 def test_producer_goes_on(flow: Flow) -> None:
     """A run ends where the topic ended when it began, and the next one begins there."""
-    places = flow.send(events(300))
+    positions = flow.send(events(300))
     with producing(flow.settings.kafka, flow.settings.topics.input):
         assert flow.consume().messages_read >= 300
     first = flow.outcomes()
-    assert set(places) <= set(first)
+    assert set(positions) <= set(first)
     everything = set(map(position_of, flow.events()))
     assert len(first) < len(everything)
     flow.consume()
@@ -156,8 +156,8 @@ def test_rolled_back_batch(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
         publish(self, *outcomes)  # type: ignore[arg-type]
 
     monkeypatch.setattr(AtLeastOnce, "publish", flaky)
-    places = flow.send(events(60))
+    positions = flow.send(events(60))
     assert flow.consume("--max-messages", 60).messages_read == 60
     outcomes = flow.outcomes()
-    assert set(outcomes) == set(places)
+    assert set(outcomes) == set(positions)
     assert outcomes.total() == 60

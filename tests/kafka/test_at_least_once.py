@@ -23,7 +23,7 @@ def crew(flow: Flow) -> Crew:
 
 
 def test_a_rebalance_neither_stalls_nor_repeats(flow: Flow, crew: Crew) -> None:
-    """The place of the batch under way is stored before its partitions go."""
+    """The position of the batch under way is stored before its partitions go."""
     crew.start_and_wait(0)
     producer = flow.produce(1000)
     for instance in (1, 2):

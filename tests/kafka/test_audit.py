@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from chaos.flow import SESSION, Flow
 from chaos.records import good_records
-from chaos.watch import Place, until
+from chaos.watch import Position, until
 from confluent_kafka import Consumer, Producer, TopicPartition
 from msgspec.json import encode
 
@@ -30,18 +30,18 @@ def send(flow: Flow, topic: str, *records: tuple[bytes, bytes], partition: int) 
     assert producer.flush(30) == 0
 
 
-def prediction(place: Place) -> tuple[bytes, bytes]:
-    """A prediction as the consumer would write it for the event at a place."""
-    says = Prediction("0001-GOOD", 0.5, "Yes", NOW, NOW, "v1", place.partition, place.offset)
+def prediction(position: Position) -> tuple[bytes, bytes]:
+    """A prediction as the consumer would write it for the event at a position."""
+    says = Prediction("0001-GOOD", 0.5, "Yes", NOW, NOW, "v1", position.partition, position.offset)
     return b"0001-GOOD", encode(says)
 
 
-def reject(flow: Flow, place: Place) -> None:
-    """Write a dead letter as the consumer would for the event at a place."""
+def reject(flow: Flow, position: Position) -> None:
+    """Write a dead letter as the consumer would for the event at a position."""
     letter = DeadLetter(
         topic=flow.input,
-        partition=place.partition,
-        offset=place.offset,
+        partition=position.partition,
+        offset=position.offset,
         stage="VALUE_CONVERTER",
         class_name="churnstream",
         exception_class_name="churnstream.not_json",
@@ -58,10 +58,13 @@ def reject(flow: Flow, place: Place) -> None:
     assert producer.flush(30) == 0
 
 
-def pass_over(flow: Flow, *places: Place) -> None:
+def pass_over(flow: Flow, *positions: Position) -> None:
     """Move the group behind events that it has not scored."""
     client = Consumer({"bootstrap.servers": flow.servers, "group.id": flow.group})
-    after = [TopicPartition(flow.input, place.partition, place.offset + 1) for place in places]
+    after = [
+        TopicPartition(flow.input, position.partition, position.offset + 1)
+        for position in positions
+    ]
     client.commit(offsets=after, asynchronous=False)
     client.close()
 
@@ -71,9 +74,9 @@ def scored(flow: Flow) -> Flow:
     """A flow of which ten events in each partition have their prediction."""
     for partition in range(3):
         send(flow, flow.input, *good_records(EVENTS // 3), partition=partition)
-        places = [Place(partition, offset) for offset in range(EVENTS // 3)]
-        send(flow, flow.output, *map(prediction, places), partition=partition)
-    pass_over(flow, *(Place(partition, EVENTS // 3 - 1) for partition in range(3)))
+        positions = [Position(partition, offset) for offset in range(EVENTS // 3)]
+        send(flow, flow.output, *map(prediction, positions), partition=partition)
+    pass_over(flow, *(Position(partition, EVENTS // 3 - 1) for partition in range(3)))
     return flow
 
 
@@ -90,7 +93,7 @@ def test_clean(flow: Flow) -> None:
 def test_lost(scored: Flow) -> None:
     """An event that the group has passed over without an outcome is lost."""
     send(scored, scored.input, *good_records(1), partition=1)
-    pass_over(scored, Place(1, EVENTS // 3))
+    pass_over(scored, Position(1, EVENTS // 3))
     said = scored.run("audit", "--in-flight-ok", code=1).output
     assert "lost in partition 1: [10]" in said
     assert "1 lost, 0 duplicated, 0 orphaned" in said
@@ -102,10 +105,10 @@ def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
     writer = Producer({"bootstrap.servers": scored.servers, "transactional.id": scored.group})
     writer.init_transactions(30)
     writer.begin_transaction()
-    key, value = prediction(Place(1, EVENTS // 3))
+    key, value = prediction(Position(1, EVENTS // 3))
     writer.produce(scored.output, value, key, partition=1)
     assert writer.flush(30) == 0
-    pass_over(scored, Place(1, EVENTS // 3))
+    pass_over(scored, Position(1, EVENTS // 3))
     audit = scored.start("audit")
     time.sleep(4)
     assert audit.code is None
@@ -116,8 +119,8 @@ def test_an_outcome_that_shows_late_is_not_lost(scored: Flow) -> None:
 
 def test_duplicated(scored: Flow) -> None:
     """A second prediction, or a dead letter beside a prediction, is a duplicate."""
-    send(scored, scored.output, prediction(Place(0, 3)), partition=0)
-    reject(scored, Place(2, 4))
+    send(scored, scored.output, prediction(Position(0, 3)), partition=0)
+    reject(scored, Position(2, 4))
     said = scored.run("audit", code=1).output
     assert "0 lost, 2 duplicated, 0 orphaned" in said
     assert "duplicated in partition 0: [3]" in said
@@ -125,26 +128,26 @@ def test_duplicated(scored: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [Place(0, EVENTS), Place(7, 0)], ids=["behind-the-end", "no-such-partition"]
+    "position", [Position(0, EVENTS), Position(7, 0)], ids=["behind-the-end", "no-such-partition"]
 )
-def test_orphaned(scored: Flow, place: Place) -> None:
+def test_orphaned(scored: Flow, position: Position) -> None:
     """A prediction of an event that does not exist is an orphan."""
-    send(scored, scored.output, prediction(place), partition=0)
+    send(scored, scored.output, prediction(position), partition=0)
     assert "0 lost, 0 duplicated, 1 orphaned" in scored.run("audit", code=1).output
 
 
 def test_orphan_at_a_transaction_marker(flow: Flow) -> None:
-    """A prediction that names the place of a transaction marker is an orphan too."""
+    """A prediction that names the position of a transaction marker is an orphan too."""
     producer = Producer({"bootstrap.servers": flow.servers, "transactional.id": flow.group})
     producer.init_transactions(30)
     producer.begin_transaction()
     ((key, value),) = good_records(1)
     producer.produce(flow.input, value, key, partition=0)
     producer.commit_transaction(30)
-    send(flow, flow.output, prediction(Place(0, 0)), partition=0)
-    pass_over(flow, Place(0, 1))
+    send(flow, flow.output, prediction(Position(0, 0)), partition=0)
+    pass_over(flow, Position(0, 1))
     assert flow.audit().complete
-    send(flow, flow.output, prediction(Place(0, 1)), partition=0)
+    send(flow, flow.output, prediction(Position(0, 1)), partition=0)
     assert "orphaned in partition 0: [1]" in flow.run("audit", code=1).output
 
 
@@ -152,7 +155,7 @@ def test_uncommitted(scored: Flow) -> None:
     """What a transaction has written counts only once it is committed."""
     producer = Producer({"bootstrap.servers": scored.servers, "transactional.id": scored.group})
     producer.init_transactions(30)
-    key, value = prediction(Place(0, 0))
+    key, value = prediction(Position(0, 0))
     for counts, end in ((0, producer.abort_transaction), (1, producer.commit_transaction)):
         producer.begin_transaction()
         producer.produce(scored.output, value, key)
@@ -180,7 +183,7 @@ def test_in_flight(scored: Flow) -> None:
 
 def test_window(scored: Flow) -> None:
     """With a window only the events inside it count."""
-    send(scored, scored.output, prediction(Place(0, 3)), partition=0)
+    send(scored, scored.output, prediction(Position(0, 3)), partition=0)
     assert scored.audit("--from", "0:4").exactly_once
     inside = scored.audit("--from", "0:3", "--to", "0:4,1:0,2:0")
     assert (inside.events, inside.duplicated, inside.orphaned) == (1, 1, 0)

@@ -274,7 +274,7 @@ def test_foreign_process(tmp_path: Path) -> None:
         jvm = Jvm(tmp_path, "kafka.Kafka", 9092)
         assert jvm.pid is None
         jvm.ask_to_end()
-        jvm.wait_gone(patience=0)
+        jvm.wait_gone(timeout=0)
         assert stranger.poll() is None
         stranger.send_signal(signal.SIGKILL)
 

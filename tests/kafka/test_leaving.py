@@ -48,22 +48,22 @@ def test_one_that_has_just_started_leaves_its_group(flow: Flow, protocol: str) -
     stays = flow.consume(0, *own)
     until(lambda: flow.watch.owners(flow.group) == [3], 60, "one owns all")
 
-    for timestamp in MOMENTS:
+    for moment in MOMENTS:
         hasty = flow.consume(1, *own)
-        time.sleep(timestamp)
+        time.sleep(moment)
         stopped(hasty)
-        until(lambda: flow.watch.owners(flow.group) == [3], 6, f"one owns all, at {timestamp} s")
+        until(lambda: flow.watch.owners(flow.group) == [3], 6, f"one owns all, at {moment} s")
     stopped(stays)
 
 
 @pytest.mark.parametrize("mode", ["streaming", "batch"])
 @pytest.mark.parametrize("moment", [0.5, 0.7, 0.9, 1.1])
 def test_a_stop_while_a_broker_freezes_at_the_start(
-    kafka_cluster: Cluster, flow: Flow, mode: str, timestamp: float
+    kafka_cluster: Cluster, flow: Flow, mode: str, moment: float
 ) -> None:
     """Whatever a consumer asks just then, and gets no answer to, ends with the stop."""
     consumer = flow.consume(0, "--mode", mode)
-    time.sleep(timestamp)
+    time.sleep(moment)
     kafka_cluster.pause(1)
     time.sleep(1.5)
     consumer.send(signal.SIGTERM)
@@ -90,14 +90,14 @@ def test_process_number_one_hears_a_stop_signal(flow: Flow, command: str, tmp_pa
         "produce": topics,
         "train": ["--model", str(tmp_path / "model")],
     }[command]
-    for timestamp in (0.15, 0.4, 0.8):
+    for moment in (0.15, 0.4, 0.8):
         outer = subprocess.Popen(
             [unshare, "--pid", "--fork", "--kill-child", churnstream, command, *own],
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(timestamp)
+        time.sleep(moment)
         (inner,) = psutil.Process(outer.pid).children()
         inner.send_signal(signal.SIGTERM)
 

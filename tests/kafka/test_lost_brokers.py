@@ -81,7 +81,7 @@ def _lose(broker: ForgetfulBroker) -> None:
 
 def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> None:
     """Nothing can be asked through the old client; the new one begins at the group's offset."""
-    partition, place = next(iter(reader.group_offsets().items()))
+    partition, position = next(iter(reader.group_offsets().items()))
     _lose(forgetful)
 
     assert reader.rewind() == {}
@@ -90,7 +90,7 @@ def test_going_back_joins_anew(reader: Reader, forgetful: ForgetfulBroker) -> No
     while partition not in polled.partitions:
         polled = _read_on(reader)
 
-    assert polled.offsets[polled.partitions.index(partition)] == place
+    assert polled.offsets[polled.partitions.index(partition)] == position
 
 
 def test_a_commit_ends(reader: Reader, forgetful: ForgetfulBroker) -> None:

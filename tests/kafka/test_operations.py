@@ -120,7 +120,7 @@ def test_broker_gone_while_running(kafka_cluster: Cluster, flow: Flow) -> None:
 # ---- topics ----
 
 
-@pytest.mark.parametrize("topic", ["input", "output", "letters"])
+@pytest.mark.parametrize("topic", ["input", "output", "dead_letters"])
 def test_topic_missing(flow: Flow, admin: AdminClient, topic: str) -> None:
     """A topic that does not exist is named at the start, with the command that creates it."""
     name = getattr(flow, topic)
@@ -134,7 +134,7 @@ def test_topic_missing_for_the_producer(flow: Flow, admin: AdminClient) -> None:
     assert_failed(flow.produce(10), f"no topic {flow.input}", "churnstream topics create")
 
 
-@pytest.mark.parametrize("topic", ["input", "output", "letters"])
+@pytest.mark.parametrize("topic", ["input", "output", "dead_letters"])
 def test_topic_deleted(flow: Flow, admin: AdminClient, topic: str) -> None:
     """A topic that is deleted under a running consumer ends it with a line that names it."""
     name = getattr(flow, topic)
@@ -273,7 +273,7 @@ def test_transaction_times_out_in_the_consumer(flow: Flow) -> None:
 
 
 def test_an_open_transaction_of_another_hides_no_position(flow: Flow) -> None:
-    """A producer that starts again finds its place behind what another has left open."""
+    """A producer that starts again finds its position behind what another has left open."""
     file = customers_file(flow.folder / "customers.csv", 5_000, Random(1))
     producer = flow.produce_file(file.path, "--batch-size", "10")
     until(lambda: flow.watch.length(flow.input) > 0, 60, "something is sent")

@@ -37,10 +37,10 @@ def recreate(flow: Flow, topic: str, partitions: int = 3) -> None:
     until(created, 30, f"{topic} is created again")
 
 
-def move(flow: Flow, **places: int) -> None:
+def move(flow: Flow, **positions: int) -> None:
     """Store offsets for the group, by partition (p0, p1, …), as any tool can."""
     client = Consumer({"bootstrap.servers": flow.servers, "group.id": flow.group, "log_level": 0})
-    where = [TopicPartition(flow.input, int(p[1:]), offset) for p, offset in places.items()]
+    where = [TopicPartition(flow.input, int(p[1:]), offset) for p, offset in positions.items()]
     client.commit(offsets=where, asynchronous=False)
     client.close()
 

@@ -146,7 +146,7 @@ def test_a_prediction_that_its_topic_would_not_take(flow: Flow, delivery: str) -
     flow.run_batch("--delivery", delivery)
 
     assert flow.audit().complete
-    assert [place.offset for place in flow.rejected()] == [1]
+    assert [position.offset for position in flow.rejected()] == [1]
 
 
 def test_a_dead_letter_topic_that_would_lose_dead_letters(flow: Flow) -> None:

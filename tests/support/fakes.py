@@ -95,7 +95,7 @@ class FakeReader(Reader):
         self.closed = False
         self.journal: Journal = [] if journal is None else journal
         self._markers = markers
-        self._place = {p: self.committed.get(p, 0) for p in self.partitions}
+        self._positions = {p: self.committed.get(p, 0) for p in self.partitions}
         self._told: dict[int, int] = {}
 
     @property
@@ -115,12 +115,12 @@ class FakeReader(Reader):
         records: list[Message] = []
         ends: dict[int, int] = {}
         for p, log in self.partitions.items():
-            waiting = [r for r in log if (r.offset() or 0) >= self._place[p]]
+            waiting = [r for r in log if (r.offset() or 0) >= self._positions[p]]
             taken = waiting[: most - len(records)]
             records += taken
             if taken:
-                self._place[p] = (taken[-1].offset() or 0) + 1
-            end = max([self._place[p], *((r.offset() or 0) + 1 + self._markers for r in log)])
+                self._positions[p] = (taken[-1].offset() or 0) + 1
+            end = max([self._positions[p], *((r.offset() or 0) + 1 + self._markers for r in log)])
             if taken == waiting and self._told.get(p) != end:
                 ends[p] = self._told[p] = end
         if lost:  # read, but no longer ours
@@ -158,9 +158,9 @@ class FakeReader(Reader):
         self.rewinds += 1
         self.journal.append(("rewind",))
         for p in self.assigned if only is None else only:
-            self._place[p] = self.committed.get(p, 0)
+            self._positions[p] = self.committed.get(p, 0)
             self._told.pop(p, None)
-        return dict(self._place)
+        return dict(self._positions)
 
     def close(self) -> None:
         self.closed = True
@@ -327,7 +327,7 @@ class Published(NamedTuple):
 
 
 class FakeDelivery:
-    """Delivers to a list, and moves the place of the reader's group; fails when told to.
+    """Delivers to a list, and moves the offsets of the reader's group; fails when asked to.
 
     Attributes:
         published: What was published with success.
@@ -400,7 +400,7 @@ class FakeWriter(Writer):
     def commit(
         self, offsets: list[TopicPartition] | None = None, group_metadata: object = None
     ) -> None:
-        found = {place.partition: place.offset for place in offsets or []}
+        found = {position.partition: position.offset for position in offsets or []}
         self.journal.append(("commit_transaction", found, group_metadata))
 
     def abort(self) -> None:
@@ -408,30 +408,30 @@ class FakeWriter(Writer):
 
 
 class FakeSink:
-    """Keeps rows and places in memory.
+    """Keeps rows and positions in memory.
 
     Attributes:
         keys: Of every row that was published, in order.
-        places: The place after each publish.
+        positions: The position after each publish.
         resumed: What `start` was asked.
     """
 
-    def __init__(self, place: int = 0) -> None:
+    def __init__(self, position: int = 0) -> None:
         self.keys: list[bytes | None] = []
-        self.places: list[int] = []
+        self.positions: list[int] = []
         self.resumed: bool | None = None
-        self._place = place
+        self._position = position
 
     def alone(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def start(self, *, resume: bool) -> int:
         self.resumed = resume
-        return self._place if resume else 0
+        return self._position if resume else 0
 
     def publish(self, records: Sequence[Record], rows: int) -> None:
         self.keys += [record["key"] for record in records]
-        self.places.append(rows)
+        self.positions.append(rows)
 
 
 class FakeStop(StopSignal):

@@ -198,6 +198,7 @@ def flags_of_settings() -> list[Any]:
     ]
 
 
+COMMANDS_FOLDER = Path(settings_sources.__file__).with_name("cli")
 WHERE_NONE_IS_NAMED = {
     "dataset": "the one that the schema was made from; of Telco's the 7,043",
     "schema_file": "customers.yaml, or else Telco's",
@@ -218,6 +219,18 @@ def test_the_default_in_brackets_is_the_settings_default(option: click.Option) -
     else:
         (text,) = stated
         assert text == (f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def test_no_flag_writes_a_default_by_hand() -> None:
+    """Help has it from the settings, but for two flags where the default is no value."""
+    sources = (path.read_text() for path in COMMANDS_FOLDER.glob("*.py"))
+    calls = [
+        call for text in sources for call in re.findall(r"\bsetting\((?:[^()]|\([^()]*\))*", text)
+    ]
+    by_hand = {text for call in calls for text in re.findall(r"\[([^\]\"]+)\]", call)}
+
+    assert len(calls) > 30
+    assert by_hand == {*WHERE_NONE_IS_NAMED.values()}
 
 
 @pytest.mark.parametrize("option", flags_of_settings())

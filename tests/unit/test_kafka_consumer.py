@@ -424,7 +424,7 @@ class Setup:
         self.stop = FakeStop(after=steps)
         self.consumer.run(self.stop)
 
-    def places(self) -> list[tuple[int, int]]:
+    def positions(self) -> list[tuple[int, int]]:
         """Partition and offset of every published prediction, in order."""
         made = [
             decode_prediction(record["value"] or b"")
@@ -520,7 +520,7 @@ def test_a_batch_that_failed_is_rolled_back_and_read_again() -> None:
     with capture_logs() as logs:
         setup.run(steps=5)
 
-    assert setup.places() == [(0, 0), (0, 1), (0, 2)]
+    assert setup.positions() == [(0, 0), (0, 1), (0, 2)]
     order = [entry[0] for entry in setup.reader.journal if entry[0] != "group_metadata"]
     assert order == ["roll_back", "rewind", "commit"]
     assert [(log["event"], log["events"]) for log in logs] == [("batch_rolled_back", 3)]
@@ -575,7 +575,7 @@ def test_a_offset_that_was_not_committed_is_not_remembered() -> None:
     setup.run(steps=6)
 
     assert setup.reader.commits == [{0: 2}, {0: 3}]
-    assert setup.places() == [(0, 0), (0, 1), (0, 2)]
+    assert setup.positions() == [(0, 0), (0, 1), (0, 2)]
 
 
 def test_what_was_read_ahead_of_a_batch_that_failed_is_read_again() -> None:
@@ -585,7 +585,7 @@ def test_what_was_read_ahead_of_a_batch_that_failed_is_read_again() -> None:
     setup.run(steps=9)
 
     assert setup.reader.commits == [{0: 2}, {0: 4}, {0: 6}]
-    assert setup.places() == [(0, offset) for offset in range(6)]
+    assert setup.positions() == [(0, offset) for offset in range(6)]
 
 
 def test_a_topic_that_is_gone_is_no_reason_to_try_again() -> None:
@@ -637,7 +637,9 @@ def test_whatever_fails_every_record_has_exactly_one_outcome(
 
     setup.run(steps=3 * (sum(sizes) + len(failing) + len(losses)) + 9)
 
-    assert sorted(setup.places()) == [(p, o) for p, size in enumerate(sizes) for o in range(size)]
+    assert sorted(setup.positions()) == [
+        (p, o) for p, size in enumerate(sizes) for o in range(size)
+    ]
     assert sum(setup.sizes()) == sum(sizes)
     assert setup.reader.committed == {p: s + markers if s else 0 for p, s in enumerate(sizes)}
 
@@ -685,7 +687,7 @@ def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(setup.delivery, "publish", publish_silently)
     setup.run(steps=9)
 
-    assert setup.places() == [(0, o) for o in range(6)]
+    assert setup.positions() == [(0, o) for o in range(6)]
     assert sum(setup.sizes()) == 6
 
 
@@ -749,7 +751,7 @@ def test_partitions_are_not_given_up_before_their_batch_is_committed(
 
     order = [entry[0] for entry in setup.reader.journal if entry[0] != "group_metadata"]
     assert order == ["commit", "loss", "rewind", "commit"]
-    assert setup.places() == [(0, 0), (0, 1)]
+    assert setup.positions() == [(0, 0), (0, 1)]
 
 
 def test_the_membership_is_looked_up_where_records_are_polled(
@@ -776,7 +778,7 @@ def test_a_run_ends_with_its_window_and_leaves_the_group() -> None:
 
     setup.run()
 
-    assert setup.places() == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert setup.positions() == [(0, 0), (0, 1), (0, 2), (0, 3)]
     assert setup.reader.committed == {0: 4}
     assert setup.reader.closed
 
@@ -787,7 +789,7 @@ def test_a_member_without_partitions_ends_when_its_group_has_read_the_window() -
 
     setup.run()
 
-    assert setup.places() == []
+    assert setup.positions() == []
     assert setup.reader.closed
 
 
@@ -806,17 +808,17 @@ def test_a_run_reads_no_more_than_the_number_it_was_given() -> None:
 def test_the_next_run_goes_on_where_the_last_one_ended() -> None:
     """Windows side by side lose no record at their edge, and score none twice."""
     records = {0: events(0, range(6)), 1: events(1, range(3))}
-    places: list[tuple[int, int]] = []
+    positions: list[tuple[int, int]] = []
     committed: dict[int, int] = {}
     for _ in range(3):
         window = OffsetWindow({0: 6, 1: 3}, max_records=3)
         window.start_from(committed)
         setup = Setup(records, window=window, committed=committed)
         setup.run()
-        places += setup.places()
+        positions += setup.positions()
         committed = setup.reader.committed
 
-    assert sorted(places) == [(0, o) for o in range(6)] + [(1, o) for o in range(3)]
+    assert sorted(positions) == [(0, o) for o in range(6)] + [(1, o) for o in range(3)]
 
 
 def test_a_stop_finishes_the_batch_in_hand() -> None:
@@ -852,7 +854,7 @@ def test_a_number_counts_only_what_is_committed() -> None:
 
     setup.run()
 
-    assert setup.places() == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert setup.positions() == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
 @pytest.mark.parametrize("window", [None, OffsetWindow({0: 1})], ids=["open", "bounded"])
@@ -960,7 +962,7 @@ def test_a_window_never_moves_a_offset_back() -> None:
 
     setup.run()
 
-    assert setup.places() == [(1, o) for o in range(5)]
+    assert setup.positions() == [(1, o) for o in range(5)]
     assert setup.reader.committed == {0: 50, 1: 5}
 
 

@@ -62,7 +62,7 @@ def test_the_whole_file_is_sent_in_order(dataset: CustomerRows) -> None:
 
     assert run(dataset, sink) == BatchResult(resumed_at=0, sent=10, finished=True)
     assert sink.keys == keys(range(10))
-    assert sink.places == [4, 8, 10]
+    assert sink.positions == [4, 8, 10]
 
 
 def test_rows_become_events_of_now(dataset: CustomerRows) -> None:
@@ -83,25 +83,25 @@ def test_rows_become_events_of_now(dataset: CustomerRows) -> None:
 
 def test_a_run_goes_on_where_the_last_one_stopped(dataset: CustomerRows) -> None:
     """Rows that were sent before are passed over, whatever the batch size was then."""
-    sink = FakeSink(place=7)
+    sink = FakeSink(position=7)
 
     assert run(dataset, sink) == BatchResult(resumed_at=7, sent=3, finished=True)
     assert sink.resumed is True
     assert sink.keys == keys(range(7, 10))
-    assert sink.places == [10]
+    assert sink.positions == [10]
 
 
 def test_a_finished_run_sends_nothing_again(dataset: CustomerRows) -> None:
     """A run that is started once more finds nothing left."""
-    sink = FakeSink(place=10)
+    sink = FakeSink(position=10)
 
     assert run(dataset, sink) == BatchResult(resumed_at=10, sent=0, finished=True)
-    assert sink.places == []
+    assert sink.positions == []
 
 
 def test_starting_over_sends_everything(dataset: CustomerRows) -> None:
     """Without resuming the place of earlier runs does not count."""
-    sink = FakeSink(place=7)
+    sink = FakeSink(position=7)
 
     assert run(dataset, sink, resume=False) == BatchResult(0, 10, finished=True)
     assert sink.keys == keys(range(10))
@@ -112,14 +112,14 @@ def test_a_stop_ends_between_two_batches(dataset: CustomerRows) -> None:
     sink = FakeSink()
 
     assert run(dataset, sink, stop=FakeStop(after=2)) == BatchResult(0, 8, finished=False)
-    assert sink.places == [4, 8]
+    assert sink.positions == [4, 8]
 
 
 def test_progress_counts_rows_of_earlier_runs(dataset: CustomerRows) -> None:
     """Whoever watches sees how far the file is, not this run."""
     told: list[int] = []
 
-    run(dataset, FakeSink(place=3), on_rows=told.append)
+    run(dataset, FakeSink(position=3), on_rows=told.append)
 
     assert told == [3, 7, 10]
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from builders import event_json
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
-from integration.flow import Flow, Sent, patience, until
+from integration.flow import Flow, Sent, scaled_timeout, until
 
 SECONDS = 15_000.0  # milliseconds that an expectation may take on a busy machine
 
@@ -84,7 +84,7 @@ def test_a_prediction_is_seen_at_once(browser: Browser, flow: Flow) -> None:
             page.get_by_role("link", name=name).first.wait_for()
             took.append(time.monotonic() - begin)
     print("seconds from event to page:", [round(one, 2) for one in took])  # noqa: T201
-    assert max(took) < patience(2)
+    assert max(took) < scaled_timeout(2)
 
 
 def test_totals_are_the_topics(browser: Browser, scored: Flow) -> None:

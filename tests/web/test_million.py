@@ -16,7 +16,7 @@ from builders import TELCO, Prediction, telco_rows
 from churnstream.codecs.event_encoder import encode_events
 from churnstream.records.prediction import ReasonGiven
 from churnstream.testing.embedded import free_port
-from integration.flow import Flow, customer_id, patience, renamed, until
+from integration.flow import Flow, customer_id, renamed, scaled_timeout, until
 from integration.test_live_page import get, pushed
 
 CUSTOMERS = 1_000_000
@@ -90,7 +90,7 @@ def test_a_million_customers(crowded: Flow) -> None:
         took = {look: seconds(port, look) for look in LOOKS}
         most = peak_mb(process)
     print({look: round(one, 2) for look, one in took.items()}, f"{most:.0f} MB")  # noqa: T201
-    assert max(took.values()) < patience(1)
+    assert max(took.values()) < scaled_timeout(1)
     assert most < 600
 
 

@@ -35,31 +35,29 @@ _COMMITTED = "the events are scored and committed all the same"
 
 
 @click.command()
-@options.setting("consumer.mode", "--mode", help="streaming or batch [streaming].")
+@options.setting("consumer.mode", "--mode", help="streaming or batch.")
 @options.setting(
     "consumer.max_messages", "--max-messages", type=int, help="Batch: stop after N records."
 )
 @options.window
-@options.setting(
-    "consumer.delivery", "--delivery", help="exactly-once or at-least-once [exactly-once]."
-)
-@options.setting("consumer.reasons", "--reasons", help="Explain top, all or none [top].")
-@options.setting("consumer.instance", "--instance", help="This process within the group [0].")
+@options.setting("consumer.delivery", "--delivery", help="exactly-once or at-least-once.")
+@options.setting("consumer.reasons", "--reasons", help="Explain top, all or none.")
+@options.setting("consumer.instance", "--instance", help="This process within the group.")
 @options.setting(
     "consumer.batch_size",
     "--batch-size",
     type=int,
-    help="Maximum of events committed at once [5000].",
+    help="Maximum of events committed at once.",
 )
 @options.setting(
-    "consumer.group_protocol", "--group-protocol", help="classic or consumer, KIP-848 [classic]."
+    "consumer.group_protocol", "--group-protocol", help="classic or consumer, KIP-848."
 )
 @options.model
 @options.setting(
     "model.refresh",
     "--model-refresh",
     type=float,
-    help="Seconds between two looks for another model there [30].",
+    help="Seconds between two looks for another model there.",
 )
 @options.setting(
     "model.challenger",

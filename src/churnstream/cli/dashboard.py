@@ -17,8 +17,8 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command()
-@options.setting("dashboard.host", "--host", help="Address to serve on [127.0.0.1].")
-@options.setting("dashboard.port", "--port", type=int, help="Port; 0 for a free one [8090].")
+@options.setting("dashboard.host", "--host", help="Address to serve on.")
+@options.setting("dashboard.port", "--port", type=int, help="Port; 0 for a free one.")
 @options.setting(
     "dashboard.scrape",
     "--scrape",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from churnstream.cli.setting_flag import SettingFlag
 from churnstream.pipeline.stop_signal import StopSignal
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ ANY_PATH = click.Path(path_type=Path)
 
 def setting(path: str, *flags: str, **details: Any) -> Decorator:  # noqa: ANN401  # click's own
     """A flag for the setting `section.name`; without the flag, the other sources decide."""
-    return click.option(*flags, path.replace(".", "__"), default=None, **details)
+    name = path.replace(".", "__")
+    return click.option(*flags, name, default=None, cls=SettingFlag, **details)
 
 
 def _together(*decorators: Decorator) -> Decorator:
@@ -53,8 +55,8 @@ def _together(*decorators: Decorator) -> Decorator:
 
 _logs = _together(
     click.option("--config", type=EXISTING_FILE, help="YAML file of settings [config.yaml]."),
-    setting("log.level", "--log-level", help="debug, info, warning or error [info]."),
-    setting("log.format", "--log-format", help="console or json [console]."),
+    setting("log.level", "--log-level", help="debug, info, warning or error."),
+    setting("log.format", "--log-format", help="console or json."),
 )
 
 schema = setting(
@@ -70,7 +72,7 @@ kafka = _together(
         "--broker",
         "--bootstrap-servers",
         metavar="HOST:PORT,…",
-        help="The brokers [127.0.0.1:9092].",
+        help="The brokers.",
     ),
     schema,
     click.option(
@@ -85,12 +87,12 @@ kafka = _together(
         "kafka.startup_timeout",
         "--startup-timeout",
         type=float,
-        help="Seconds to wait for a broker's first answer [10].",
+        help="Seconds to wait for a broker's first answer.",
     ),
-    setting("topics.input", "--input-topic", "--topic", help="[telco.raw.customers]"),
-    setting("topics.output", "--output-topic", help="[telco.churn.predictions]"),
-    setting("topics.deadletter", "--deadletter-topic", help="[telco.deadletter]"),
-    setting("consumer.group", "--group", help="Consumer group [churnstream]."),
+    setting("topics.input", "--input-topic", "--topic", help="Customers."),
+    setting("topics.output", "--output-topic", help="Predictions."),
+    setting("topics.deadletter", "--deadletter-topic", help="Rejected records."),
+    setting("consumer.group", "--group", help="Consumer group."),
 )
 
 metrics = _together(
@@ -100,7 +102,7 @@ metrics = _together(
         type=int,
         help="Serve /metrics, /livez and /readyz on this port; without it, nowhere.",
     ),
-    setting("metrics.host", "--metrics-host", help="And on this address [127.0.0.1]."),
+    setting("metrics.host", "--metrics-host", help="And on this address."),
 )
 
 dataset = setting(
@@ -114,7 +116,7 @@ model_folder = setting(
     "model.path",
     "--model",
     metavar="FOLDER|models:/NAME@ALIAS",
-    help="The model: a folder, or an address in MLflow's registry [models/telco-churn].",
+    help="The model: a folder, or an address in MLflow's registry.",
 )
 
 model = _together(
@@ -129,12 +131,12 @@ model = _together(
 )
 
 decision = _together(
-    setting("model.seed", "--seed", type=int, help="Split and folds [42]."),
+    setting("model.seed", "--seed", type=int, help="Split and folds."),
     setting(
         "model.threshold",
         "--threshold",
         metavar="profit|f1|NUMBER",
-        help="What the threshold maximises, or the threshold [profit].",
+        help="What the threshold maximises, or the threshold.",
     ),
     setting(
         "model.offer_cost",
@@ -146,13 +148,13 @@ decision = _together(
         "model.offer_success_rate",
         "--offer-success-rate",
         type=float,
-        help="Share of the churners whom an offer keeps [0.3].",
+        help="Share of the churners whom an offer keeps.",
     ),
     setting(
         "model.months_kept",
         "--months-kept",
         type=float,
-        help="Months of revenue from each who is kept [12].",
+        help="Months of revenue from each who is kept.",
     ),
 )
 
@@ -161,9 +163,9 @@ summary = _together(
         "summary.path",
         "--summary",
         type=ANY_PATH,
-        help="Where the summary goes [reports/summary.json].",
+        help="Where the summary goes.",
     ),
-    setting("summary.top_k", "--top", type=int, help="Customers at risk to list [10]."),
+    setting("summary.top_k", "--top", type=int, help="Customers at risk to list."),
 )
 
 window = _together(

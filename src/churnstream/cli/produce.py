@@ -27,10 +27,10 @@ _SENT = "the events are sent all the same"
 
 
 @click.command()
-@options.setting("producer.mode", "--mode", help="streaming or batch [streaming].")
+@options.setting("producer.mode", "--mode", help="streaming or batch.")
 @options.dataset
 @options.setting(
-    "producer.events_per_sec", "--events-per-sec", type=float, help="Streaming: the rate [10]."
+    "producer.events_per_sec", "--events-per-sec", type=float, help="Streaming: the rate."
 )
 @options.setting("producer.max_events", "--max-events", type=int, help="Streaming: stop after N.")
 @options.setting(
@@ -38,14 +38,13 @@ _SENT = "the events are sent all the same"
 )
 @options.setting("producer.seed", "--seed", type=int, help="Streaming: repeatable choice.")
 @options.setting(
-    "producer.batch_size", "--batch-size", type=int, help="Batch: rows per checkpoint [1000]."
+    "producer.batch_size", "--batch-size", type=int, help="Batch: rows per checkpoint."
 )
 @options.setting(
     "producer.checkpoint_file",
     "--checkpoint-file",
     type=options.ANY_PATH,
-    help="Batch: the position, for brokers without transactions "
-    "[.churnstream/producer-checkpoint.json].",
+    help="Batch: the position, for brokers without transactions.",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
 @click.option(

@@ -10,7 +10,7 @@ import msgspec
 
 from chaos.customers import Customers, customers_of
 from chaos.processes import Process
-from chaos.watch import Answer, Event, Place, Watch, until
+from chaos.watch import Answer, Event, Position, Watch, until
 
 _LINES = 15  # of each process, where something went wrong
 # A member that was killed is missed after this time, and its partitions go to others.
@@ -150,7 +150,7 @@ class Flow:
     def events(self) -> list[Event]:
         """Every record of the input topic."""
         return [
-            Event(Place(r.partition() or 0, r.offset() or 0), r.timestamp()[1], r.key())
+            Event(Position(r.partition() or 0, r.offset() or 0), r.timestamp()[1], r.key())
             for r in self.watch.read(self.input)
         ]
 
@@ -160,15 +160,15 @@ class Flow:
         records = [(r.value() or b"", r.timestamp()[1]) for r in self.watch.read(self.output)]
         sources = [decode(value) for value, _ in records]
         return [
-            Answer(Place(source.source_partition, source.source_offset), timestamp)
+            Answer(Position(source.source_partition, source.source_offset), timestamp)
             for source, (_, timestamp) in zip(sources, records, strict=True)
         ]
 
-    def rejected(self) -> list[Place]:
-        """The place of each dead letter's original, as its headers have it."""
+    def rejected(self) -> list[Position]:
+        """The position of each dead letter's original, as its headers have it."""
         headers = [dict(record.headers() or []) for record in self.watch.read(self.dead_letters)]
         names = ("__connect.errors.partition", "__connect.errors.offset")
-        return [Place(*(int(header[name] or 0) for name in names)) for header in headers]
+        return [Position(*(int(header[name] or 0) for name in names)) for header in headers]
 
 
 def train(folder: Path, customers: Customers | None = None) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chaos.crew import Crew
 from chaos.flow import Flow
 from chaos.records import CustomersFile
-from chaos.watch import Event, Place, longest_outage
+from chaos.watch import Event, Position, longest_outage
 
 
 class Sent(NamedTuple):
@@ -24,7 +24,7 @@ class Sent(NamedTuple):
 
     file: CustomersFile | None = None
     streamed: int = 0
-    broken: Sequence[Place] = ()
+    broken: Sequence[Position] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def judge(flow: Flow, crew: Crew, kills: int, sent: Sent, remark: str = "") -> O
     """Count, with the product's own audit and without it."""
     verdict, events, rejected = flow.audit(), flow.events(), flow.rejected()
     missing, repeated = _rows_missing_and_repeated(events, sent)
-    broken = [*sent.broken, *_places_of_broken_rows(events, sent.file)]
+    broken = [*sent.broken, *_positions_of_broken_rows(events, sent.file)]
     problems = [*crew.problems, *_out_of_order(events, sent.file)]
     if Counter(rejected) != Counter(broken):
         problems.append("the dead letters are not those of the broken records, each once")
@@ -99,8 +99,10 @@ def _rows_missing_and_repeated(events: Sequence[Event], sent: Sent) -> tuple[int
     return missing + max(others, 0), repeated + max(-others, 0)
 
 
-def _places_of_broken_rows(events: Sequence[Event], file: CustomersFile | None) -> list[Place]:
-    return [event.place for event in events if file and event.key in file.broken]
+def _positions_of_broken_rows(
+    events: Sequence[Event], file: CustomersFile | None
+) -> list[Position]:
+    return [event.position for event in events if file and event.key in file.broken]
 
 
 def _out_of_order(events: Sequence[Event], file: CustomersFile | None) -> list[str]:
@@ -109,5 +111,5 @@ def _out_of_order(events: Sequence[Event], file: CustomersFile | None) -> list[s
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for event in events:
         if event.key in row_of:
-            rows[event.place.partition].append(row_of[event.key])
+            rows[event.position.partition].append(row_of[event.key])
     return [f"partition {p} is not in the file's order" for p in rows if rows[p] != sorted(rows[p])]

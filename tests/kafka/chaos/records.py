@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from chaos.customers import Customers, customers_of
 from chaos.flow import Flow
-from chaos.watch import Place
+from chaos.watch import Position
 from churnstream.testing.broken_records import broken_records
 
 
@@ -73,7 +73,7 @@ class BrokenRecords:
         self._topic, self._customers = flow.input, flow.customers
         self._every, self._most = every, most
         self._first = random.randrange(100)
-        self._places: list[Place] = []
+        self._positions: list[Position] = []
         self._failures: list[str] = []
         self._stop = threading.Event()
         self._producer = Producer(
@@ -89,13 +89,13 @@ class BrokenRecords:
         self._stop.set()
         self._thread.join()
 
-    def finish(self) -> list[Place]:
+    def finish(self) -> list[Position]:
         """End it, or wait for its end if that is known; where each record stands."""
         if self._most is None:
             self._stop.set()
         self._thread.join()
         assert not self._failures, self._failures[0]
-        return self._places
+        return self._positions
 
     def _send(self) -> None:
         for key, value in itertools.islice(self._kinds(), self._most):
@@ -115,4 +115,4 @@ class BrokenRecords:
         if error is not None:
             self._failures.append(error.str())
         else:
-            self._places.append(Place(record.partition() or 0, record.offset() or 0))
+            self._positions.append(Position(record.partition() or 0, record.offset() or 0))

@@ -41,9 +41,9 @@ def consumers_killed(
             crew.start(victim)
             crew.revive()
         producer.wait(300)
-        places = dead_letters.finish()
+        positions = dead_letters.finish()
     crew.finish()
-    return judge(flow, crew, killed, Sent(streamed=_sent(producer), broken=places))
+    return judge(flow, crew, killed, Sent(streamed=_sent(producer), broken=positions))
 
 
 def producer_killed(
@@ -87,10 +87,10 @@ def brokers_killed(cluster: Cluster, flow: Flow, random: Random, *, rounds: int)
             crew.revive()
         of_file.wait(120)
         producer.stop()
-        places = dead_letters.finish()
+        positions = dead_letters.finish()
     crew.finish()
     _expect_success(crew, producer, of_file)
-    return judge(flow, crew, 2 * rounds, Sent(file, _sent(producer), places))
+    return judge(flow, crew, 2 * rounds, Sent(file, _sent(producer), positions))
 
 
 def scaled(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outcome:
@@ -107,10 +107,10 @@ def scaled(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outc
             time.sleep(random.uniform(0, 2))
             crew.revive()
         producer.stop()
-        places = dead_letters.finish()
+        positions = dead_letters.finish()
     crew.finish()
     _expect_success(crew, producer)
-    return judge(flow, crew, 2 * rounds, Sent(streamed=_sent(producer), broken=places))
+    return judge(flow, crew, 2 * rounds, Sent(streamed=_sent(producer), broken=positions))
 
 
 def zombies(cluster: Cluster, flow: Flow, random: Random, *, rounds: int) -> Outcome:

@@ -21,7 +21,7 @@ _TIMEOUT = 30
 _TRANSACTIONS = "__transaction_state"
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a record stands in its topic."""
 
     partition: int
@@ -31,15 +31,15 @@ class Place(NamedTuple):
 class Event(NamedTuple):
     """A record of the input topic; its timestamp is in milliseconds since 1970."""
 
-    place: Place
+    position: Position
     timestamp: int
     key: bytes | None
 
 
 class Answer(NamedTuple):
-    """A prediction: the place of its event, and its own timestamp."""
+    """A prediction: the position of its event, and its own timestamp."""
 
-    place: Place
+    position: Position
     timestamp: int
 
 
@@ -98,20 +98,20 @@ class Watch:
             }
 
     def length(self, topic: str) -> int:
-        """How many places all partitions have, transaction markers included."""
+        """How many offsets all partitions have, transaction markers included."""
         return sum(self.ends(topic).values())
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The group's offset in each partition, 0 where it has none."""
-        places = [TopicPartition(topic, p) for p in self.partitions(topic)]
+        positions = [TopicPartition(topic, p) for p in self.partitions(topic)]
         with self._client(group) as client:
-            found = client.committed(places, timeout=_TIMEOUT)
-        return {place.partition: max(place.offset, 0) for place in found}
+            found = client.committed(positions, timeout=_TIMEOUT)
+        return {position.partition: max(position.offset, 0) for position in found}
 
     def lag(self, group: str, topic: str) -> int:
-        """How many places the group has still to read, transaction markers included."""
-        places = self.committed(group, topic)
-        return sum(max(end - places.get(p, 0), 0) for p, end in self.ends(topic).items())
+        """How many offsets the group has still to read, transaction markers included."""
+        positions = self.committed(group, topic)
+        return sum(max(end - positions.get(p, 0), 0) for p, end in self.ends(topic).items())
 
     def owners(self, group: str) -> list[int]:
         """How many partitions each member of the group has."""
@@ -178,11 +178,11 @@ def longest_outage(events: Sequence[Event], answers: Sequence[Answer]) -> float:
     moment on which an event was there that got its prediction later. Predictions carry the time at
     which they were sent: how long their transaction took to commit is not in it.
     """
-    arrived = {event.place: event.timestamp for event in events}
+    arrived = {event.position: event.timestamp for event in events}
     known: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for place, made in answers:
-        if place in arrived:
-            known[place.partition].append((made, arrived[place]))
+    for position, made in answers:
+        if position in arrived:
+            known[position.partition].append((made, arrived[position]))
     return max(map(_longest_wait, known.values()), default=0.0)
 
 
