@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.dataset
 @options.model
 @options.decision
-@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+@options.as_json("The manifest as JSON.")
 @options.with_settings
 def adopt(settings: Settings, pipeline: Path, as_json: bool) -> None:
     """Make a fitted scikit-learn classifier of yours ready to score events.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.as_json()
 @click.option("--in-flight-ok", is_flag=True, help="Events still on their way are no failure.")
 @click.option("--min-events", type=click.IntRange(min=0), help="Fewer events are a failure.")
 @click.option(

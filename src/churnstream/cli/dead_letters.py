@@ -70,7 +70,7 @@ def _filter(values: dict[str, Any]) -> Filter:
     show_default=True,
     help="Show at most so many.",
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON lines, with the record's value.")
+@options.as_json("JSON lines, with the record's value.")
 @options.kafka
 @options.with_settings
 def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: Any) -> None:  # noqa: ANN401

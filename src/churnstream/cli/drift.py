@@ -32,7 +32,7 @@ _MAX_VALUE_LENGTH = 60
     help="The index above which a feature has drifted.",
 )
 @click.option("--small-ok", is_flag=True, help="A window too small to tell is no failure.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table, with all bins.")
+@options.as_json("JSON instead of a table, with all bins.")
 @options.window
 @options.model
 @options.kafka

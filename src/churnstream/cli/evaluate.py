@@ -37,7 +37,7 @@ _COLUMNS = (
     show_default=True,
     help="Periods, by the time of the scored event, UTC.",
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.as_json()
 @options.window
 @options.model
 @options.kafka

@@ -54,7 +54,7 @@ _MAX_EXAMPLE = 20
     help="Where the schema goes [customers.yaml].",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-@click.option("--json", "as_json", is_flag=True, help="The schema and the findings as JSON.")
+@options.as_json("The schema and the findings as JSON.")
 def init(
     file: Path,
     id_column: str | None,

@@ -184,6 +184,15 @@ window = _together(
 )
 
 
+def as_json(what: str = "JSON instead of a table.") -> Decorator:
+    """The one option of all commands that print what programs read.
+
+    Args:
+        what: Is printed.
+    """
+    return click.option("--json", "as_json", is_flag=True, help=what)
+
+
 def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     """Call a command with `Settings` in place of the flags that set settings."""
 

@@ -47,11 +47,8 @@ _SENT = "the events are sent all the same"
     help="Batch: the position, for brokers without transactions.",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Batch: say as JSON between which offsets the rows lie; a repeated run says the same.",
+@options.as_json(
+    "Batch: say as JSON between which offsets the rows lie; a repeated run says the same."
 )
 @options.metrics
 @options.kafka

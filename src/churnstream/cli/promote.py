@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("candidate", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only compare.")
-@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@options.as_json("The verdict as JSON.")
 @options.schema
 @options.dataset
 @options.model

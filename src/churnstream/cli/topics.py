@@ -34,7 +34,7 @@ def create_topics(settings: Settings) -> None:
 
 
 @topics.command("describe")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@options.as_json()
 @options.kafka
 @options.with_settings
 def describe_topics(settings: Settings, as_json: bool) -> None:

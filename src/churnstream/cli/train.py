@@ -45,7 +45,7 @@ _REPORT = Path("reports/model.md")
     help="With --compare: page for the figures; pictures and JSON in the folder of its name "
     "[reports/model.md].",
 )
-@click.option("--json", "as_json", is_flag=True, help="The manifest, or the comparison, as JSON.")
+@options.as_json("The manifest, or the comparison, as JSON.")
 @options.with_settings
 def train(
     settings: Settings,
