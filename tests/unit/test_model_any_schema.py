@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnstream.model import choose as choosing
+from churnstream.model import choose_kind as choosing
 from churnstream.model import train as training
-from churnstream.model.choice import Kind
-from churnstream.model.choose import choose
+from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import EventScorer
 from churnstream.model.feature_table import Array
 from churnstream.model.features import feature_table
+from churnstream.model.kinds import Kind
 from churnstream.model.manifest import load, save
 from churnstream.model.reasons import Explainer
 from churnstream.model.scorer import Model

@@ -64,7 +64,7 @@ def test_the_manifest_describes_the_model(trained: Path) -> None:
     assert manifest.libraries["scikit-learn"] == sklearn.__version__
     assert (manifest.kind, manifest.estimator) == ("sum", "a sum of 19 terms")
     assert manifest.choice is not None
-    assert [candidate.kind for candidate in manifest.choice.candidates] == ["sum", "pairs"]
+    assert [figures.kind for figures in manifest.choice.candidates] == ["sum", "pairs"]
     assert (manifest.rows, manifest.seed, len(manifest.reference)) == (7043, 42, 20)
     assert manifest.cross_validated["roc_auc"].mean > manifest.cross_validated["roc_auc"].std > 0
 

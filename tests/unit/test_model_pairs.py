@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from churnstream.model.binning import common_texts, cuts
-from churnstream.model.choice import Detail
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.fit_pairs import Cells, PairTrees, pairs_of
 from churnstream.model.fit_sum import fit_sum
+from churnstream.model.kinds import Detail
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Curve, Steps, Table, Terms

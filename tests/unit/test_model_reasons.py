@@ -18,7 +18,7 @@ from builders import TELCO, CustomerEvent
 from churnstream.model import reasons as reasons_module
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.centring import centred
-from churnstream.model.choose import choose
+from churnstream.model.choose_kind import choose
 from churnstream.model.feature_table import Array
 from churnstream.model.features import feature_table, known_values
 from churnstream.model.manifest import load, save

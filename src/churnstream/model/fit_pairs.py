@@ -15,8 +15,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from churnstream.model.binning import common_texts, cuts
 from churnstream.model.centring import centred
-from churnstream.model.choice import Detail
 from churnstream.model.feature_table import Array, FeatureTable, Labels, missing
+from churnstream.model.kinds import Detail
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Steps, Table, Terms

@@ -24,7 +24,7 @@ from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
-from churnstream.model.choice import Choice
+from churnstream.model.kinds import Choice
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread

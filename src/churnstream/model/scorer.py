@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
+    from churnstream.model.adopted_tree_reasons import TreeExplainer
     from churnstream.model.manifest import Manifest
-    from churnstream.model.tree_reasons import TreeExplainer
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Model:
         """
         if self._scorer:
             return Explainer(self._scorer)
-        from churnstream.model.tree_reasons import tree_explainer
+        from churnstream.model.adopted_tree_reasons import tree_explainer
 
         return tree_explainer(self.pipeline, self.schema)
 

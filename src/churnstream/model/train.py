@@ -1,9 +1,8 @@
 """Train the churn model and measure it.
 
-The default is a sum of one term per field, with a few pairs of fields where these are worth it (see
-`churnstream.model.choose`); docs/model.md has the figures. A sum is what exact reasons and scoring
-by table need, and its saved form is numbers alone: no code, and no trees through which compiled
-code would walk without looking whether their indices are sound.
+The kind of model is chosen by cross-validation (`churnstream.model.choose_kind`); docs/model.md has
+the figures. Whatever its kind, its saved form is numbers alone: no code, and no trees through which
+compiled code would walk without looking whether their indices are sound.
 """
 
 import hashlib
@@ -17,11 +16,11 @@ import numpy as np
 
 from churnstream.errors import ModelError
 from churnstream.model.background import Background, Reference, background
-from churnstream.model.choice import FOLDS, Choice
-from churnstream.model.choose import choose
+from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import EventScorer
 from churnstream.model.feature_table import Labels
 from churnstream.model.features import completed, feature_table
+from churnstream.model.kinds import FOLDS, Choice
 from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.quality import Array, Metrics, Predictions, Spread, evaluate, spread
 from churnstream.model.splits import Groups, folds

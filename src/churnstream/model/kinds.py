@@ -15,7 +15,7 @@ TOLERANCE = 0.002  # of ROC AUC; less than folds differ
 FOLDS = 5
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class KindMetrics(msgspec.Struct, frozen=True):
     """How good a kind of model is on customers that it has not seen.
 
     Attributes:
@@ -44,7 +44,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     kind: Kind
     rows: int
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[KindMetrics, ...]
 
     def __str__(self) -> str:
         figures = ", ".join(f"{c.kind} {c.roc_auc:.4f}" for c in self.candidates)

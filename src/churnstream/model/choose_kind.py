@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from churnstream.model.choice import FOLDS, TOLERANCE, Candidate, Choice, Detail, Kind
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.fit_pairs import PairTrees, pairs_of
 from churnstream.model.fit_sum import fit_sum
+from churnstream.model.kinds import FOLDS, TOLERANCE, Choice, Detail, Kind, KindMetrics
 from churnstream.model.quality import calibration_error
 from churnstream.model.splits import Folds, Groups, folds, sample
 from churnstream.model.term_scorer import TermScorer, probabilities
@@ -52,7 +52,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class _Tried:
-    candidate: Candidate
+    metrics: KindMetrics
     log_odds: Array
 
 
@@ -82,27 +82,27 @@ def choose(
     with threadpool_limits(1):  # the parts are too small to share out: threads wait, and wait long
         trial = _Trial.of(table.rows(rows), known, split, seed)
         tried = [trial.of_kind(kind) for kind in kinds]
-        best = max(each.candidate.roc_auc for each in tried)
-        chosen = next(t for t in tried if t.candidate.roc_auc >= best - TOLERANCE)
+        best = max(each.metrics.roc_auc for each in tried)
+        chosen = next(t for t in tried if t.metrics.roc_auc >= best - TOLERANCE)
     few = len(table) <= _MOST_TO_CHOOSE_ON
     with threadpool_limits(1 if few else None):
-        terms = fitted(chosen.candidate, table, labels, seed=seed)
-    choice = Choice(chosen.candidate.kind, len(rows), tuple(each.candidate for each in tried))
+        terms = fitted(chosen.metrics, table, labels, seed=seed)
+    choice = Choice(chosen.metrics.kind, len(rows), tuple(each.metrics for each in tried))
     held_out = tuple(held for _, held in split)
     return Chosen(terms, choice, rows, probabilities(chosen.log_odds), held_out)
 
 
-def fitted(candidate: Candidate, table: FeatureTable, labels: Labels, *, seed: int) -> Terms:
-    """The candidate, fitted on all customers; a curve of ten numbers needs no millions of them."""
+def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: int) -> Terms:
+    """A kind, fitted on all customers; a curve of ten numbers needs no millions of them."""
     most = _NUMBERS_TO_SUM_UP // (_COLUMNS_A_FIELD * len(table.columns))
     rows = sample(labels, None, max(_CUSTOMERS_TO_CHOOSE_ON, most), seed=seed)
     some = table.rows(rows)
     terms = fit_sum(some, labels[rows])
-    if candidate.detail is None:
+    if metrics.detail is None:
         return terms
     pairs = pairs_of(terms, some)
-    trees = PairTrees(table, labels, pairs=pairs, detail=candidate.detail, seed=seed)
-    trees.grow(candidate.trees)
+    trees = PairTrees(table, labels, pairs=pairs, detail=metrics.detail, seed=seed)
+    trees.grow(metrics.trees)
     return trees.terms()
 
 
@@ -163,7 +163,7 @@ class _Trial:
             log_odds[held] = found
             by_fold.append(roc_auc_score(self.labels[held], found))
         predicted = probabilities(log_odds)
-        candidate = Candidate(
+        metrics = KindMetrics(
             kind=kind,
             roc_auc=float(np.mean(by_fold)),
             log_loss=float(log_loss(self.labels, predicted)),
@@ -171,7 +171,7 @@ class _Trial:
             detail=detail,
             trees=trees,
         )
-        return _Tried(candidate, log_odds)
+        return _Tried(metrics, log_odds)
 
 
 def _last_better(growing: Iterator[_Tried]) -> _Tried:
@@ -185,4 +185,4 @@ def _last_better(growing: Iterator[_Tried]) -> _Tried:
 
 
 def _loss(tried: _Tried) -> float:
-    return tried.candidate.log_loss
+    return tried.metrics.log_loss

@@ -13,11 +13,11 @@ from churnstream import infer_schema
 from churnstream.codecs.customer_rows import rows_in
 from churnstream.errors import ModelError
 from churnstream.files.typed_text import in_memory
-from churnstream.model import choose as choosing
-from churnstream.model.choice import Choice
-from churnstream.model.choose import Chosen, choose
+from churnstream.model import choose_kind as choosing
+from churnstream.model.choose_kind import Chosen, choose
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.features import completed, feature_table
+from churnstream.model.kinds import Choice
 from churnstream.model.splits import folds, sample
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.train import labels_of
@@ -134,7 +134,7 @@ def test_copies_of_customers_do_not_make_a_model_look_good() -> None:
     labels = np.repeat(random.integers(0, 2, 400), 2)
     groups = np.repeat(np.arange(400), 2)
     apart = choose(table, labels, groups=groups).choice.candidates
-    assert max(candidate.roc_auc for candidate in apart) < 0.6
+    assert max(figures.roc_auc for figures in apart) < 0.6
 
 
 def test_too_few_of_a_label_are_refused() -> None:

@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from churnstream.model.choice import Kind
-from churnstream.model.choose import choose
+from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import EventScorer
 from churnstream.model.feature_table import Array, Labels
 from churnstream.model.features import feature_table, frame
+from churnstream.model.kinds import Kind
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -63,7 +63,7 @@ def behind_one_hot(estimator: BaseEstimator, schema: Schema) -> Pipeline:
     return make_pipeline(ColumnTransformer(columns), clone(estimator))
 
 
-CANDIDATES: Mapping[str, Fit] = {
+COMPARED: Mapping[str, Fit] = {
     "sum of terms": _sum("sum"),
     "sum with pairs": _sum("pairs"),
     "boosted stumps": _theirs(
