@@ -1,14 +1,15 @@
 """Which kind of model fits these customers: the simplest of those that are about as good.
 
-By cross-validation on the same folds. How long pair trees grow, and how closely they look, is
-chosen by log loss there, which wants good probabilities and not only a good order; between the
-kinds it is the ROC AUC that counts. All work is bounded by rows, fields and trees, not by a clock:
-the same customers give the same model on a slow machine.
+By cross-validation on the same folds. How many trees there are, and how closely those of pairs
+look, is chosen by log loss there, which wants good probabilities and not only a good order; between
+the kinds it is the ROC AUC that counts. All work is bounded by rows, fields and trees, not by a
+clock: the same customers give the same model on a slow machine.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from functools import cached_property
+from typing import Protocol, get_args
 
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
@@ -17,13 +18,20 @@ from threadpoolctl import threadpool_limits
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.fit_pairs import PairTrees, pairs_of
 from churnstream.model.fit_sum import fit_sum
+from churnstream.model.fit_trees import BoostedTrees
+from churnstream.model.formula import Formula
 from churnstream.model.kinds import FOLDS, TOLERANCE, Choice, Detail, Kind, KindMetrics
 from churnstream.model.quality import calibration_error
 from churnstream.model.splits import Folds, Groups, folds, sample
 from churnstream.model.term_scorer import TermScorer, probabilities
 from churnstream.model.terms import Terms
 
-_SIZES = (100, 200, 400, 800, 1200, 1600, 2400)
+_SIZES = {
+    "pairs": (100, 200, 400, 800, 1200, 1600, 2400),
+    "trees": (50, 100, 150, 200, 300, 400, 600, 800),
+}
+_QUICK_FIRST: Sequence[Kind] = ("sum", "trees", "pairs")
+_HOPELESS = 3 * TOLERANCE  # of ROC AUC behind the best: more than a step wavers
 _CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
 _OF_EACH_LABEL = 500
 _MOST_TO_CHOOSE_ON = 50_000
@@ -36,14 +44,14 @@ class Chosen:
     """A fitted model and what the cross-validation of its kind says.
 
     Attributes:
-        terms: Fitted on all customers.
+        formula: Fitted on all customers.
         choice: Why this kind.
         rows: Which customers the cross-validation was of, (m,).
         out_of_fold: Their probabilities by models that had not seen them, (m,).
         folds: Which of `rows` each fold held out.
     """
 
-    terms: Terms
+    formula: Formula
     choice: Choice
     rows: Labels
     out_of_fold: Array
@@ -80,20 +88,23 @@ def choose(
     known = labels[rows]
     split = folds(known, None if groups is None else groups[rows], FOLDS, seed=seed)
     with threadpool_limits(1):  # the parts are too small to share out: threads wait, and wait long
-        trial = _Trial.of(table.rows(rows), known, split, seed)
-        tried = [trial.of_kind(kind) for kind in kinds]
+        tried = _Trial.of(table.rows(rows), known, split, seed).of_kinds(kinds)
         best = max(each.metrics.roc_auc for each in tried)
         chosen = next(t for t in tried if t.metrics.roc_auc >= best - TOLERANCE)
     few = len(table) <= _MOST_TO_CHOOSE_ON
     with threadpool_limits(1 if few else None):
-        terms = fitted(chosen.metrics, table, labels, seed=seed)
+        formula = fitted(chosen.metrics, table, labels, seed=seed)
     choice = Choice(chosen.metrics.kind, len(rows), tuple(each.metrics for each in tried))
     held_out = tuple(held for _, held in split)
-    return Chosen(terms, choice, rows, probabilities(chosen.log_odds), held_out)
+    return Chosen(formula, choice, rows, probabilities(chosen.log_odds), held_out)
 
 
-def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: int) -> Terms:
+def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: int) -> Formula:
     """A kind, fitted on all customers; a curve of ten numbers needs no millions of them."""
+    if metrics.kind == "trees":
+        trees = BoostedTrees(table, labels, seed=seed)
+        trees.grow(metrics.trees)
+        return trees.formula()
     most = _NUMBERS_TO_SUM_UP // (_COLUMNS_A_FIELD * len(table.columns))
     rows = sample(labels, None, max(_CUSTOMERS_TO_CHOOSE_ON, most), seed=seed)
     some = table.rows(rows)
@@ -101,9 +112,9 @@ def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: i
     if metrics.detail is None:
         return terms
     pairs = pairs_of(terms, some)
-    trees = PairTrees(table, labels, pairs=pairs, detail=metrics.detail, seed=seed)
-    trees.grow(metrics.trees)
-    return trees.terms()
+    forest = PairTrees(table, labels, pairs=pairs, detail=metrics.detail, seed=seed)
+    forest.grow(metrics.trees)
+    return forest.terms()
 
 
 def _enough(labels: Labels) -> int:
@@ -113,47 +124,77 @@ def _enough(labels: Labels) -> int:
     return min(max(_CUSTOMERS_TO_CHOOSE_ON, wanted), _MOST_TO_CHOOSE_ON)
 
 
+class _Forest(Protocol):
+    """Trees that grow on the customers of a fold."""
+
+    def grow(self, trees: int) -> None: ...
+
+    def log_odds(self, table: FeatureTable) -> Array: ...
+
+
 @dataclass(frozen=True)
 class _Trial:
     """The same customers and folds for every kind.
 
     Attributes:
         parts: Of each fold the customers to fit on, their labels, and those held out.
-        sums: Of each fold; they also say which fields pair trees may pair.
     """
 
     labels: Labels
     folds: Folds
     parts: Sequence[tuple[FeatureTable, Labels, FeatureTable]]
-    sums: Sequence[Terms]
     seed: int
 
     @classmethod
     def of(cls, table: FeatureTable, labels: Labels, split: Folds, seed: int) -> "_Trial":
         parts = [(table.rows(fit), labels[fit], table.rows(held)) for fit, held in split]
-        return cls(labels, split, parts, [fit_sum(seen, own) for seen, own, _ in parts], seed)
+        return cls(labels, split, parts, seed)
 
-    def of_kind(self, kind: Kind) -> _Tried:
-        """With the settings that suit these customers best."""
+    @cached_property
+    def sums(self) -> Sequence[Terms]:
+        """Of each fold; they also say which fields pair trees may pair."""
+        return [fit_sum(seen, own) for seen, own, _ in self.parts]
+
+    def of_kinds(self, kinds: Sequence[Kind]) -> list[_Tried]:
+        """Each with the settings that suit these customers best, as far as it may be chosen."""
+        found: dict[Kind, _Tried] = {}
+        for kind in sorted(kinds, key=_QUICK_FIRST.index):
+            best = max((tried.metrics.roc_auc for tried in found.values()), default=0.0)
+            found[kind] = self._of_kind(kind, best - _HOPELESS)
+        return [found[kind] for kind in kinds]
+
+    def _of_kind(self, kind: Kind, goal: float) -> _Tried:
+        """A kind; its trees grow no further when it is clear that they cannot reach the goal."""
+        seen = [(table, own) for table, own, _ in self.parts]
         if kind == "sum":
             scored = zip(self.sums, self.parts, strict=True)
             log_odds = [TermScorer(terms).score(unseen.columns) for terms, (*_, unseen) in scored]
             return self._tried("sum", log_odds)
-        ends = [_last_better(self._grown(detail)) for detail in get_args(Detail)]
+        if kind == "trees":
+            forests = [BoostedTrees(table, own, seed=self.seed) for table, own in seen]
+            return _last_better(self._grown(kind, forests), goal)
+        pairs = [pairs_of(terms, table) for terms, (table, _) in zip(self.sums, seen, strict=True)]
+        ends = []
+        for detail in get_args(Detail):
+            paired = [
+                PairTrees(table, own, pairs=chosen, detail=detail, seed=self.seed)
+                for (table, own), chosen in zip(seen, pairs, strict=True)
+            ]
+            ends.append(_last_better(self._grown(kind, paired, detail), goal))
         return min(ends, key=_loss)
 
-    def _grown(self, detail: Detail) -> Iterator[_Tried]:
-        """Pair trees, more and more of them."""
-        forests = [
-            PairTrees(seen, own, pairs=pairs_of(terms, seen), detail=detail, seed=self.seed)
-            for (seen, own, _), terms in zip(self.parts, self.sums, strict=True)
-        ]
-        for size in _SIZES:
+    def _grown(
+        self, kind: Kind, forests: Sequence[_Forest], detail: Detail | None = None
+    ) -> Iterator[tuple[_Tried, int]]:
+        """More and more trees, and how many sizes are still to come."""
+        left = len(_SIZES[kind])
+        for size in _SIZES[kind]:
             for forest in forests:
                 forest.grow(size)
             each = zip(forests, self.parts, strict=True)
             log_odds = [forest.log_odds(unseen) for forest, (*_, unseen) in each]
-            yield self._tried("pairs", log_odds, detail, size)
+            left -= 1
+            yield self._tried(kind, log_odds, detail, size), left
 
     def _tried(
         self, kind: Kind, held_out: Sequence[Array], detail: Detail | None = None, trees: int = 0
@@ -174,13 +215,20 @@ class _Trial:
         return _Tried(metrics, log_odds)
 
 
-def _last_better(growing: Iterator[_Tried]) -> _Tried:
-    """The best by log loss, which falls while trees learn and rises when they learn by heart."""
-    best = next(growing)
-    for tried in growing:
+def _last_better(growing: Iterator[tuple[_Tried, int]], goal: float) -> _Tried:
+    """The best by log loss, which falls while trees learn and rises when they learn by heart.
+
+    Trees learn less and less: where as many steps as are left, each as good as the last one, would
+    not lead to the goal, they are given up.
+    """
+    best, _ = next(growing)
+    for tried, left in growing:
         if _loss(tried) >= _loss(best):
             break
+        gain = tried.metrics.roc_auc - best.metrics.roc_auc
         best = tried
+        if tried.metrics.roc_auc + left * gain < goal:
+            break
     return best
 
 
