@@ -27,10 +27,11 @@ from churnstream.model.term_scorer import TermScorer, probabilities
 from churnstream.model.terms import Terms
 
 _SIZES = {
-    "pairs": (100, 200, 400, 800, 1200, 1600, 2400),
+    "pairs": (100, 200, 400, 800, 1200),
     "trees": (50, 100, 150, 200, 300, 400, 600, 800),
 }
 _QUICK_FIRST: Sequence[Kind] = ("sum", "trees", "pairs")
+_FAST_FIRST: Sequence[Detail] = ("fine", "smooth")
 _HOPELESS = 3 * TOLERANCE  # of ROC AUC behind the best: more than a step wavers
 _CUSTOMERS_TO_CHOOSE_ON = 10_000  # or as many as hold the next, where churners are few
 _OF_EACH_LABEL = 500
@@ -101,10 +102,10 @@ def choose(
 
 def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: int) -> Formula:
     """A kind, fitted on all customers; a curve of ten numbers needs no millions of them."""
-    if metrics.kind == "trees":
-        trees = BoostedTrees(table, labels, seed=seed)
-        trees.grow(metrics.trees)
-        return trees.formula()
+    if metrics.detail and metrics.kind == "trees":
+        boosted = BoostedTrees(table, labels, detail=metrics.detail, seed=seed)
+        boosted.grow(metrics.trees)
+        return boosted.formula()
     most = _NUMBERS_TO_SUM_UP // (_COLUMNS_A_FIELD * len(table.columns))
     rows = sample(labels, None, max(_CUSTOMERS_TO_CHOOSE_ON, most), seed=seed)
     some = table.rows(rows)
@@ -112,9 +113,9 @@ def fitted(metrics: KindMetrics, table: FeatureTable, labels: Labels, *, seed: i
     if metrics.detail is None:
         return terms
     pairs = pairs_of(terms, some)
-    forest = PairTrees(table, labels, pairs=pairs, detail=metrics.detail, seed=seed)
-    forest.grow(metrics.trees)
-    return forest.terms()
+    paired = PairTrees(table, labels, pairs=pairs, detail=metrics.detail, seed=seed)
+    paired.grow(metrics.trees)
+    return paired.terms()
 
 
 def _enough(labels: Labels) -> int:
@@ -165,35 +166,32 @@ class _Trial:
 
     def _of_kind(self, kind: Kind, goal: float) -> _Tried:
         """A kind; its trees grow no further when it is clear that they cannot reach the goal."""
-        seen = [(table, own) for table, own, _ in self.parts]
         if kind == "sum":
             scored = zip(self.sums, self.parts, strict=True)
             log_odds = [TermScorer(terms).score(unseen.columns) for terms, (*_, unseen) in scored]
             return self._tried("sum", log_odds)
-        if kind == "trees":
-            forests = [BoostedTrees(table, own, seed=self.seed) for table, own in seen]
-            return _last_better(self._grown(kind, forests), goal)
-        pairs = [pairs_of(terms, table) for terms, (table, _) in zip(self.sums, seen, strict=True)]
-        ends = []
-        for detail in get_args(Detail):
-            paired = [
-                PairTrees(table, own, pairs=chosen, detail=detail, seed=self.seed)
-                for (table, own), chosen in zip(seen, pairs, strict=True)
-            ]
-            ends.append(_last_better(self._grown(kind, paired, detail), goal))
+        ends: list[_Tried] = []
+        for detail in _FAST_FIRST:
+            ends.append(_last_better(self._grown(kind, detail), goal))
+            goal = max(goal, ends[-1].metrics.roc_auc - _HOPELESS)
         return min(ends, key=_loss)
 
-    def _grown(
-        self, kind: Kind, forests: Sequence[_Forest], detail: Detail | None = None
-    ) -> Iterator[tuple[_Tried, int]]:
+    def _forests(self, kind: Kind, detail: Detail) -> Iterator[_Forest]:
+        for number, (table, labels, _) in enumerate(self.parts):
+            if kind == "trees":
+                yield BoostedTrees(table, labels, detail=detail, seed=self.seed)
+            else:
+                pairs = pairs_of(self.sums[number], table)
+                yield PairTrees(table, labels, pairs=pairs, detail=detail, seed=self.seed)
+
+    def _grown(self, kind: Kind, detail: Detail) -> Iterator[tuple[_Tried, int]]:
         """More and more trees, and how many sizes are still to come."""
-        left = len(_SIZES[kind])
-        for size in _SIZES[kind]:
+        forests, sizes = [*self._forests(kind, detail)], _SIZES[kind]
+        for left, size in zip(reversed(range(len(sizes))), sizes, strict=True):
             for forest in forests:
                 forest.grow(size)
             each = zip(forests, self.parts, strict=True)
             log_odds = [forest.log_odds(unseen) for forest, (*_, unseen) in each]
-            left -= 1
             yield self._tried(kind, log_odds, detail, size), left
 
     def _tried(

@@ -7,10 +7,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from churnstream.model.coded_fields import CodedFields
 from churnstream.model.feature_table import Array, FeatureTable, Labels
+from churnstream.model.kinds import Detail
 from churnstream.model.read_trees import read_trees
 from churnstream.model.trees import DEPTH, Trees
 
-_MOST_STEPS = 250  # a number; the trees take no more than 255
+_MOST_STEPS = 250  # of a number; scikit-learn's trees take no more than 255
+_SETTINGS = {
+    "smooth": {"learning_rate": 0.05, "l2_regularization": 2.0, "max_features": 0.3},
+    "fine": {"learning_rate": 0.1, "l2_regularization": 0.0, "max_features": 0.5},
+}
 
 
 class BoostedTrees:
@@ -20,16 +25,15 @@ class BoostedTrees:
         seed: Of the fields that each split may choose from.
     """
 
-    def __init__(self, table: FeatureTable, labels: Labels, *, seed: int) -> None:
+    def __init__(self, table: FeatureTable, labels: Labels, *, detail: Detail, seed: int) -> None:
         self._coded = CodedFields.of(table, _MOST_STEPS)
         self._codes, self._labels = self._coded.codes(table), labels
         texts = self._coded.are_texts
         self._trees = HistGradientBoostingClassifier(
-            learning_rate=0.1,
+            **_SETTINGS[detail],
             max_depth=DEPTH,
             max_leaf_nodes=None,
             min_samples_leaf=20,
-            max_features=0.5,
             categorical_features=texts if any(texts) else None,
             early_stopping=False,
             warm_start=True,

@@ -9,7 +9,7 @@ from churnstream.model.quality import Share
 Kind = Literal["sum", "pairs", "trees"]
 """From simple to less so: a sum of one term per field, the same with pairs of fields, trees."""
 Detail = Literal["smooth", "fine"]
-"""How closely each tree of pairs looks: "fine" finds small groups of customers."""
+"""How closely each tree looks: "fine" finds small groups of customers where there are some."""
 
 TOLERANCE = 0.002  # of ROC AUC; less than folds differ
 FOLDS = 5
@@ -22,7 +22,7 @@ class KindMetrics(msgspec.Struct, frozen=True):
         roc_auc: Mean over the folds.
         log_loss: Of all folds together, in nats.
         calibration_error: Of all folds together.
-        detail: How closely its trees look; None where that is not chosen.
+        detail: How closely its trees look; None for a sum.
         trees: How many they are; 0 for a sum.
     """
 

@@ -6,7 +6,7 @@ A tree is asked from its node 0 on. This module holds numbers and checks alone;
 `churnstream.model.tree_scorer` scores, `churnstream.model.tree_effects` explains.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -108,20 +108,23 @@ class Trees(msgspec.Struct, frozen=True):
     @property
     def is_sound(self) -> bool:
         """Whether every tree is one, asks only what its fields can answer, and all are not huge."""
-        known = all(len(set(texts)) == len(texts) for texts in self.texts.values())
-        if not (known and all(self._answers(node) for tree in self.trees for node in tree)):
+        numbers, texts = set(self.numbers), self.texts
+        named = all(len(set(known)) == len(known) for known in texts.values())
+        nodes = (node for tree in self.trees for node in tree)
+        if not (named and all(_is_answered(node, numbers, texts) for node in nodes)):
             return False
         cells = sum(map(len, self.cuts().values())) + sum(map(len, self.texts.values()))
         fields = len(self.numbers) + len(self.texts)
         small = (cells + 2 * fields) * self.leaves <= _MOST_CELLS
         return small and all(map(_is_tree, self.trees))
 
-    def _answers(self, node: Node) -> bool:
-        if isinstance(node, TextSplit):
-            return node.field in self.texts and all(
-                cell <= len(self.texts[node.field]) for cell in node.cells
-            )
-        return isinstance(node, Leaf) or node.field in self.numbers
+
+def _is_answered(node: Node, numbers: Collection[str], texts: Mapping[str, Texts]) -> bool:
+    """Whether a node asks no more than its field can answer."""
+    if isinstance(node, TextSplit):
+        known = texts.get(node.field)
+        return known is not None and max(node.cells, default=0) <= len(known)
+    return isinstance(node, Leaf) or node.field in numbers
 
 
 def _is_tree(nodes: Tree) -> bool:
