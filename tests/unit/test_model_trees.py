@@ -278,7 +278,7 @@ def test_trees_that_would_fill_the_memory_are_not_sound() -> None:
     texts = {"note": tuple(map(str, range(1000)))}
     small = Trees(0.0, ("x",), texts, tuple(nodes))
     assert small.is_sound
-    many = {f"note {n}": texts["note"] for n in range(17)}
+    many = {f"note {n}": texts["note"] for n in range(34)}
     assert not msgspec.structs.replace(small, texts=many).is_sound
 
 

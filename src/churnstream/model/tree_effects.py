@@ -22,7 +22,7 @@ With nothing known the sum is the mean log-odds of the training customers: the b
 base add up to the log-odds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import reduce
 from itertools import combinations
 from math import factorial
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from churnstream.model.feature_table import Array, Column
 from churnstream.model.term_scorer import Cells
 from churnstream.model.tree_scorer import TreeScorer
-from churnstream.model.trees import DEPTH, Leaf, Tree
+from churnstream.model.trees import DEPTH, LEAVES, Leaf, Tree
 
 _ROWS = 64  # explained at once
 _PATTERNS = 2**DEPTH
@@ -50,39 +50,43 @@ class TreeEffects:
     """
 
     def __init__(self, scorer: TreeScorer) -> None:
-        self._scorer, self._leaf_count = scorer, len(scorer.values)
-        paths = [path for tree in scorer.trees.trees for path in _paths(tree)]
+        self._scorer, trees = scorer, scorer.trees
+        paths = [path for tree in trees.trees for path in _paths(tree)]
         passed = np.array([[*p.values(), *[1.0] * (DEPTH - len(p))] for p in paths])
-        values = scorer.values
-        self.base = scorer.trees.start + float(values @ passed.prod(axis=1))
+        values = scorer.values.reshape(-1)
+        self.base = trees.start + float(values @ passed.prod(axis=1))
         tables = _tables(values, passed, np.array([len(path) for path in paths]))
-        places = {name: _places(name, paths) for name in scorer.words}
-        self._bits = {name: _bits(scorer.passes(name), own) for name, own in places.items()}
-        self._leaves = {name: np.flatnonzero(own >= 0) for name, own in places.items()}
-        self._tables = {name: tables[own, places[name][own]] for name, own in self._leaves.items()}
+        self._bits, self._leaves, self._tables = {}, {}, {}
+        for name in scorer.words:
+            places = np.array([[*path].index(name) if name in path else -1 for path in paths])
+            leaves = np.flatnonzero(places >= 0)
+            self._leaves[name], self._tables[name] = leaves, tables[leaves, places[leaves]]
+            self._bits[name] = np.where(places < 0, 0, 1 << np.maximum(places, 0)).astype(np.uint8)
 
     def effects(self, columns: Mapping[str, Column]) -> dict[str, Array]:
         """The effect of each field, (n,) each; `columns` as `TreeScorer.log_odds` takes them."""
         cells, count = self._scorer.cells(columns), len(next(iter(columns.values())))
         found = {name: np.zeros(count) for name in columns}
         for begin in range(0, count, _ROWS):
-            rows = slice(begin, begin + _ROWS)
-            patterns = self._patterns({name: own[rows] for name, own in cells.items()})
+            rows = slice(begin, min(begin + _ROWS, count))
+            some = {name: own[rows] for name, own in cells.items()}
+            patterns = self._patterns(some, rows.stop - begin)
             for name, table in self._tables.items():
                 begins = np.arange(len(table))[:, None] * _PATTERNS
                 found[name][rows] = table.take(patterns[self._leaves[name]] + begins).sum(axis=0)
         return found
 
-    def _patterns(self, cells: Mapping[str, Cells]) -> NDArray[np.uint8]:
-        """By the place of each field on the path to a leaf, whether it passes, (leaves, n)."""
-        found = np.zeros((1, self._leaf_count), dtype=np.uint8)
-        for name, bits in self._bits.items():
-            found = found | bits.take(cells[name], axis=0)
+    def _patterns(self, cells: Mapping[str, Cells], count: int) -> NDArray[np.uint8]:
+        """By the place of each field on the path to a leaf a bit: o, (leaves, n)."""
+        found = np.zeros((count, self._scorer.values.size), dtype=np.uint8)
+        for name, words in self._scorer.words.items():
+            own = words.take(cells[name], axis=0).view(np.uint8)
+            found |= np.unpackbits(own, axis=1, bitorder="little") * self._bits[name]
         return np.ascontiguousarray(found.T)
 
 
-def _paths(tree: Tree) -> Iterator[_Path]:
-    """The path to each leaf, in the order of the leaves."""
+def _paths(tree: Tree) -> list[_Path]:
+    """The path to each of `LEAVES` leaves; those that the tree does not have are led to by none."""
     covers: dict[int, int] = {}
     for place, node in reversed([*enumerate(tree)]):
         covers[place] = (
@@ -90,23 +94,12 @@ def _paths(tree: Tree) -> Iterator[_Path]:
         )
     paths: dict[int, _Path] = {0: {}}
     for place, node in enumerate(tree):
-        if isinstance(node, Leaf):
-            yield paths[place]
-            continue
-        for ahead in (node.left, node.right):
-            share = paths[place].get(node.field, 1.0) * covers[ahead] / covers[place]
-            paths[ahead] = paths[place] | {node.field: share}
-
-
-def _places(name: str, paths: Sequence[_Path]) -> NDArray[np.intp]:
-    """Where a field stands among those on the path to each leaf, (leaves,); -1 if it does not."""
-    return np.array([[*path].index(name) if name in path else -1 for path in paths], dtype=np.intp)
-
-
-def _bits(passes: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """What a cell of a field adds to the pattern of each leaf, (cells, leaves)."""
-    own = np.where(places >= 0, 1 << np.maximum(places, 0), 0).astype(np.uint8)
-    return passes * own
+        if not isinstance(node, Leaf):
+            for ahead in (node.left, node.right):
+                share = paths[place].get(node.field, 1.0) * covers[ahead] / covers[place]
+                paths[ahead] = paths[place] | {node.field: share}
+    found = [paths[place] for place, node in enumerate(tree) if isinstance(node, Leaf)]
+    return found + [{}] * (LEAVES - len(found))
 
 
 def _tables(values: Array, passed: Array, lengths: NDArray[np.intp]) -> Array:

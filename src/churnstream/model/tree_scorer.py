@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from churnstream.model.feature_table import Array, Column
 from churnstream.model.term_scorer import Cells, TermScorer
 from churnstream.model.terms import Steps, Table, Terms
-from churnstream.model.trees import Leaf, NumberSplit, Split, Tree, Trees
+from churnstream.model.trees import LEAVES, Leaf, NumberSplit, Split, Tree, Trees
 
 Words = NDArray[np.uint16]
+
+_WORD = "<u2"  # a bit for each leaf, the first one in the first byte
 
 _ROWS = 256  # looked up at once; more would not stay in the processor's cache
 
@@ -31,24 +33,23 @@ class TreeScorer:
     Attributes:
         words: By field that any tree asks about, the leaves that each of its cells leaves of each
             tree, (cells, trees).
-        values: Of the leaves of all trees, (leaves,).
+        values: Of the leaves, (trees, `LEAVES`), 0 where a tree has fewer.
     """
 
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
         fields = dict(_asked(trees))
         self._lookup = TermScorer(Terms(0.0, dict(fields)))
-        values = [[node.value for node in tree if isinstance(node, Leaf)] for tree in trees.trees]
-        self._all = np.array([(1 << len(own)) - 1 for own in values], dtype=np.uint16)
+        leaves = [[node.value for node in tree if isinstance(node, Leaf)] for tree in trees.trees]
+        self.values = np.array([[*own, *[0.0] * (LEAVES - len(own))] for own in leaves])
+        self._all = np.array([(1 << len(own)) - 1 for own in leaves], dtype=_WORD)
+        self._begins = np.arange(len(leaves)) * LEAVES
         self.words = {name: np.tile(self._all, (of.cells, 1)) for name, of in fields.items()}
         for number, tree in enumerate(trees.trees):
             for split, left, right in _sides(tree):
                 word, goes_left = self.words[split.field], _goes_left(split, fields[split.field])
                 word[goes_left, number] &= ~np.uint16(right)
                 word[~goes_left, number] &= ~np.uint16(left)
-        self.values = np.array([value for own in values for value in own], dtype=np.float64)
-        self._sizes = np.array([len(own) for own in values], dtype=np.intp)
-        self._begins = np.cumsum(self._sizes) - self._sizes
 
     def log_odds(self, columns: Mapping[str, Column]) -> Array:
         """Log-odds, (n,), of n customers.
@@ -68,13 +69,6 @@ class TreeScorer:
     def cells(self, columns: Mapping[str, Column]) -> dict[str, Cells]:
         """The cell of each value, (n,), of each field that any tree asks about."""
         return self._lookup.cells(columns)
-
-    def passes(self, name: str) -> NDArray[np.bool_]:
-        """Which leaves each cell of a field that is asked about leaves, (cells, leaves)."""
-        trees = np.repeat(np.arange(len(self._sizes)), self._sizes)
-        numbers = np.arange(len(self.values)) - self._begins[trees]
-        found: NDArray[np.bool_] = (self.words[name][:, trees] >> numbers & 1).astype(np.bool_)
-        return found
 
 
 def _asked(trees: Trees) -> Iterator[tuple[str, Steps | Table]]:

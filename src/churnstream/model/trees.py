@@ -16,9 +16,9 @@ from churnstream.model.terms import Cell, Term
 DEPTH = 4
 """The most splits on a path, so that a leaf knows four fields at most: its reasons are a table."""
 
-_LEAVES = 2**DEPTH
-_MOST_CELLS = 1 << 26  # of all fields, times leaves: 64 MB as they are held for the reasons
-Place = Annotated[int, msgspec.Meta(ge=1, lt=2 * _LEAVES)]
+LEAVES = 2**DEPTH  # of a tree, at most
+_MOST_CELLS = 1 << 26  # of all fields, times trees: 128 MB as they are held for scoring
+Place = Annotated[int, msgspec.Meta(ge=1, lt=2 * LEAVES)]
 Texts = Annotated[tuple[str, ...], msgspec.Meta(max_length=1000)]
 
 
@@ -68,7 +68,7 @@ class TextSplit(msgspec.Struct, frozen=True, tag="text"):
 
 Split = NumberSplit | TextSplit
 Node = Leaf | Split
-Tree = Annotated[tuple[Node, ...], msgspec.Meta(min_length=1, max_length=2 * _LEAVES - 1)]
+Tree = Annotated[tuple[Node, ...], msgspec.Meta(min_length=1, max_length=2 * LEAVES - 1)]
 
 
 class Trees(msgspec.Struct, frozen=True):
@@ -85,11 +85,6 @@ class Trees(msgspec.Struct, frozen=True):
     numbers: tuple[str, ...]
     texts: dict[str, Texts]
     trees: Annotated[tuple[Tree, ...], msgspec.Meta(min_length=1, max_length=2000)]
-
-    @property
-    def leaves(self) -> int:
-        """How many, of all trees."""
-        return sum(isinstance(node, Leaf) for tree in self.trees for node in tree)
 
     def cuts(self) -> dict[str, list[float]]:
         """By field that is a number, where any tree cuts it, rising."""
@@ -115,7 +110,7 @@ class Trees(msgspec.Struct, frozen=True):
             return False
         cells = sum(map(len, self.cuts().values())) + sum(map(len, self.texts.values()))
         fields = len(self.numbers) + len(self.texts)
-        small = (cells + 2 * fields) * self.leaves <= _MOST_CELLS
+        small = (cells + 2 * fields) * len(self.trees) <= _MOST_CELLS
         return small and all(map(_is_tree, self.trees))
 
 
