@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from churnstream.model.binning import common_texts, cuts
@@ -77,13 +78,13 @@ def test_any_sum_of_functions_of_two_fields_is_read_out(seed: int, sizes: list[i
     pairs = list(combinations(fields, 2))
     grids = {pair: random.normal(size=[fields[name].cells for name in pair]) for pair in pairs}
 
-    def ask(rows: Array) -> Array:
-        lasts = np.array(sizes)
-        cells = dict(zip(fields, np.where(np.isnan(rows), lasts, rows).astype(int).T, strict=True))
+    def ask(rows: NDArray[np.intp]) -> Array:
+        cells = dict(zip(fields, rows.T, strict=True))
         return np.asarray(sum(grid[cells[i], cells[j]] for (i, j), grid in grids.items()))
 
-    everyone = np.array(list(product(*([*range(size), np.nan] for size in sizes))), dtype=float)
-    table = FeatureTable(dict(zip(fields, everyone.T, strict=True)), {})
+    everyone = np.array(list(product(*(range(size + 1) for size in sizes))))
+    values = np.where(everyone == sizes, np.nan, everyone)
+    table = FeatureTable(dict(zip(fields, values.T, strict=True)), {})
     terms = read_pairs(ask, fields, pairs, table)
     assert TermScorer(terms).score(table.columns) == pytest.approx(ask(everyone), abs=1e-9)
     for pair in terms.pairs:
@@ -98,7 +99,7 @@ def test_cells_that_are_the_same_share_a_row_of_the_grid() -> None:
     table = FeatureTable({"x": random.random(500), "y": random.random(500)}, {})
     fields = CodedFields.of(table, 64).fields
 
-    def ask(rows: Array) -> Array:
+    def ask(rows: NDArray[np.intp]) -> Array:
         return np.where((rows[:, 0] > 20) & (rows[:, 1] > 30), 1.0, 0.0)
 
     (pair,) = read_pairs(ask, fields, [("x", "y")], table).pairs
@@ -110,7 +111,7 @@ def test_a_function_without_pairs_has_none() -> None:
     """Nothing is kept of pairs that say nothing."""
     table = FeatureTable({"x": np.arange(9.0), "y": np.arange(9.0)}, {})
     read = read_pairs(
-        lambda rows: np.nan_to_num(rows).sum(axis=1),
+        lambda rows: rows.sum(axis=1).astype(np.float64),
         CodedFields.of(table, 64).fields,
         [("x", "y")],
         table,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.fit_trees import BoostedTrees
 from churnstream.model.kinds import Detail
+from churnstream.model.term_scorer import probabilities
 from churnstream.model.tree_effects import TreeEffects
 from churnstream.model.tree_scorer import TreeScorer
 from churnstream.model.trees import DEPTH, Leaf, Node, NumberSplit, TextSplit, Tree, Trees
@@ -74,6 +75,19 @@ def test_texts_and_numbers_that_only_some_have_are_learned() -> None:
     for some in (table, strange(table)):
         found = TreeScorer(trees).log_odds(some.columns)
         assert found == pytest.approx(boosted.log_odds(some), abs=1e-9)
+
+
+def test_a_text_that_is_there_or_not_is_learned() -> None:
+    """Where all have the same text or none, a split goes the way that it went in training."""
+    random = np.random.default_rng(6)
+    gone = random.random(1000) < 0.5
+    table = FeatureTable({}, {"text": np.array([None if one else "same" for one in gone])})
+    labels = (random.random(1000) < np.where(gone, 0.8, 0.2)).astype(np.int64)
+    scorer = TreeScorer(fitted(table, labels, "fine").formula())
+    log_odds = scorer.log_odds({"text": np.array(["same", None], dtype=object)})
+    assert probabilities(log_odds) == pytest.approx([0.2, 0.8], abs=0.1)
+    base = TreeEffects(scorer).base
+    assert base == pytest.approx(np.mean(scorer.log_odds(table.columns)), abs=1e-9)
 
 
 @st.composite

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnstream.model.binning import common_texts, cuts
-from churnstream.model.feature_table import Array, FeatureTable, missing
+from churnstream.model.feature_table import Array, FeatureTable
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Steps, Table, Terms
 
@@ -16,7 +17,7 @@ class CodedFields:
 
     Attributes:
         fields: Steps and tables whose terms are all 0, numbers first.
-        empty: Fields that no customer has: trees cannot take a column of NaN.
+        empty: Numbers that no customer has: trees cannot take a column of NaN.
     """
 
     fields: dict[str, Steps | Table]
@@ -30,7 +31,7 @@ class CodedFields:
             name: Table(dict.fromkeys(common_texts(c), 0.0), 0.0, 0.0)
             for name, c in table.categorical.items()
         }
-        gone = {name for name, column in table.columns.items() if np.all(missing(column))}
+        gone = {name for name, column in table.numeric.items() if np.all(np.isnan(column))}
         return cls({**numbers, **texts}, frozenset(gone))
 
     @property
@@ -39,11 +40,19 @@ class CodedFields:
         return [isinstance(field, Table) for field in self.fields.values()]
 
     def codes(self, table: FeatureTable) -> Array:
-        """The cell of each value, (n, fields), NaN where it is missing."""
+        """What the trees take of customers, (n, fields)."""
         cells = TermScorer(Terms(0.0, dict(self.fields))).cells(table.columns)
-        codes = np.column_stack([cells[name] for name in self.fields]).astype(np.float64)
+        return self.codes_of(np.column_stack([cells[name] for name in self.fields]))
+
+    def codes_of(self, cells: NDArray[np.intp]) -> Array:
+        """What the trees take of cells, (n, fields): NaN where a number is missing.
+
+        That a text is missing is a category to them. Were it NaN, and everybody else had the same
+        text, scikit-learn 1.9 would forget the sides of a split between the two.
+        """
+        codes = cells.astype(np.float64)
         for column, (name, field) in enumerate(self.fields.items()):
-            if name not in self.empty:
+            if isinstance(field, Steps) and name not in self.empty:
                 codes[codes[:, column] == field.cells - 1, column] = np.nan
         return codes
 

@@ -10,6 +10,7 @@ from itertools import combinations
 from math import comb, isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from churnstream.model.centring import centred
@@ -76,8 +77,12 @@ class PairTrees:
 
     def terms(self) -> Terms:
         """The same sum as terms, centred on the customers of the fit."""
-        read = read_pairs(self._trees.decision_function, self.cells.fields, self.pairs, self._table)
-        return centred(read, self._table)
+
+        def ask(cells: NDArray[np.intp]) -> Array:
+            log_odds: Array = self._trees.decision_function(self.cells.codes_of(cells))
+            return log_odds
+
+        return centred(read_pairs(ask, self.cells.fields, self.pairs, self._table), self._table)
 
 
 def pairs_of(terms: Terms, table: FeatureTable) -> list[Names]:

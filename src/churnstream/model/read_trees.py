@@ -45,23 +45,22 @@ class _Reader:
         order = np.argsort(np.logical_not(coded.are_texts), kind="stable").tolist()
         named = [*coded.fields.items()]
         self._fields = [named[place] for place in order]
-        self._has_other = [
-            isinstance(field, Table) and bool(np.any(codes[:, place] == len(field.terms)))
-            for place, (_, field) in zip(order, self._fields, strict=True)
-        ]
+        self._seen = [np.unique(codes[:, place]).tolist() for place in order]
 
     def node(self, node: Any, bitsets: NDArray[np.uint32]) -> Node:  # noqa: ANN401
         if node["is_leaf"]:
             return Leaf(float(node["value"]), int(node["count"]))
         name, field = self._fields[column := int(node["feature_idx"])]
-        rest = bool(node["missing_go_to_left"]), int(node["left"]), int(node["right"])
-        if not isinstance(field, Table):
-            # A code is how many cuts are at or below a value; codes up to this one go left.
-            last = float(node["num_threshold"])
-            return NumberSplit(name, None if isinf(last) else field.cuts[int(last)], *rest)
-        bits = bitsets[node["bitset_idx"]]
-        known = len(field.terms) + self._has_other[column]
-        cells = [c for c in range(known) if bits[c // 32] >> np.uint32(c % 32) & np.uint32(1)]
-        if rest[0] and not self._has_other[column]:  # what was never seen goes as what is missing
-            cells.append(len(field.terms))
-        return TextSplit(name, tuple(cells), *rest)
+        missing_left = bool(node["missing_go_to_left"])
+        ahead = int(node["left"]), int(node["right"])
+        if isinstance(field, Table):
+            goes_left = [missing_left] * field.cells  # where training has not seen a cell
+            for rank, cell in enumerate(self._seen[column]):  # categories are numbered as they rise
+                bits = int(bitsets[node["bitset_idx"], rank // 32])
+                goes_left[int(cell)] = bool(bits >> rank % 32 & 1)
+            cells = tuple(cell for cell, left in enumerate(goes_left[:-1]) if left)
+            return TextSplit(name, cells, goes_left[-1], *ahead)
+        # A code is how many cuts are at or below a value; codes up to this one go left.
+        last = float(node["num_threshold"])
+        below = None if isinf(last) else field.cuts[int(last)]
+        return NumberSplit(name, below, missing_left, *ahead)
