@@ -16,7 +16,7 @@ from benchmarks.processes import Report, measure
 from benchmarks.rounds import Line, Run, rounds
 from churnstream.codecs.customer_rows import open_rows
 from churnstream.model.adopt import adopt
-from churnstream.model.candidates import behind_one_hot
+from churnstream.model.compared_kinds import behind_one_hot
 from churnstream.model.features import frame
 from churnstream.model.manifest import save
 from churnstream.model.train import labels_of

@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
-from churnstream.model import candidates
+from churnstream.model import compared_kinds
 from churnstream.model.features import frame
 from churnstream.model.manifest import Manifest, load
 from churnstream.model.promotion import MARGIN
@@ -192,7 +192,7 @@ def test_the_comparison_is_logged(
 ) -> None:
     """A run holds table and pictures, and a run within it the figures of each kind."""
     name = "logistic regression"
-    monkeypatch.setattr(candidates, "CANDIDATES", {name: candidates.CANDIDATES[name]})
+    monkeypatch.setattr(compared_kinds, "COMPARED", {name: compared_kinds.COMPARED[name]})
     assert churnstream("train", "--compare", "--mlflow").code == 0
 
     experiment = client.get_experiment_by_name(NAME)

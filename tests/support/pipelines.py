@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from builders import TELCO, CustomerEvent
 from churnstream.model.adopt import adopt
-from churnstream.model.candidates import behind_one_hot
+from churnstream.model.compared_kinds import behind_one_hot
 from churnstream.model.features import frame
 from churnstream.model.train import TrainedModel, labels_of
 

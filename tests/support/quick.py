@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from churnstream.model import choose
+from churnstream.model import choose_kind
 from churnstream.model.train import TrainedModel, train
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
@@ -14,5 +14,5 @@ from churnstream.schema.schema import Schema
 def train_quickly(schema: Schema, events: Sequence[Event], **settings: Any) -> TrainedModel:
     """A model of the usual kinds, of very few trees."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choose, "_SIZES", (20,))
+        patch.setattr(choose_kind, "_SIZES", {"pairs": (20,), "trees": (20,)})
         return train(schema, events, **settings)

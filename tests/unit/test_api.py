@@ -126,7 +126,7 @@ def test_a_frame_trains_as_the_same_frame_of_another_library(
     """The same data, the same model."""
     again = cs.train(make(bank()), SCHEMA)
 
-    assert again.model.terms == model.model.terms
+    assert again.model.formula == model.model.formula
     assert again.model.manifest.data_sha256 == model.model.manifest.data_sha256
     assert again.test == model.test
 
@@ -282,7 +282,7 @@ def test_a_file_trains_as_a_frame_of_it(model: cs.ChurnModel, tmp_path: Path) ->
     """Whatever the way in, a row means the same."""
     pd.DataFrame(bank()).to_csv(tmp_path / "bank.csv", index=False)
     again = cs.train(str(tmp_path / "bank.csv"), SCHEMA)
-    assert again.model.terms == model.model.terms
+    assert again.model.formula == model.model.formula
 
 
 @pytest.mark.parametrize("make", LIBRARIES)

@@ -12,20 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnstream.model import choose as choosing
+from churnstream.model import choose_kind as choosing
 from churnstream.model import train as training
-from churnstream.model.choice import Kind
-from churnstream.model.choose import choose
-from churnstream.model.event_scorer import EventScorer
-from churnstream.model.feature_table import Array
-from churnstream.model.features import feature_table
+from churnstream.model.choose_kind import choose
+from churnstream.model.event_scorer import event_scorer
+from churnstream.model.kinds import Kind
 from churnstream.model.manifest import load, save
 from churnstream.model.reasons import Explainer
 from churnstream.model.scorer import Model
-from churnstream.model.term_scorer import TermScorer, probabilities
+from churnstream.model.term_scorer import probabilities
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
+from formulas import log_odds
 from made_customers import customers, unseen_of
 
 FEW = settings(max_examples=30, deadline=None)
@@ -34,22 +33,16 @@ FEW = settings(max_examples=30, deadline=None)
 def trained(schema: Schema, events: Sequence[Event], kind: Kind) -> Model:
     """A model of a kind, trained, saved and loaded; of few trees, for the time."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(choosing, "_SIZES", (10, 20))
+        patch.setattr(choosing, "_SIZES", {"pairs": (10, 20), "trees": (10, 20)})
         patch.setattr(training, "choose", partial(choose, kinds=[kind]))
         save(training.train(schema, events), Path(folder))
         return load(Path(folder))
 
 
-def summed(model: Model, events: Sequence[Event]) -> Array:
-    """Log-odds, column by column."""
-    assert model.terms is not None
-    return TermScorer(model.terms).score(feature_table(model.schema, events).columns)
-
-
 @given(customers(), st.sampled_from(get_args(Kind)), st.integers(0, 2**32 - 1))
 @FEW
 def test_any_customers(made: tuple[Schema, list[Event]], kind: Kind, seed: int) -> None:
-    """Scores are the sum to 1e-12, effects add up to it to 1e-9, for customers seen and unseen."""
+    """Scores are the formula's to 1e-12, effects add up to it to 1e-9, for whoever comes."""
     schema, events = made
     model = trained(schema, events, kind)
     assert model.manifest.kind == kind
@@ -57,14 +50,14 @@ def test_any_customers(made: tuple[Schema, list[Event]], kind: Kind, seed: int) 
     for some in (events, unseen_of(schema, events, np.random.default_rng(seed))):
         if not some:
             continue
-        log_odds, scores = summed(model, some), model.score(some)
-        np.testing.assert_allclose(scores, probabilities(log_odds), rtol=0, atol=1e-12)
+        found, scores = log_odds(schema, model.formula, some), model.score(some)
+        np.testing.assert_allclose(scores, probabilities(found), rtol=0, atol=1e-12)
         alone = [model.score([event])[0] for event in some]
         np.testing.assert_allclose(alone, scores, rtol=0, atol=1e-12)
         effects = model.explainer.effects(some)
-        assert list(effects) == list(model.terms.fields) if model.terms else False
+        assert list(effects) == [*schema.numeric, *schema.categorical]
         total = model.explainer.base + sum(effects.values())
-        np.testing.assert_allclose(total, log_odds, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(total, found, rtol=0, atol=1e-9)
         for reasons in model.reasons(some, scores, "all"):
             assert reasons is not None
             assert len(reasons) == min(3, len(schema.fields))
@@ -94,11 +87,11 @@ def test_any_customers_are_looked_up_in_parts(made: tuple[Schema, list[Event]], 
     """A memory of three combinations changes no score."""
     schema, events = made
     model = trained(schema, events, "pairs")
-    assert model.terms is not None
+    assert model.formula is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("churnstream.model.event_scorer._MAX_COMBINATIONS", 3)
-        scorer = EventScorer(model.schema, model.terms)
+        patch.setattr("churnstream.model.term_event_scorer._MAX_COMBINATIONS", 3)
+        scorer = event_scorer(model.schema, model.formula)
         for some in (events[:10], events[5:30], events):
             np.testing.assert_allclose(
-                scorer.log_odds(some), summed(model, some), rtol=0, atol=1e-12
+                scorer.log_odds(some), log_odds(schema, model.formula, some), rtol=0, atol=1e-12
             )

@@ -11,15 +11,15 @@ import pytest
 from builders import TELCO, CustomerEvent
 from churnstream.cli import cli
 from churnstream.errors import ConfigurationError, ModelError
-from churnstream.model import candidates, compare, plots
-from churnstream.model.candidates import CANDIDATES
+from churnstream.model import compare, compared_kinds, plots
 from churnstream.model.compare import FIGURES, Comparison
+from churnstream.model.compared_kinds import COMPARED
 from churnstream.model.profit import Offer
 from churnstream.model.quality import Predictions
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 DEFAULT, LINEAR = "sum of terms", "logistic regression"
-TWO = {name: CANDIDATES[name] for name in (DEFAULT, LINEAR)}
+TWO = {name: COMPARED[name] for name in (DEFAULT, LINEAR)}
 PICTURES = ["ranking.svg", "calibration.svg", "gain.svg", "profit.svg"]
 
 
@@ -83,7 +83,7 @@ def test_kept_figures_are_those_of_a_fresh_run(
     kept: Comparison, customers: list[CustomerEvent]
 ) -> None:
     """The first fold of every kind gives again what docs/model.md rests on."""
-    fresh, _ = compare.compare(TELCO, customers, CANDIDATES, seed=kept.seed, first_folds=1)
+    fresh, _ = compare.compare(TELCO, customers, COMPARED, seed=kept.seed, first_folds=1)
 
     assert (fresh.rows, fresh.positives) == (kept.rows, kept.positives)
     for again, before in zip(fresh.results, kept.results, strict=True):
@@ -116,7 +116,7 @@ def test_a_page_keeps_its_own_words(kept: Comparison) -> None:
     written = compare.page(marked, kept)
 
     assert re.sub(r"(?<=figures -->\n).*(?=<!-- end)", "old\n", written, flags=re.DOTALL) == marked
-    assert [name for name in CANDIDATES if f"| {name} |" not in written] == []
+    assert [name for name in COMPARED if f"| {name} |" not in written] == []
     assert compare.page("# Title\n", kept).startswith("# Title\n<!-- figures -->\n\n| model |")
 
 
@@ -168,7 +168,7 @@ def test_the_command_writes_page_figures_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`train --compare` shows the table, and leaves a page with its folder."""
-    monkeypatch.setattr(candidates, "CANDIDATES", {LINEAR: CANDIDATES[LINEAR]})
+    monkeypatch.setattr(compared_kinds, "COMPARED", {LINEAR: COMPARED[LINEAR]})
     monkeypatch.chdir(tmp_path)
     cli.main(["train", "--compare", "--report", "page.md"], standalone_mode=False)
 

@@ -20,8 +20,9 @@ import sklearn
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model.event_scorer import event_scorer
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
+from churnstream.model.term_scorer import probabilities
 from churnstream.model.train import TrainedModel
 from pipelines import adopted
 from quick import train_quickly
@@ -47,10 +48,10 @@ def test_a_loaded_model_scores_as_the_saved_one(
     manifest = save(quick, tmp_path / "new" / "model")
     model = load(tmp_path / "new" / "model")
 
-    assert quick.terms is not None
-    expected = EventScorer(TELCO, quick.terms).score(customers)
+    assert quick.formula is not None
+    expected = probabilities(event_scorer(TELCO, quick.formula).log_odds(customers))
     np.testing.assert_array_equal(model.score(customers), expected)
-    assert (model.manifest, model.terms) == (manifest, quick.terms)
+    assert (model.manifest, model.formula) == (manifest, quick.formula)
 
 
 def test_the_manifest_describes_the_model(trained: Path) -> None:
@@ -64,7 +65,7 @@ def test_the_manifest_describes_the_model(trained: Path) -> None:
     assert manifest.libraries["scikit-learn"] == sklearn.__version__
     assert (manifest.kind, manifest.estimator) == ("sum", "a sum of 19 terms")
     assert manifest.choice is not None
-    assert [candidate.kind for candidate in manifest.choice.candidates] == ["sum", "pairs"]
+    assert [figures.kind for figures in manifest.choice.candidates] == ["sum", "pairs", "trees"]
     assert (manifest.rows, manifest.seed, len(manifest.reference)) == (7043, 42, 20)
     assert manifest.cross_validated["roc_auc"].mean > manifest.cross_validated["roc_auc"].std > 0
 
@@ -196,7 +197,7 @@ def test_a_model_of_any_schema_needs_no_file_of_it(folder: Path) -> None:
 
 def test_a_model_that_scores_otherwise_is_refused(quick: TrainedModel, folder: Path) -> None:
     """Other terms under this manifest do not reproduce the reference rows."""
-    exchange(folder, msgspec.json.encode(quick.terms))
+    exchange(folder, msgspec.json.encode(quick.formula))
 
     assert "fails its self-check: probabilities are off by 0." in refusal(folder)
 
@@ -416,9 +417,9 @@ def test_terms_that_are_no_numbers_are_not_saved(
     quick: TrainedModel, tmp_path: Path, value: float
 ) -> None:
     """A model that has gone wrong does not take the place of one that works."""
-    assert quick.terms is not None
-    wrong = msgspec.structs.replace(quick.terms, base=value)
+    assert quick.formula is not None
+    wrong = msgspec.structs.replace(quick.formula, base=value)
 
     with pytest.raises(ModelError, match="holds no sum of terms"):
-        save(replace(quick, terms=wrong), tmp_path / "model")
+        save(replace(quick, formula=wrong), tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -1,6 +1,5 @@
 """Sums and sums with pairs: fitted to any columns, and read out exactly."""
 
-from collections.abc import Callable
 from itertools import combinations, product
 from typing import get_args
 
@@ -12,55 +11,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from churnstream.model.binning import common_texts, cuts
-from churnstream.model.choice import Detail
+from churnstream.model.coded_fields import CodedFields
 from churnstream.model.feature_table import Array, FeatureTable, Labels
-from churnstream.model.fit_pairs import Cells, PairTrees, pairs_of
+from churnstream.model.fit_pairs import PairTrees, pairs_of
 from churnstream.model.fit_sum import fit_sum
+from churnstream.model.kinds import Detail
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Curve, Steps, Table, Terms
+from made_tables import strange, tables
 
 FEW = settings(max_examples=15, deadline=None)
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> tuple[FeatureTable, Labels]:
-    """Customers of a random schema, with gaps, ties, constants, rare texts and long tails."""
-    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    rows = draw(st.integers(60, 200))
-    kinds = draw(st.lists(st.sampled_from(sorted(_NUMBERS)), min_size=1, max_size=4))
-    numeric = {
-        f"n{i}": _with_gaps(_NUMBERS[kind](random, rows), random) for i, kind in enumerate(kinds)
-    }
-    sizes = draw(st.lists(st.integers(1, 40), max_size=3))
-    categorical = {f"c{i}": _texts(size, random, rows) for i, size in enumerate(sizes)}
-    table = FeatureTable(numeric, categorical)
-    risk = np.nan_to_num(numeric["n0"], nan=0.0)
-    labels = (random.random(rows) < np.where(risk > np.median(risk), 0.7, 0.3)).astype(np.int64)
-    labels[:2] = 0, 1
-    return table, labels
-
-
-_NUMBERS: dict[str, Callable[[np.random.Generator, int], NDArray[np.floating]]] = {
-    "constant": lambda random, rows: np.full(rows, 3.0),
-    "flag": lambda random, rows: random.integers(0, 2, rows).astype(float),
-    "count": lambda random, rows: random.poisson(2, rows).astype(float),
-    "tail": lambda random, rows: np.exp(random.normal(0, 4, rows)),
-    "both signs": lambda random, rows: random.standard_t(1, rows) * 100,
-    "far off": lambda random, rows: 1.7e9 + random.integers(0, 10**6, rows),
-    "infinite": lambda random, rows: np.where(random.random(rows) < 0.1, np.inf, 1.0),
-    "missing": lambda random, rows: np.full(rows, np.nan),
-}
-
-
-def _with_gaps(column: NDArray[np.floating], random: np.random.Generator) -> Array:
-    return np.where(random.random(len(column)) < random.choice([0, 0.2]), np.nan, column)
-
-
-def _texts(size: int, random: np.random.Generator, rows: int) -> NDArray[np.object_]:
-    column = np.array([f"t{n}" for n in random.integers(0, size, rows)], dtype=object)
-    column[random.random(rows) < random.choice([0, 0.2])] = None
-    return column
 
 
 @given(tables(), st.sampled_from(get_args(Detail)))
@@ -76,7 +37,7 @@ def test_terms_read_out_of_pair_trees_are_the_trees(
     trees.grow(20)
     terms = trees.terms()
     scorer = TermScorer(terms)
-    for some in (table, _strange(table)):
+    for some in (table, strange(table)):
         log_odds = scorer.score(some.columns)
         assert log_odds == pytest.approx(trees.log_odds(some), abs=1e-9)
         shares = scorer.contributions(some.columns)
@@ -94,7 +55,7 @@ def test_a_sum_scores_whatever_comes_and_its_shares_add_up(
     table, labels = made
     terms = fit_sum(table, labels)
     scorer = TermScorer(terms)
-    for some in (table, _strange(table)):
+    for some in (table, strange(table)):
         log_odds = scorer.score(some.columns)
         shares = scorer.contributions(some.columns)
         assert np.all(np.isfinite(log_odds))
@@ -103,15 +64,6 @@ def test_a_sum_scores_whatever_comes_and_its_shares_add_up(
     assert np.mean(1 / (1 + np.exp(-log_odds))) == pytest.approx(np.mean(labels), abs=1e-6)
     assert terms.base == pytest.approx(np.mean(log_odds), abs=1e-9)
     assert terms.fit(table.numeric, table.categorical)
-
-
-def _strange(table: FeatureTable) -> FeatureTable:
-    """Values that training did not see."""
-    values = np.array([np.nan, np.inf, -np.inf, -1e300, 0.0, 1e300])
-    texts = np.array(["t0", "never seen", None, "", "t1", "t2"], dtype=object)
-    return FeatureTable(
-        dict.fromkeys(table.numeric, values), dict.fromkeys(table.categorical, texts)
-    )
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=2, max_size=4))
@@ -126,13 +78,13 @@ def test_any_sum_of_functions_of_two_fields_is_read_out(seed: int, sizes: list[i
     pairs = list(combinations(fields, 2))
     grids = {pair: random.normal(size=[fields[name].cells for name in pair]) for pair in pairs}
 
-    def ask(rows: Array) -> Array:
-        lasts = np.array(sizes)
-        cells = dict(zip(fields, np.where(np.isnan(rows), lasts, rows).astype(int).T, strict=True))
+    def ask(rows: NDArray[np.intp]) -> Array:
+        cells = dict(zip(fields, rows.T, strict=True))
         return np.asarray(sum(grid[cells[i], cells[j]] for (i, j), grid in grids.items()))
 
-    everyone = np.array(list(product(*([*range(size), np.nan] for size in sizes))), dtype=float)
-    table = FeatureTable(dict(zip(fields, everyone.T, strict=True)), {})
+    everyone = np.array(list(product(*(range(size + 1) for size in sizes))))
+    values = np.where(everyone == sizes, np.nan, everyone)
+    table = FeatureTable(dict(zip(fields, values.T, strict=True)), {})
     terms = read_pairs(ask, fields, pairs, table)
     assert TermScorer(terms).score(table.columns) == pytest.approx(ask(everyone), abs=1e-9)
     for pair in terms.pairs:
@@ -145,9 +97,9 @@ def test_cells_that_are_the_same_share_a_row_of_the_grid() -> None:
     """A pair that knows one cut has a grid of two by two, however many cells its fields have."""
     random = np.random.default_rng(0)
     table = FeatureTable({"x": random.random(500), "y": random.random(500)}, {})
-    fields = Cells.of(table).fields
+    fields = CodedFields.of(table, 64).fields
 
-    def ask(rows: Array) -> Array:
+    def ask(rows: NDArray[np.intp]) -> Array:
         return np.where((rows[:, 0] > 20) & (rows[:, 1] > 30), 1.0, 0.0)
 
     (pair,) = read_pairs(ask, fields, [("x", "y")], table).pairs
@@ -159,7 +111,10 @@ def test_a_function_without_pairs_has_none() -> None:
     """Nothing is kept of pairs that say nothing."""
     table = FeatureTable({"x": np.arange(9.0), "y": np.arange(9.0)}, {})
     read = read_pairs(
-        lambda rows: np.nan_to_num(rows).sum(axis=1), Cells.of(table).fields, [("x", "y")], table
+        lambda rows: rows.sum(axis=1).astype(np.float64),
+        CodedFields.of(table, 64).fields,
+        [("x", "y")],
+        table,
     )
     assert read.pairs == ()
 

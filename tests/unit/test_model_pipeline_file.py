@@ -72,7 +72,7 @@ def test_a_loaded_pipeline_scores_as_the_saved_one(
 
     expected = pipeline_of(quick).predict_proba(frame(TELCO, customers))[:, 1]
     np.testing.assert_allclose(model.score(customers), expected, rtol=0, atol=1e-12)
-    assert (model.terms, model.manifest.kind, model.manifest.choice) == (None, "pipeline", None)
+    assert (model.formula, model.manifest.kind, model.manifest.choice) == (None, "pipeline", None)
     assert model.manifest.estimator == "LogisticRegression(solver='newton-cholesky')"
 
 

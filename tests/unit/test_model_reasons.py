@@ -18,17 +18,17 @@ from builders import TELCO, CustomerEvent
 from churnstream.model import reasons as reasons_module
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.centring import centred
-from churnstream.model.choose import choose
-from churnstream.model.feature_table import Array
+from churnstream.model.choose_kind import choose
 from churnstream.model.features import feature_table, known_values
 from churnstream.model.manifest import load, save
 from churnstream.model.phrases import reason_writer
 from churnstream.model.reasons import Explained, Explainer, ReasonsWriter
 from churnstream.model.scorer import Model
-from churnstream.model.term_scorer import TermScorer
+from churnstream.model.terms import Terms
 from churnstream.model.train import labels_of
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.values import plain
+from formulas import log_odds
 from pipelines import adopted
 
 reason_for = reason_writer(TELCO)
@@ -48,11 +48,20 @@ def paired(customers: list[CustomerEvent]) -> Model:
     """A sum with pairs, of some of the customers."""
     some = customers[:2000]
     chosen = choose(feature_table(TELCO, some), labels_of(TELCO, some), kinds=["pairs"])
-    assert len(chosen.terms.pairs) > 50
-    return Model(cast(Any, SimpleNamespace(threshold=0.3, schema=TELCO)), chosen.terms)
+    assert isinstance(chosen.formula, Terms)
+    assert len(chosen.formula.pairs) > 50
+    return Model(cast(Any, SimpleNamespace(threshold=0.3, schema=TELCO)), chosen.formula)
 
 
-@pytest.fixture(params=["model", "paired"])
+@pytest.fixture(scope="module")
+def boosted(customers: list[CustomerEvent]) -> Model:
+    """Boosted trees, of some of the customers."""
+    some = customers[:2000]
+    chosen = choose(feature_table(TELCO, some), labels_of(TELCO, some), kinds=["trees"])
+    return Model(cast(Any, SimpleNamespace(threshold=0.3, schema=TELCO)), chosen.formula)
+
+
+@pytest.fixture(params=["model", "paired", "boosted"])
 def either(request: pytest.FixtureRequest) -> Model:
     """A model of each kind."""
     model: Model = request.getfixturevalue(request.param)
@@ -67,19 +76,13 @@ def explainer(model: Model) -> Explainer:
 
 def that_says_yes_from(threshold: float, model: Model) -> Model:
     """The same model with another threshold."""
-    return Model(replace(model.manifest, threshold=threshold), model.terms)
+    return Model(replace(model.manifest, threshold=threshold), model.formula)
 
 
 def explainer_of(model: Model) -> Explainer:
     """Knows the effects of a sum of terms."""
     assert isinstance(model.explainer, Explainer)
     return model.explainer
-
-
-def log_odds(model: Model, events: list[CustomerEvent]) -> Array:
-    """What the terms add up to, column by column."""
-    assert model.terms is not None
-    return TermScorer(model.terms).score(feature_table(TELCO, events).columns)
 
 
 AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
@@ -106,7 +109,7 @@ def test_effects_and_base_give_the_log_odds(either: Model, customers: list[Custo
 
     assert set(effects) == set(TELCO.fields)
     total = explainer.base + sum(effects.values())
-    np.testing.assert_allclose(total, log_odds(either, customers), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(total, log_odds(TELCO, either.formula, customers), rtol=0, atol=1e-9)
     scores = either.score(customers)
     np.testing.assert_allclose(total, np.log(scores / (1 - scores)), rtol=0, atol=1e-9)
 
@@ -120,7 +123,7 @@ def test_effects_and_base_give_the_log_odds_of_anybody(
     event, explainer = data.draw(anybody(customers)), explainer_of(either)
 
     total = explainer.base + sum(effect[0] for effect in explainer.effects([event]).values())
-    assert total == pytest.approx(log_odds(either, [event])[0], rel=0, abs=1e-9)
+    assert total == pytest.approx(log_odds(TELCO, either.formula, [event])[0], rel=0, abs=1e-9)
 
 
 def test_the_effects_of_the_training_customers_average_to_nothing(
@@ -133,8 +136,8 @@ def test_the_effects_of_the_training_customers_average_to_nothing(
 
 def centred_on(customers: list[CustomerEvent], model: Model) -> Model:
     """The same model, its effects compared to these customers."""
-    assert model.terms is not None
-    terms = centred(model.terms, feature_table(TELCO, customers))
+    assert isinstance(model.formula, Terms)
+    terms = centred(model.formula, feature_table(TELCO, customers))
     return Model(model.manifest, terms)
 
 
@@ -159,7 +162,7 @@ def test_effects_of_a_sum_are_shapley_values(
         values = {name: getattr(event, name) for name in names}
         return [replace(other, **values) for other in others]
 
-    expected = log_odds(model, population(known) + population(known | {feature}))
+    expected = log_odds(TELCO, model.formula, population(known) + population(known | {feature}))
     moved = expected[len(others) :].mean() - expected[: len(others)].mean()
     effect = explainer_of(centred_on(others, model)).effects([event])[feature][0]
     assert moved == pytest.approx(effect, rel=0, abs=1e-9)

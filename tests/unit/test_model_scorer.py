@@ -23,13 +23,14 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from builders import TELCO, CustomerEvent, decode_event
 from churnstream.errors import ModelError
 from churnstream.model.feature_table import Array
-from churnstream.model.features import feature_table, frame
+from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
-from churnstream.model.term_scorer import TermScorer, probabilities
-from churnstream.model.terms import Curve
+from churnstream.model.term_scorer import probabilities
+from churnstream.model.terms import Curve, Terms
 from churnstream.model.train import labels_of
 from churnstream.records.rejection import Rejection
+from formulas import log_odds
 from pipelines import adopted
 
 
@@ -41,8 +42,7 @@ def model(trained: Path) -> Model:
 
 def summed(model: Model, events: Sequence[CustomerEvent]) -> Array:
     """Probabilities by adding up the terms column by column, without any memory."""
-    assert model.terms is not None
-    return probabilities(TermScorer(model.terms).score(feature_table(TELCO, events).columns))
+    return probabilities(log_odds(TELCO, model.formula, events))
 
 
 def test_scores_are_probabilities_by_the_terms(
@@ -157,9 +157,9 @@ def test_any_amounts_are_summed_alike(
 
 def test_curves_have_no_jumps(model: Model, customers: list[CustomerEvent]) -> None:
     """On both sides of each boundary of a curve the scores are the same to 1e-9."""
-    assert model.terms is not None
+    assert isinstance(model.formula, Terms)
     for name in ("MonthlyCharges", "TotalCharges"):
-        curve = model.terms.fields[name]
+        curve = model.formula.fields[name]
         assert isinstance(curve, Curve)
         knots = np.expm1(curve.knots)
         below, above = (

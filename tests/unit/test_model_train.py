@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model.event_scorer import event_scorer
 from churnstream.model.profit import gains, point
 from churnstream.model.quality import Array, best_f1_threshold
+from churnstream.model.term_scorer import probabilities as as_probabilities
 from churnstream.model.train import TrainedModel, folds_of, held_out, measured_on, train
 from churnstream.schema.fields import Category
 from quick import train_quickly
@@ -28,8 +29,8 @@ def model(customers: list[CustomerEvent]) -> TrainedModel:
 
 def score(model: TrainedModel, events: Sequence[CustomerEvent]) -> Array:
     """Probabilities of churn."""
-    assert model.terms is not None
-    return EventScorer(model.schema, model.terms).score(events)
+    assert model.formula is not None
+    return as_probabilities(event_scorer(model.schema, model.formula).log_odds(events))
 
 
 def log_odds(probabilities: Array) -> Array:

@@ -144,16 +144,16 @@ def offer_of(settings: Settings) -> Offer:
 def _compare(settings: Settings, report: Path, as_json: bool) -> None:
     from churnstream.analysis.result_files import require_writable
     from churnstream.model import compare, plots
-    from churnstream.model.candidates import CANDIDATES
+    from churnstream.model.compared_kinds import COMPARED
 
     folder = report.with_suffix("")
     plots.require()  # before the long work, not after
     for path in (report, folder / "comparison.json"):
         require_writable(path)
-    total = len(CANDIDATES) * compare.FOLDS * compare.REPEATS
+    total = len(COMPARED) * compare.FOLDS * compare.REPEATS
     with progress("fits", total) as show:
         comparison, predictions = compare.compare(
-            *labelled_customers(settings), CANDIDATES, seed=settings.model.seed, on_fold=show
+            *labelled_customers(settings), COMPARED, seed=settings.model.seed, on_fold=show
         )
     files = [compare.save(comparison, folder)]
     files += plots.draw(predictions, offer_of(settings), folder)

@@ -84,7 +84,7 @@ def check_reference(model: "Model", path: Path) -> None:
             for name in schema.categorical
             for value in known_values(schema, name)
         ]
-        found = (model.score if model.terms else model.ask)([*events, *probes])
+        found = (model.score if model.formula else model.ask)([*events, *probes])
         model.reasons(events, found[: len(events)], "all")
         off = float(np.max(np.abs(found[: len(events)] - expected)))
     except ModelError:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from churnstream import safe_files
 from churnstream.errors import ModelError
-from churnstream.model.candidates import Fit
+from churnstream.model.compared_kinds import Fit
 from churnstream.model.features import completed
 from churnstream.model.quality import Array, Labels, Predictions, calibration_error, evaluate
 from churnstream.model.train import labels_of
@@ -65,18 +65,18 @@ class _Fold:
 def compare(
     schema: Schema,
     events: Sequence[Event],
-    candidates: Mapping[str, Fit],
+    kinds: Mapping[str, Fit],
     *,
     seed: int = 42,
     first_folds: int = FOLDS * REPEATS,
     on_fold: Callable[[int], None] = lambda _: None,
 ) -> tuple[Comparison, dict[str, Predictions]]:
-    """Cross-validate each candidate.
+    """Cross-validate each kind.
 
     Args:
         schema: Of the events.
         events: All with their label.
-        candidates: By the name in the table.
+        kinds: By the name in the table.
         first_folds: Leave out the folds after these, for a quick look at the same figures.
         on_fold: Told how many fits are done.
 
@@ -92,7 +92,7 @@ def compare(
     folds = list(splits.split(labels, labels))[:first_folds]
     results: list[Result] = []
     predictions: dict[str, Predictions] = {}
-    for name, fit in candidates.items():
+    for name, fit in kinds.items():
         done = []
         for fold in _run(fit, schema, events, labels, folds):
             done.append(fold)

@@ -6,20 +6,20 @@ a sum of its own fields it can say that more calls to the hotline are bad for th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from math import comb, isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from churnstream.model.binning import common_texts, cuts
 from churnstream.model.centring import centred
-from churnstream.model.choice import Detail
-from churnstream.model.feature_table import Array, FeatureTable, Labels, missing
+from churnstream.model.coded_fields import CodedFields
+from churnstream.model.feature_table import Array, FeatureTable, Labels
+from churnstream.model.kinds import Detail
 from churnstream.model.read_pairs import read_pairs
 from churnstream.model.term_scorer import TermScorer
-from churnstream.model.terms import Steps, Table, Terms
+from churnstream.model.terms import Table, Terms
 
 Names = tuple[str, str]
 
@@ -30,41 +30,6 @@ _SETTINGS = {
     "smooth": {"learning_rate": 0.05, "max_leaf_nodes": 8, "min_samples_leaf": 20},
     "fine": {"learning_rate": 0.1, "max_leaf_nodes": 16, "min_samples_leaf": 5},
 }
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Columns as numbers of cells, which the trees then take one by one.
-
-    Attributes:
-        fields: Steps and tables whose terms are all 0, numbers first.
-        empty: Fields that no customer has: trees cannot take a column of NaN.
-    """
-
-    fields: dict[str, Steps | Table]
-    empty: frozenset[str]
-
-    @classmethod
-    def of(cls, table: FeatureTable) -> "Cells":
-        """Cells that divide these customers, coarser where there are many numbers to pair."""
-        pairs = comb(min(len(table.numeric), _PAIRED_FIELDS), 2)
-        most = min(_MOST_STEPS, isqrt(_CELLS_OF_PAIRS // max(pairs, 1)))
-        numbers = {name: _steps(cuts(c, most)) for name, c in table.numeric.items()}
-        texts = {
-            name: Table(dict.fromkeys(common_texts(c), 0.0), 0.0, 0.0)
-            for name, c in table.categorical.items()
-        }
-        gone = {name for name, column in table.columns.items() if np.all(missing(column))}
-        return cls({**numbers, **texts}, frozenset(gone))
-
-    def codes(self, table: FeatureTable) -> Array:
-        """The cell of each value, (n, fields), NaN where it is missing."""
-        cells = TermScorer(Terms(0.0, dict(self.fields))).cells(table.columns)
-        codes = np.column_stack([cells[name] for name in self.fields]).astype(np.float64)
-        for column, (name, field) in enumerate(self.fields.items()):
-            if name not in self.empty:
-                codes[codes[:, column] == field.cells - 1, column] = np.nan
-        return codes
 
 
 class PairTrees:
@@ -84,7 +49,7 @@ class PairTrees:
         detail: Detail,
         seed: int,
     ) -> None:
-        self.cells = Cells.of(table)
+        self.cells = CodedFields.of(table, _most_steps(table))
         self.pairs = pairs
         self._table, self._codes, self._labels = table, self.cells.codes(table), labels
         names = list(self.cells.fields)
@@ -112,8 +77,12 @@ class PairTrees:
 
     def terms(self) -> Terms:
         """The same sum as terms, centred on the customers of the fit."""
-        read = read_pairs(self._trees.decision_function, self.cells.fields, self.pairs, self._table)
-        return centred(read, self._table)
+
+        def ask(cells: NDArray[np.intp]) -> Array:
+            log_odds: Array = self._trees.decision_function(self.cells.codes_of(cells))
+            return log_odds
+
+        return centred(read_pairs(ask, self.cells.fields, self.pairs, self._table), self._table)
 
 
 def pairs_of(terms: Terms, table: FeatureTable) -> list[Names]:
@@ -128,5 +97,7 @@ def pairs_of(terms: Terms, table: FeatureTable) -> list[Names]:
     return list(combinations([name for name in terms.fields if name in strongest], 2))
 
 
-def _steps(at: Array) -> Steps:
-    return Steps(tuple(at.tolist()), (0.0,) * (len(at) + 1), 0.0)
+def _most_steps(table: FeatureTable) -> int:
+    """Of a number; fewer where there are many numbers to pair."""
+    pairs = comb(min(len(table.numeric), _PAIRED_FIELDS), 2)
+    return min(_MOST_STEPS, isqrt(_CELLS_OF_PAIRS // max(pairs, 1)))

@@ -1,7 +1,8 @@
 """A model on disk: what scores, in a form that runs no code, and the manifest that vouches for it.
 
     FOLDER/manifest.json               what the model is, and the digest of what scores
-    FOLDER/terms-<digest>.json         a sum of terms, as `churnstream train` makes it, or
+    FOLDER/terms-<digest>.json         a sum of terms or
+    FOLDER/trees-<digest>.json         boosted trees, as `churnstream train` makes them, or
     FOLDER/pipeline-<digest>.skops     a pipeline of somebody's own, as `churnstream adopt` takes it
 
 What scores goes by its digest and is written first; replacing manifest.json is the moment at
@@ -24,13 +25,13 @@ from churnstream import safe_files
 from churnstream.errors import ModelError
 from churnstream.model.background import Background, Reference
 from churnstream.model.checks import check_fits, check_reference, check_sound
-from churnstream.model.choice import Choice
+from churnstream.model.formula import in_words, read_formula
+from churnstream.model.kinds import Choice, Kind
 from churnstream.model.pipeline_file import TRAIN_AGAIN, checked, pack, unpack
 from churnstream.model.profit import Decision, Threshold
 from churnstream.model.quality import Count, Metrics, Spread
 from churnstream.model.reading import read_bounded, read_checked
 from churnstream.model.scorer import Model
-from churnstream.model.terms import Terms
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.schema import Schema
 
@@ -43,7 +44,7 @@ FORMAT = 4
 MANIFEST_NAME = "manifest.json"
 
 _LIBRARIES = ("churnstream", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_MAX_JSON = 64 * 2**20  # bytes; a manifest has some 50,000, terms up to a few million
+_MAX_JSON = 64 * 2**20  # bytes; a manifest has some 50,000, a formula up to a few million
 _MAX_PIPELINE = 2 * 2**30
 
 
@@ -78,7 +79,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     python: str
     libraries: dict[str, str]
-    kind: Literal["sum", "pairs", "pipeline"]
+    kind: Kind | Literal["pipeline"]
     estimator: str
     choice: Choice | None
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -97,7 +98,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """Of the file beside the manifest, which scores."""
         digest = self.sha256[:16]
-        return f"pipeline-{digest}.skops" if self.kind == "pipeline" else f"terms-{digest}.json"
+        if self.kind == "pipeline":
+            return f"pipeline-{digest}.skops"
+        return f"{'trees' if self.kind == 'trees' else 'terms'}-{digest}.json"
 
 
 class _Format(msgspec.Struct):
@@ -135,8 +138,10 @@ def packed(trained: "TrainedModel", trusted: Collection[str] = ()) -> Packed:
         raise ModelError(f"the model is not saved: its manifest is no good ({error})") from error
     path = Path(found.file_name)
     check_sound(found, path.parent)
-    terms = _terms(path, content, found) if trained.terms else None
-    model = Model(found, terms, lambda: _pipeline_of(trained))
+    if found.kind == "pipeline":
+        model = Model(found, None, lambda: _pipeline_of(trained))
+    else:
+        model = Model(found, read_formula(path, content, found.kind, found.schema))
     check_reference(model, path)
     return Packed(manifest, content, model)
 
@@ -159,12 +164,14 @@ def save(trained: "TrainedModel", folder: Path, trusted: Collection[str] = ()) -
 
 def _content(model: "TrainedModel", trusted: Collection[str]) -> bytes:
     """The content of the file that scores."""
-    return msgspec.json.encode(model.terms) if model.terms else pack(_pipeline_of(model), trusted)
+    if model.formula is None:
+        return pack(_pipeline_of(model), trusted)
+    return msgspec.json.encode(model.formula)
 
 
 def _pipeline_of(model: "TrainedModel") -> "Pipeline":
     if model.pipeline is None:
-        raise ModelError("there is neither a pipeline nor a sum of terms")
+        raise ModelError("there is neither a pipeline nor a formula")
     return model.pipeline
 
 
@@ -199,24 +206,9 @@ def load(folder: Path, trusted: Collection[str] = ()) -> Model:
         model = Model(manifest, None, partial(unpack, path, plain, trusted))
     else:
         content = read_checked(path, manifest.sha256, _MAX_JSON)
-        model = Model(manifest, _terms(path, content, manifest))
+        model = Model(manifest, read_formula(path, content, manifest.kind, manifest.schema))
     check_reference(model, path)
     return model
-
-
-def _terms(path: Path, content: bytes, manifest: Manifest) -> Terms:
-    """The sum of terms in a file.
-
-    Raises:
-        ModelError: It holds none, or one of other fields.
-    """
-    try:
-        terms = msgspec.json.decode(content, type=Terms)
-    except UNDECODABLE as error:
-        raise ModelError(f"{path} holds no sum of terms ({error}); {TRAIN_AGAIN}") from error
-    if not terms.fit(manifest.schema.numeric, manifest.schema.categorical):
-        raise ModelError(f"{path} is not sound: its terms cannot be; {TRAIN_AGAIN}")
-    return terms
 
 
 def put(model: Path, folder: Path, trusted: Collection[str] = ()) -> Model:
@@ -250,7 +242,7 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
         python=platform.python_version(),
         libraries={name: installed_version(name) for name in _LIBRARIES},
         kind=model.choice.kind if model.choice else "pipeline",
-        estimator=_in_words(model),
+        estimator=in_words(model.formula) if model.formula else _last_step(model),
         choice=model.choice,
         seed=model.seed,
         data_sha256=model.digest,
@@ -266,16 +258,14 @@ def _describe(model: "TrainedModel", sha256: str) -> Manifest:
     )
 
 
-def _in_words(model: "TrainedModel") -> str:
-    if model.terms is None:
-        return " ".join(repr(_pipeline_of(model)[-1]).split())
-    pairs = len(model.terms.pairs)
-    return f"a sum of {len(model.terms.fields)} terms" + (f" and {pairs} of pairs" * bool(pairs))
+def _last_step(model: "TrainedModel") -> str:
+    return " ".join(repr(_pipeline_of(model)[-1]).split())
 
 
 def _remove_old_files(folder: Path) -> None:
     """All but the two newest: somebody may just have read the manifest before this one."""
-    files = [*folder.glob("pipeline-*.skops"), *folder.glob("terms-*.json")]
+    names = ("pipeline-*.skops", "terms-*.json", "trees-*.json")
+    files = [path for name in names for path in folder.glob(name)]
     for path in sorted(files, key=lambda path: path.stat().st_mtime)[:-2]:
         path.unlink(missing_ok=True)
 

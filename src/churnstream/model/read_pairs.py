@@ -20,8 +20,8 @@ from churnstream.model.feature_table import Array, FeatureTable
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Field, Pair, Steps, Table, Terms
 
-Ask = Callable[[Array], Array]
-"""Log-odds (n,) of rows of cells (n, fields); NaN is missing."""
+Ask = Callable[[NDArray[np.intp]], Array]
+"""Log-odds (n,) of rows of cells (n, fields)."""
 
 _SAME = 1e-12  # of log-odds; hundreds of pairs stay below 1e-9 together
 _ROWS_A_QUESTION = 50_000
@@ -64,7 +64,7 @@ class _Anchored:
 
     def __init__(self, ask: Ask, cells: Sequence[int]) -> None:
         self._ask, self._cells = ask, cells
-        self.base = float(ask(np.zeros((1, len(cells))))[0])
+        self.base = float(ask(np.zeros((1, len(cells)), dtype=np.intp))[0])
         self._alone = [self._asked({n: np.arange(m)}) for n, m in enumerate(cells)]
 
     def alone(self, field: int) -> Array:
@@ -80,9 +80,9 @@ class _Anchored:
         return grid
 
     def _asked(self, chosen: Mapping[int, NDArray[np.intp]]) -> Array:
-        rows = np.zeros((len(next(iter(chosen.values()))), len(self._cells)))
+        rows = np.zeros((len(next(iter(chosen.values()))), len(self._cells)), dtype=np.intp)
         for field, cells in chosen.items():
-            rows[:, field] = np.where(cells == self._cells[field] - 1, np.nan, cells)
+            rows[:, field] = cells
         starts = range(0, len(rows), _ROWS_A_QUESTION)
         return np.concatenate([self._ask(rows[s : s + _ROWS_A_QUESTION]) for s in starts])
 

@@ -1,7 +1,7 @@
-"""Why a customer got its probability: exact Shapley values of a sum of terms, in words.
+"""Why a customer got its probability: exact Shapley values of a formula, in words.
 
-`churnstream.model.centring` defines them: the share of a field in a centred sum is its effect, and
-with the mean log-odds of the training customers all effects add up to the log-odds.
+`churnstream.model.centring` defines them for sums, `churnstream.model.tree_effects` for trees. With
+the mean log-odds of the training customers the effects of all fields add up to the log-odds.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,20 +32,20 @@ _Kept = dict[tuple[str, float], ReasonGiven]  # by value as text and effect
 
 
 class Explainer:
-    """Says what moved the predictions of a sum of terms.
+    """Says what moved the predictions of a formula.
 
     Attributes:
         base: The mean log-odds of the training customers.
     """
 
     def __init__(self, scorer: EventScorer) -> None:
-        self.base = scorer.terms.terms.base
+        self.base = scorer.base
         self._scorer = scorer
         self._writer = ReasonsWriter(scorer.schema)
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each field in log-odds, (n,) each, to the last digit."""
-        return self._scorer.contributions(events)
+        return self._scorer.effects(events)
 
     def reasons(
         self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.errors import ModelError
 from churnstream.model import features
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model.event_scorer import EventScorer, event_scorer
+from churnstream.model.formula import Formula
 from churnstream.model.reasons import Explained, Explainer
-from churnstream.model.terms import Terms
+from churnstream.model.term_scorer import probabilities
 from churnstream.model.threads import one_blas_thread
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.fields import Category
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
+    from churnstream.model.adopted_tree_reasons import TreeExplainer
     from churnstream.model.manifest import Manifest
-    from churnstream.model.tree_reasons import TreeExplainer
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Model:
     """Scores events; never changes.
 
     Args:
-        terms: What it sums up; None for a pipeline of somebody's own.
+        formula: What it computes by; None for a pipeline of somebody's own.
         read_pipeline: Called once, by the first who needs that pipeline.
     """
 
     manifest: "Manifest"
-    terms: Terms | None
+    formula: Formula | None
     read_pipeline: "Callable[[], Pipeline] | None" = None
 
     @cached_property
@@ -48,10 +49,10 @@ class Model:
         """A fitted classifier that takes `features.frame`; column 1 of its answer is churn.
 
         Raises:
-            ModelError: It is a sum of terms, and has none.
+            ModelError: It computes by a formula, and has none.
         """
         if self.read_pipeline is None:
-            raise ModelError(f"model {self.version} is a sum of terms and no pipeline")
+            raise ModelError(f"model {self.version} computes by a formula and is no pipeline")
         return self.read_pipeline()
 
     @property
@@ -76,17 +77,17 @@ class Model:
 
     @cached_property
     def _scorer(self) -> EventScorer | None:
-        return EventScorer(self.schema, self.terms) if self.terms else None
+        return event_scorer(self.schema, self.formula) if self.formula else None
 
     @cached_property
     def explainer(self) -> "Explainer | TreeExplainer | None":
         """Knows the effect of every feature; None where exact effects are not to be had.
 
-        A sum of terms has them, and so have boosted trees if shap is installed.
+        A formula has them, and so has a pipeline of boosted trees if shap is installed.
         """
         if self._scorer:
             return Explainer(self._scorer)
-        from churnstream.model.tree_reasons import tree_explainer
+        from churnstream.model.adopted_tree_reasons import tree_explainer
 
         return tree_explainer(self.pipeline, self.schema)
 
@@ -102,8 +103,8 @@ class Model:
     def score(self, events: Sequence[Event]) -> npt.NDArray[np.float64]:
         """Probabilities of churn, (n,), in the order of the events.
 
-        An event's probability does not depend on the others in the batch (to 1e-12). A sum of
-        terms is looked up; any other pipeline is asked, which takes ten times as long.
+        An event's probability does not depend on the others in the batch (to 1e-12). A formula
+        is looked up; a pipeline is asked, which takes ten times as long.
 
         What is no number from 0 to 1 is no probability: the model cannot score that event.
 
@@ -112,7 +113,9 @@ class Model:
         """
         if not events:
             return np.empty(0)
-        return self._scorer.score(events) if self._scorer else self._each(events)
+        if self._scorer:
+            return probabilities(self._scorer.log_odds(events))
+        return self._each(events)
 
     def count(
         self, events: Sequence[Event], probabilities: npt.NDArray[np.float64]

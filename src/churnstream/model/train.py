@@ -1,9 +1,8 @@
 """Train the churn model and measure it.
 
-The default is a sum of one term per field, with a few pairs of fields where these are worth it (see
-`churnstream.model.choose`); docs/model.md has the figures. A sum is what exact reasons and scoring
-by table need, and its saved form is numbers alone: no code, and no trees through which compiled
-code would walk without looking whether their indices are sound.
+The kind of model is chosen by cross-validation (`churnstream.model.choose_kind`); docs/model.md has
+the figures. Whatever its kind, its saved form is numbers alone: no code, and no trees through which
+compiled code would walk without looking whether their indices are sound.
 """
 
 import hashlib
@@ -17,15 +16,16 @@ import numpy as np
 
 from churnstream.errors import ModelError
 from churnstream.model.background import Background, Reference, background
-from churnstream.model.choice import FOLDS, Choice
-from churnstream.model.choose import choose
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model.choose_kind import choose
+from churnstream.model.event_scorer import event_scorer
 from churnstream.model.feature_table import Labels
 from churnstream.model.features import completed, feature_table
+from churnstream.model.formula import Formula
+from churnstream.model.kinds import FOLDS, Choice
 from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.quality import Array, Metrics, Predictions, Spread, evaluate, spread
 from churnstream.model.splits import Groups, folds
-from churnstream.model.terms import Terms
+from churnstream.model.term_scorer import probabilities
 from churnstream.schema.label_and_value import label_reader, worth_of
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
@@ -42,7 +42,7 @@ class TrainedModel:
     """What scores, and what is known about it.
 
     Attributes:
-        terms: A sum of terms, fitted on the training part only, so that `test` speaks of it.
+        formula: What it computes by, fitted on the training part only, so that `test` speaks of it.
         pipeline: In its place, a pipeline of somebody's own, see `churnstream.model.adopt`.
         choice: Why it is of its kind; None for a pipeline.
         threshold: The probability at which a customer is called a churner.
@@ -60,7 +60,7 @@ class TrainedModel:
     """
 
     schema: Schema
-    terms: Terms | None
+    formula: Formula | None
     pipeline: "Pipeline | None"
     choice: Choice | None
     threshold: float
@@ -126,13 +126,15 @@ def train(
     )
     seen, held = _split(labels, groups, seed)
     chosen = choose(table.rows(seen), labels[seen], groups=groups[seen], seed=seed)
-    tested = EventScorer(schema, chosen.terms).score([events[index] for index in held])
+    tested = probabilities(
+        event_scorer(schema, chosen.formula).log_odds([events[index] for index in held])
+    )
     unseen = Unseen(seen[chosen.rows], chosen.out_of_fold, chosen.folds, tested)
     return described(
         schema,
         events,
         unseen,
-        terms=chosen.terms,
+        formula=chosen.formula,
         choice=chosen.choice,
         seed=seed,
         threshold=threshold,
@@ -145,7 +147,7 @@ def described(
     events: Sequence[Event],
     unseen: Unseen,
     *,
-    terms: Terms | None = None,
+    formula: Formula | None = None,
     pipeline: "Pipeline | None" = None,
     choice: Choice | None = None,
     seed: int,
@@ -167,7 +169,7 @@ def described(
     each = [evaluate(known[fold], predicted[fold], chosen) for fold in unseen.folds]
     return TrainedModel(
         schema=schema,
-        terms=terms,
+        formula=formula,
         pipeline=pipeline,
         choice=choice,
         threshold=chosen,

@@ -18,11 +18,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from churnstream.model.choice import Kind
-from churnstream.model.choose import choose
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model.choose_kind import choose
+from churnstream.model.event_scorer import event_scorer
 from churnstream.model.feature_table import Array, Labels
 from churnstream.model.features import feature_table, frame
+from churnstream.model.kinds import Kind
+from churnstream.model.term_scorer import probabilities
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
@@ -32,12 +33,13 @@ Fit = Callable[[Schema, Sequence[Event], Labels], Score]
 """Takes a schema, events and their labels; what scores others."""
 
 
-def _sum(*kinds: Kind) -> Fit:
+def _ours(*kinds: Kind) -> Fit:
     """Ours, of one of these kinds."""
 
     def fit(schema: Schema, events: Sequence[Event], labels: Labels) -> Score:
         chosen = choose(feature_table(schema, events), labels, kinds=kinds)
-        return EventScorer(schema, chosen.terms).score
+        scorer = event_scorer(schema, chosen.formula)
+        return lambda others: probabilities(scorer.log_odds(others))
 
     return fit
 
@@ -63,9 +65,10 @@ def behind_one_hot(estimator: BaseEstimator, schema: Schema) -> Pipeline:
     return make_pipeline(ColumnTransformer(columns), clone(estimator))
 
 
-CANDIDATES: Mapping[str, Fit] = {
-    "sum of terms": _sum("sum"),
-    "sum with pairs": _sum("pairs"),
+COMPARED: Mapping[str, Fit] = {
+    "sum of terms": _ours("sum"),
+    "sum with pairs": _ours("pairs"),
+    "boosted trees": _ours("trees"),
     "boosted stumps": _theirs(
         GradientBoostingClassifier(n_estimators=300, learning_rate=0.2, max_depth=1, random_state=0)
     ),

@@ -6,8 +6,8 @@ import msgspec
 
 from churnstream.model.quality import Share
 
-Kind = Literal["sum", "pairs"]
-"""From simple to less so: a sum of one term per field, the same with pairs of fields."""
+Kind = Literal["sum", "pairs", "trees"]
+"""From simple to less so: a sum of one term per field, the same with pairs of fields, trees."""
 Detail = Literal["smooth", "fine"]
 """How closely each tree looks: "fine" finds small groups of customers where there are some."""
 
@@ -15,7 +15,7 @@ TOLERANCE = 0.002  # of ROC AUC; less than folds differ
 FOLDS = 5
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class KindMetrics(msgspec.Struct, frozen=True):
     """How good a kind of model is on customers that it has not seen.
 
     Attributes:
@@ -44,7 +44,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     kind: Kind
     rows: int
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[KindMetrics, ...]
 
     def __str__(self) -> str:
         figures = ", ".join(f"{c.kind} {c.roc_auc:.4f}" for c in self.candidates)

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from churnstream.model import event_scorer
-from churnstream.model.event_scorer import EventScorer
+from churnstream.model import term_event_scorer
 from churnstream.model.feature_table import Array
 from churnstream.model.features import feature_table
+from churnstream.model.term_event_scorer import TermEventScorer
 from churnstream.model.term_scorer import TermScorer
 from churnstream.model.terms import Field, Pair, Steps, Table, Terms
 from churnstream.schema.fields import Boolean, Category, Number
@@ -90,12 +90,12 @@ def test_more_combinations_than_are_kept_are_looked_up_in_parts() -> None:
     """In the first batch as in a later one, all scores and shares stay what they are."""
     terms, few, many = some_terms(), some_events(100), some_events(70_000, seed=1)
     for batches in ([many], [few, many, few], [many[:65_000], many[60_000:], many[:5]]):
-        scorer = EventScorer(WIDE, terms)
+        scorer = TermEventScorer(WIDE, terms)
         for events in batches:
             np.testing.assert_allclose(
                 scorer.log_odds(events), summed(terms, events), rtol=0, atol=1e-12
             )
-        shares = scorer.contributions(few)
+        shares = scorer.effects(few)
         wanted = TermScorer(terms).contributions(feature_table(WIDE, few).columns)
         assert list(shares) == list(wanted)
         for name, share in shares.items():
@@ -105,30 +105,30 @@ def test_more_combinations_than_are_kept_are_looked_up_in_parts() -> None:
 @pytest.mark.parametrize("most", [1, 2, 3, 10, 1000])
 def test_any_number_of_combinations_fits(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Down to single fields, of which even the values are more than are kept."""
-    monkeypatch.setattr(event_scorer, "_MAX_COMBINATIONS", most)
+    monkeypatch.setattr(term_event_scorer, "_MAX_COMBINATIONS", most)
     terms, events = some_terms(), some_events(500)
-    scorer = EventScorer(WIDE, terms)
+    scorer = TermEventScorer(WIDE, terms)
     for begin in range(0, 500, 50):
         batch = events[begin : begin + 50]
         np.testing.assert_allclose(scorer.log_odds(batch), summed(terms, batch), rtol=0, atol=1e-12)
-    total = terms.base + sum(scorer.contributions(events).values())
+    total = terms.base + sum(scorer.effects(events).values())
     np.testing.assert_allclose(total, scorer.log_odds(events), rtol=0, atol=1e-9)
 
 
 def test_one_by_one_equals_a_batch() -> None:
     """No event's score depends on the others; an empty batch has none."""
-    scorer = EventScorer(WIDE, some_terms())
+    scorer = TermEventScorer(WIDE, some_terms())
     events = some_events(60)
-    alone = [EventScorer(WIDE, some_terms()).score([event])[0] for event in events]
-    np.testing.assert_allclose(scorer.score(events), alone, rtol=0, atol=1e-12)
-    assert scorer.score([]).shape == (0,)
+    alone = [TermEventScorer(WIDE, some_terms()).log_odds([event])[0] for event in events]
+    np.testing.assert_allclose(scorer.log_odds(events), alone, rtol=0, atol=1e-12)
+    assert scorer.log_odds([]).shape == (0,)
 
 
 def test_hostile_texts_are_not_remembered() -> None:
     """Of an open category any text may come, megabytes each: it counts as other and is let go."""
     terms = some_terms()
-    scorer = EventScorer(WIDE, terms)
-    scorer.score(some_events(2000))
+    scorer = TermEventScorer(WIDE, terms)
+    scorer.log_odds(some_events(2000))
     tracemalloc.start()
     try:
         for seed in range(20):
@@ -149,5 +149,5 @@ def test_an_unknown_text_is_an_other_one() -> None:
     (event,) = some_events(1)
     cities = ("Ulm", "Bonn", "nowhere", "", None)
     events = [msgspec.structs.replace(event, city=city) for city in cities]
-    found = EventScorer(WIDE, terms).contributions(events)["city"]
+    found = TermEventScorer(WIDE, terms).effects(events)["city"]
     assert found.tolist() == [1.0, -1.0, 0.3, 0.3, 0.7]

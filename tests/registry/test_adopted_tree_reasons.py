@@ -14,12 +14,12 @@ from sklearn.ensemble import (
 from bank import BANK, bank_customer
 from builders import TELCO, CustomerEvent
 from churnstream.model.adopt import adopt
-from churnstream.model.candidates import behind_one_hot
+from churnstream.model.adopted_tree_reasons import TreeExplainer
+from churnstream.model.compared_kinds import behind_one_hot
 from churnstream.model.features import frame
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of
-from churnstream.model.tree_reasons import TreeExplainer
 from pipelines import adopted
 
 TRUSTED = (

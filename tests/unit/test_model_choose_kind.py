@@ -13,13 +13,14 @@ from churnstream import infer_schema
 from churnstream.codecs.customer_rows import rows_in
 from churnstream.errors import ModelError
 from churnstream.files.typed_text import in_memory
-from churnstream.model import choose as choosing
-from churnstream.model.choice import Choice
-from churnstream.model.choose import Chosen, choose
+from churnstream.model import choose_kind as choosing
+from churnstream.model.choose_kind import Chosen, choose
 from churnstream.model.feature_table import Array, FeatureTable, Labels
 from churnstream.model.features import completed, feature_table
+from churnstream.model.kinds import Choice
 from churnstream.model.splits import folds, sample
 from churnstream.model.term_scorer import TermScorer
+from churnstream.model.terms import Terms
 from churnstream.model.train import labels_of
 from churnstream.model.training_rows import usable
 
@@ -50,7 +51,8 @@ def test_customers_who_need_no_pairs_get_a_plain_sum() -> None:
     """Pairs may be a little better; not by enough."""
     chosen = choose(*customers(lambda x, y: (x + y) / 2))
     assert chosen.choice.kind == "sum"
-    assert chosen.terms.pairs == ()
+    assert isinstance(chosen.formula, Terms)
+    assert chosen.formula.pairs == ()
 
 
 def test_customers_whose_fields_work_together_get_pairs(
@@ -58,14 +60,15 @@ def test_customers_whose_fields_work_together_get_pairs(
 ) -> None:
     """And the choice says in figures why."""
     table, labels, chosen = paired
-    plain, with_pairs = chosen.choice.candidates
+    plain, with_pairs, _ = chosen.choice.candidates
     assert chosen.choice.kind == "pairs"
     assert with_pairs.roc_auc > plain.roc_auc + 0.2
     assert with_pairs.trees > 0
     assert str(chosen.choice).startswith("pairs: the simplest that is within 0.002 of the best (")
     assert f"pairs {with_pairs.roc_auc:.4f}" in str(chosen.choice)
-    assert chosen.terms.fit(table.numeric, table.categorical)
-    assert roc_auc_score(labels, TermScorer(chosen.terms).score(table.columns)) > 0.8
+    assert isinstance(chosen.formula, Terms)
+    assert chosen.formula.fit(table.numeric, table.categorical)
+    assert roc_auc_score(labels, TermScorer(chosen.formula).score(table.columns)) > 0.8
 
 
 def test_the_choice_is_saved_as_it_is(paired: tuple[FeatureTable, Labels, Chosen]) -> None:
@@ -90,7 +93,7 @@ def test_the_same_customers_give_the_same_model(
     """Nothing hangs on the clock or on who asks."""
     table, labels, chosen = paired
     again = choose(table, labels)
-    assert again.terms == chosen.terms
+    assert again.formula == chosen.formula
     assert again.choice == chosen.choice
 
 
@@ -106,10 +109,11 @@ def test_large_files_are_compared_on_a_sample(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(choosing, "_CUSTOMERS_TO_CHOOSE_ON", 400)
     monkeypatch.setattr(choosing, "_OF_EACH_LABEL", 50)
     table, labels = customers(together)
-    chosen = choose(table, labels)
+    chosen = choose(table, labels, kinds=["pairs"])
     assert chosen.choice.rows == len(chosen.rows) == len(chosen.out_of_fold) == 400
-    log_odds = TermScorer(chosen.terms).score(table.columns)
-    assert chosen.terms.base == pytest.approx(np.mean(log_odds), abs=1e-9)
+    assert isinstance(chosen.formula, Terms)
+    log_odds = TermScorer(chosen.formula).score(table.columns)
+    assert chosen.formula.base == pytest.approx(np.mean(log_odds), abs=1e-9)
 
 
 def test_rows_of_a_customer_stay_on_one_side_of_each_split() -> None:
@@ -134,7 +138,7 @@ def test_copies_of_customers_do_not_make_a_model_look_good() -> None:
     labels = np.repeat(random.integers(0, 2, 400), 2)
     groups = np.repeat(np.arange(400), 2)
     apart = choose(table, labels, groups=groups).choice.candidates
-    assert max(candidate.roc_auc for candidate in apart) < 0.6
+    assert max(figures.roc_auc for figures in apart) < 0.6
 
 
 def test_too_few_of_a_label_are_refused() -> None:
@@ -153,7 +157,7 @@ def test_a_telecom_whose_fields_work_together_gets_pairs_by_itself() -> None:
     customers, _ = usable(rows_in(in_memory(pa.Table.from_pandas(rows)), schema))
     schema = completed(schema, customers)
     chosen = choose(feature_table(schema, customers), labels_of(schema, customers))
-    plain, with_pairs = chosen.choice.candidates
+    plain, with_pairs, _ = chosen.choice.candidates
     assert chosen.choice.kind == "pairs"
     assert plain.roc_auc < 0.88
     assert with_pairs.roc_auc >= 0.915
