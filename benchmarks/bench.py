@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -47,7 +48,7 @@ class Bench(msgspec.Struct, frozen=True):
         return self.events + self.warmup + 150_000
 
     @contextmanager
-    def task(self, topic: str, partitions: int = 3, **more: object) -> Iterator[Task]:
+    def task(self, topic: str, partitions: int = 3, **more: Any) -> Iterator[Task]:
         """A task that reads `topic` from its beginning and writes to new topics."""
         output = create_topic(self.broker, "out", partitions)
         letters = create_topic(self.broker, "dead", 1)

@@ -24,7 +24,12 @@ _STARTS_WITHIN = 30.0
 def watching(bench: Bench, task: Task) -> Iterator[None]:
     """Serve the page for the length of a with-block, and keep it open in one client."""
     port, checkpoint = free_port(), create_topic(bench.broker, "checkpoints", 1)
-    command = [Path(sys.executable).with_name("churnstream"), "dashboard", "--port", str(port)]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("churnstream"),
+        "dashboard",
+        "--port",
+        str(port),
+    ]
     command += ["--broker", task.broker, "--group", task.group, "--input-topic", task.input]
     command += ["--output-topic", task.output, "--deadletter-topic", task.deadletter]
     command += ["--scrape", f"{HOST}:{task.metrics_port}", "--log-level", "error"]

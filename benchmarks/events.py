@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import msgspec
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from benchmarks.brokers import Broker
 from churnstream.codecs.customer_rows import open_rows

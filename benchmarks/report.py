@@ -12,7 +12,7 @@ import msgspec
 
 from benchmarks import charts
 from benchmarks.processes import ROOT
-from benchmarks.verdict import Goal, goals
+from benchmarks.verdict import Goal, bytes_a_second, goals
 
 RESULTS = Path(__file__).with_name("results.json")
 _PERCENTILES = ("p50", "p99", "p999")
@@ -51,6 +51,7 @@ def page(found: dict[str, Any]) -> str:
             *_table(("asked", "measured", "met"), map(_goal, goals(found))),
             "",
             *_rates(found),
+            *_shapes(found.get("schemas", [])),
             *_latency(found),
             *_rest(found),
             notes.read_text(encoding="utf-8").rstrip(),
@@ -80,6 +81,27 @@ def _rates(found: dict[str, Any]) -> Iterable[str]:
         "of the process, all threads.",
         "",
     )
+
+
+def _shapes(shapes: Sequence[dict[str, Any]]) -> Iterable[str]:
+    if not shapes:
+        return
+    yield from ("## Customers of other shapes, other kinds of models", "")
+    yield from _table(
+        ("customers", "model", "reasons", "bytes", "events a second", "CPU µs an event", "MB/s"),
+        (
+            (
+                shape["name"],
+                shape["kind"],
+                shape["reasons"],
+                f"{shape['bytes']:.0f}",
+                *_line(shape["line"])[1:],
+                f"{bytes_a_second(shape) / 1e6:.0f}",
+            )
+            for shape in shapes
+        ),
+    )
+    yield ""
 
 
 def _line(line: dict[str, Any]) -> tuple[str, str, str]:

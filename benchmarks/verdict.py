@@ -41,8 +41,31 @@ def goals(found: dict[str, Any]) -> Iterable[Goal]:
         for name in ("transaction per batch", "flush per batch"):
             if other := rate.get(f"ready-made bytes, {name}"):
                 yield _least(f"batch mode: of ready-made bytes, {name}", 0.8, mode / other)
+    yield from _shapes(found.get("schemas", []))
     yield from _latency(found.get("latency", []))
     yield from _memory(found)
+
+
+def _shapes(shapes: list[dict[str, Any]]) -> Iterable[Goal]:
+    """Held against the bundled customers and a sum of terms, each with as many reasons."""
+    for reasons, words in (("none", ""), ("top", ", with reasons")):
+        own = [shape for shape in shapes if shape["reasons"] == reasons]
+        if not own:
+            continue
+        first, *others = own
+        for other in others:
+            name = f"{other['name']}, {other['kind']}{words}"
+            if other["name"] == first["name"]:
+                cost = median(other["line"]["cpu_us"]) / median(first["line"]["cpu_us"])
+                yield _most(f"{name}: times the CPU time of a sum", 1.25, cost)
+            else:
+                share = bytes_a_second(other) / bytes_a_second(first)
+                yield _least(f"{name}: of the bundled customers' rate by byte", 0.8, share)
+
+
+def bytes_a_second(shape: dict[str, Any]) -> float:
+    """Of the events that were scored."""
+    return float(median(shape["line"]["rates"]) * shape["bytes"])
 
 
 def _latency(lines: list[dict[str, Any]]) -> Iterable[Goal]:

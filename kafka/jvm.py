@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 POM = Path(__file__).with_name("pom.xml")
 
-FLAGS = (
+FLAGS: tuple[str, ...] = (
     "-Xmx512m",
     # A broker for development starts a third sooner with the simple collector and compiler.
     "-XX:+UseSerialGC",

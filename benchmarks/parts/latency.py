@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -56,18 +57,19 @@ def run(bench: Bench) -> list[Latency]:
         if exact == "exactly-once":
             found.append(_one(bench, "pass-through, transactions", PASS, rate, delivery=exact))
             found.append(_one(bench, "churnstream, exactly once", OURS, rate, delivery=exact))
-    for name, more in {
+    others: dict[str, dict[str, Any]] = {
         "linger.ms 0": {"client": {"linger.ms": 0}},
         "linger.ms 20": {"client": {"linger.ms": 20}},
         "batches of 100": {"batch_size": 100},
-    }.items():
+    }
+    for name, more in others.items():
         found.append(
             _one(bench, f"churnstream, {exact}, {name}", OURS, 1_000, delivery=exact, **more)
         )
     return found
 
 
-def _one(bench: Bench, name: str, module: str, rate: int, **more: object) -> Latency:
+def _one(bench: Bench, name: str, module: str, rate: int, **more: Any) -> Latency:
     topic = create_topic(bench.broker, "in")
     total = int(rate * (_SECONDS + _SETTLING))
     try:

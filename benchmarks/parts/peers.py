@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -61,7 +62,7 @@ def _pipeline(folder: Path) -> Path:
     return folder
 
 
-def _peer(bench: Bench, topic: str, module: str, events: int, **more: object) -> Report:
+def _peer(bench: Bench, topic: str, module: str, events: int, **more: Any) -> Report:
     assert bench.peers is not None
     warmup = min(_WARMUP, events)
     with bench.task(topic, events=events, warmup=warmup, **more) as task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.dashboard import watching
@@ -54,7 +55,7 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
     return found
 
 
-def one(bench: Bench, topic: str, module: str, **more: object) -> Report:
+def one(bench: Bench, topic: str, module: str, **more: Any) -> Report:
     """One process on a topic, with new topics for its output."""
     with bench.task(topic, **more) as task:
         return measure(module, task)

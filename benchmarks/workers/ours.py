@@ -71,7 +71,7 @@ def main() -> None:
             stop.request()
 
     def listen(notice: Notice) -> None:
-        watch.tell(notice)
+        watch.on_notice(notice)
         if isinstance(notice, Committed) and len(notice.batch):
             count(notice.batch)
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ from churnstream.model.event_scorer import event_scorer
 from churnstream.model.feature_table import Labels
 from churnstream.model.features import completed, feature_table
 from churnstream.model.formula import Formula
-from churnstream.model.kinds import FOLDS, Choice
+from churnstream.model.kinds import FOLDS, Choice, Kind
 from churnstream.model.profit import Decision, Offer, Rule, decide
 from churnstream.model.quality import Array, Metrics, Predictions, Spread, evaluate, spread
 from churnstream.model.splits import Groups, folds
@@ -101,6 +101,7 @@ def train(
     seed: int = 42,
     threshold: Rule = "profit",
     offer: Offer = Offer(),  # noqa: B008  # frozen
+    kinds: Sequence[Kind] = get_args(Kind),
 ) -> TrainedModel:
     """Fit a model on labelled events and measure it on some that it has not seen.
 
@@ -114,6 +115,7 @@ def train(
         seed: Of the split and of the folds.
         threshold: What the threshold maximises, or the threshold itself.
         offer: By which the profit of a threshold counts.
+        kinds: Of models, to choose from; from simple to less so.
 
     Raises:
         ModelError: Events without a label, or too few with one of the two labels.
@@ -125,7 +127,7 @@ def train(
         _groups(schema, events),
     )
     seen, held = _split(labels, groups, seed)
-    chosen = choose(table.rows(seen), labels[seen], groups=groups[seen], seed=seed)
+    chosen = choose(table.rows(seen), labels[seen], groups=groups[seen], kinds=kinds, seed=seed)
     tested = probabilities(
         event_scorer(schema, chosen.formula).log_odds([events[index] for index in held])
     )
