@@ -1,6 +1,7 @@
 """Asking a cluster again while it is moving things about."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.admin_client import RetryingAdminClient
 from churnstream.kafka.client import KafkaError, KafkaException
 from churnstream.kafka.lost_client import LostClientDetector
+from churnstream.kafka.topic_creation import TopicSpec
 from churnstream.settings import KafkaSettings
 
 
@@ -80,3 +82,33 @@ def test_a_client_that_lost_its_brokers_is_replaced(monkeypatch: pytest.MonkeyPa
     with pytest.raises(TopicMissingError):
         admin.partitions("telco.raw.customers")
     assert Client.made == 2
+
+
+class SlowToShow(Client):
+    """A cluster that agrees to a topic, and shows it only when asked for the third time."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.asked = 0
+
+    def list_topics(self, timeout: float) -> SimpleNamespace:
+        """The topic, after a while."""
+        self.asked += 1
+        topic = SimpleNamespace(error=None, partitions={0: None})
+        topics = {"t": topic} if self.asked > 3 else {}
+        return SimpleNamespace(topics=topics, cluster_id="cluster", brokers={})
+
+    def create_topics(self, topics: list[Any], **_: object) -> dict[str, Future[None]]:
+        """Yes."""
+        done: Future[None] = Future()
+        done.set_result(None)
+        return {topic.topic: done for topic in topics}
+
+
+def test_a_created_topic_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts right after the creation of a topic finds it."""
+    monkeypatch.setattr(module, "AdminClient", SlowToShow)
+    admin = Admin(KafkaSettings())
+
+    assert admin.create([TopicSpec("t", 1, 1, {})]) == {"t": True}
+    assert admin.partitions("t") == [0]

@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
-import msgspec
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -13,13 +11,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     OffsetSpec,
     ResourceType,
 )
-from confluent_kafka.cimpl import NewTopic
 
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, TopicMissingError
 from churnstream.kafka.admin_client import SLICE, RetryingAdminClient
 from churnstream.kafka.client import (
-    KafkaError,
     KafkaException,
     TopicPartition,
     client_config,
@@ -27,25 +23,16 @@ from churnstream.kafka.client import (
     translated,
 )
 from churnstream.kafka.scan import Scan
+from churnstream.kafka.topic_creation import TopicSpec, create_topics
 from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
 _EMBEDDED_CLUSTER = "tansu_cluster"
-_TIMEOUT = 10.0
 _ONE_ANSWER = 3.0  # seconds that one question may keep a stop waiting; it is asked again
 _ELECTION = 60.0  # seconds that a busy cluster may take to agree on a controller
 _MAX_TRANSACTION = 30.0  # seconds: ours time out after 20
 _BROKER_DEFAULT_BYTES = 1024 * 1024
-
-
-class TopicSpec(msgspec.Struct, frozen=True):
-    """A topic to create."""
-
-    name: str
-    partitions: int
-    replication_factor: int
-    config: dict[str, str]
 
 
 class Admin:
@@ -105,26 +92,24 @@ class Admin:
             raise _missing(topic) from error
 
     def create(self, topics: Iterable[TopicSpec]) -> dict[str, bool]:
-        """Create what does not exist yet.
+        """Create what does not exist yet, and wait until it can be seen.
+
+        A broker says yes once the controller has agreed, and may hear of the topic itself a moment
+        later: whoever starts in between would not find it.
 
         Returns:
             By topic: whether it is new.
         """
-        new = [
-            NewTopic(t.name, t.partitions, t.replication_factor, config=t.config) for t in topics
-        ]
-        answers = self._retrying.client.create_topics(new, operation_timeout=_TIMEOUT)
-        return {name: self._created(name, answer) for name, answer in answers.items()}
+        return create_topics(self._retrying.client, topics, self._is_there)
 
-    def _created(self, name: str, answer: Any) -> bool:  # noqa: ANN401  # an untyped future
-        with translated(f"creating topic {name}", [f"create topic {name}"]):
-            try:
-                answer.result()
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise
-                return False
+    def _is_there(self, topic: str) -> bool:
+        try:
+            self.partitions(topic)
+        except TopicMissingError:
+            return False
+        except BrokerError:  # to create a topic does not take the right to look at it
             return True
+        return True
 
     def earliest_offsets(self, topic: str) -> dict[int, int]:
         """The earliest offset that is still there, by partition."""

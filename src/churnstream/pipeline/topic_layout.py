@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from churnstream.kafka.admin import Admin, TopicSpec
+from churnstream.kafka.admin import Admin
+from churnstream.kafka.topic_creation import TopicSpec
 from churnstream.settings import Settings
 
 # The broker's default limit is 1 MiB a record; a dead letter is a record plus its headers.
