@@ -114,7 +114,7 @@ def _check_holds_settings(path: Path, found: ConfigFile, *names: str) -> None:
 
 
 def _check_variables() -> None:
-    """Refuse what would otherwise be ignored in silence, or be quoted by a parser's error."""
+    """Reject what would otherwise be ignored in silence, or be quoted by a parser's error."""
     known = dict(_variables())
     for name, value in os.environ.items():
         upper = name.upper()
