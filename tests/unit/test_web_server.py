@@ -90,7 +90,7 @@ def test_of_those_that_are_waited_for_the_oldest_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However many say nothing, who asks is answered at once."""
-    monkeypatch.setattr(web_server, "_MOST_WAITING", 3)
+    monkeypatch.setattr(web_server, "_MAX_WAITING", 3)
     listener = web_server.listen("127.0.0.1", 0, "this", "--port")
     with web_server.serving(small, listener, "test"):
         idle = [socket.create_connection(listener.getsockname(), timeout=20) for _ in range(6)]
