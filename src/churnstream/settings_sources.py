@@ -92,7 +92,7 @@ def _read(path: Path, *, is_named: bool) -> ConfigFile:
         if is_named:
             raise ConfigurationError(f"no configuration file at {path}; see --config")
         return ConfigFile({}, {})
-    found = config_file.read(path)
+    found = config_file.read_config(path)
     for section in Settings.model_fields:
         _check_holds_settings(path, found, section)
     _check_holds_settings(path, found, "kafka", "client")
