@@ -691,7 +691,7 @@ def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) 
     assert sum(setup.sizes()) == 6
 
 
-# ---- Polled ----
+# ---- PolledRecords ----
 
 
 def test_what_was_handed_over_before_is_left_out() -> None:
