@@ -214,7 +214,7 @@ class Cluster:
                 time.sleep(0.1)
 
     def _try_again(self, broker: Jvm) -> None:
-        """Start a broker again that a ZooKeeper refused while it still waits for the killed one."""
+        """Start a broker again that ZooKeeper rejected while it still waits for the killed one."""
         if "NodeExistsException" not in broker.log.read_text(errors="replace"):
             raise ClusterError(f"{broker.folder.name} ended at its start: {broker.last_words()}")
         broker.start(self._classpath)

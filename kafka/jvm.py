@@ -137,7 +137,7 @@ class Jvm:
         self.send(signal.SIGCONT)  # a paused process hears of the first only when it goes on
 
     def wait_gone(self, timeout: float) -> None:
-        """Wait until it has ended, and make it end when that takes longer than the patience."""
+        """Wait until it has ended, and make it end when that takes longer than the timeout."""
         deadline = time.monotonic() + timeout
         while self.pid is not None:
             if time.monotonic() >= deadline:

@@ -71,13 +71,13 @@ def main() -> None:
             stop.request()
 
     def listen(notice: Notice) -> None:
-        watch.on_notice(notice)
+        instruments.on_notice(notice)
         if isinstance(notice, Committed) and len(notice.batch):
             count(notice.batch)
 
     wait_for_go()
-    with instrumented_consumer(own) as watch:
-        watch.use_model(model)
+    with instrumented_consumer(own) as instruments:
+        instruments.use_model(model)
         connect(
             own,
             admin,

@@ -40,7 +40,7 @@ class ConfigFile(NamedTuple):
     lines: dict[Names, int]
 
 
-def read(path: Path) -> ConfigFile:
+def read_config(path: Path) -> ConfigFile:
     """Read a file of settings in YAML.
 
     Raises:

@@ -187,7 +187,7 @@ class MetricsSettings(Section):
     host: str = Field(
         "127.0.0.1", min_length=1, description="address to serve on; 0.0.0.0 in a container"
     )
-    patience: float = Field(
+    progress_timeout: float = Field(
         60.0, gt=0, description="seconds without progress after which /livez says no"
     )
 

@@ -92,7 +92,7 @@ def _read(path: Path, *, is_named: bool) -> ConfigFile:
         if is_named:
             raise ConfigurationError(f"no configuration file at {path}; see --config")
         return ConfigFile({}, {})
-    found = config_file.read(path)
+    found = config_file.read_config(path)
     for section in Settings.model_fields:
         _check_holds_settings(path, found, section)
     _check_holds_settings(path, found, "kafka", "client")
@@ -114,7 +114,7 @@ def _check_holds_settings(path: Path, found: ConfigFile, *names: str) -> None:
 
 
 def _check_variables() -> None:
-    """Refuse what would otherwise be ignored in silence, or be quoted by a parser's error."""
+    """Reject what would otherwise be ignored in silence, or be quoted by a parser's error."""
     known = dict(_variables())
     for name, value in os.environ.items():
         upper = name.upper()

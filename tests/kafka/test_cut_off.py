@@ -55,7 +55,7 @@ def test_a_consumer_that_has_caught_up_misses_its_broker(
 ) -> None:
     """It is not ready as soon as the broker is gone, and not alive after the time that is set."""
     (port,) = free_ports(1)
-    flow.environment["CHURNSTREAM_METRICS__PATIENCE"] = "20"
+    flow.environment["CHURNSTREAM_METRICS__PROGRESS_TIMEOUT"] = "20"
     consumer = flow.consume(0, *SESSION, "--metrics-port", str(port))
     flow.produce(50, "--max-events", "50").wait(60)
     until(lambda: flow.is_scored, 60, "every event is scored")

@@ -19,7 +19,7 @@ from rich.console import Console
 from builders import TELCO, customer, event_message, message
 from churnstream.analysis.evaluation import Evaluator, Quality
 from churnstream.analysis.report_page import render_report
-from churnstream.analysis.summary_table import render
+from churnstream.analysis.summary_table import render_summary
 from churnstream.analysis.window_report import WindowReportBuilder
 from churnstream.cli.dead_letters import dead_letter_row
 from churnstream.cli.options import json_text
@@ -311,7 +311,7 @@ def sum_up(past: prediction_history.PredictionHistory) -> int:
         builder.add_rejected([rejection], [partition], [offset])
     found = builder.build(model_versions=list(past.versions), threshold=None, duration_s=1.0)
     out = io.StringIO()
-    render(TELCO, found.summary, Console(file=out))
+    render_summary(TELCO, found.summary, Console(file=out))
     assert not OBEYED.search(out.getvalue())
     assert len(render_report(TELCO, found.summary, found.findings)) < MEGABYTE
     evaluator.build(lambda judged: Quality(profit=float(judged.worth.sum())))

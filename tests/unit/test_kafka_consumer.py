@@ -258,8 +258,8 @@ def test_a_broken_record_becomes_a_dead_letter() -> None:
     assert (described.reason, described.failed_at) == ("not_json", NOW)
 
 
-def test_every_record_has_one_outcome_in_its_offset() -> None:
-    """Good and broken records among each other keep their order and their places."""
+def test_every_record_has_one_outcome_in_order() -> None:
+    """Good and broken records among each other keep their order and their positions."""
     records = [*events(0, [0, 1]), broken(0, 2), *events(1, [5]), broken(1, 6), *events(0, [3])]
 
     batch = scored(records)
@@ -293,7 +293,7 @@ def test_the_offset_is_behind_the_last_record_broken_or_not() -> None:
 
 
 def test_a_batch_of_broken_records_alone_is_a_batch() -> None:
-    """With nothing to score there are dead letters and a offset."""
+    """With nothing to score there are dead letters and an offset."""
     batch = scored([broken(0, 0), broken(0, 1)])
 
     assert (batch.predictions, len(batch.dead_letters), batch.next_offsets) == ([], 2, {0: 2})
@@ -438,7 +438,7 @@ class Setup:
         return [len(batch) for batch in self.seen]
 
 
-def test_outcomes_and_offset_are_published_together() -> None:
+def test_outcomes_and_offsets_are_published_together() -> None:
     """One poll ends in one publish, of predictions, dead letters and the offset behind them."""
     setup = Setup({0: [*events(0, [0, 1]), broken(0, 2)], 1: events(1, [0])})
 
@@ -564,7 +564,7 @@ def test_nobody_is_told_of_a_batch_that_failed() -> None:
     assert setup.sizes() == [3]
 
 
-def test_a_offset_that_was_not_committed_is_not_remembered() -> None:
+def test_an_offset_that_was_not_committed_is_not_remembered() -> None:
     """The place of a batch that was rolled back is committed when the batch succeeds."""
     setup = Setup(
         {0: events(0, range(2))},
@@ -691,11 +691,11 @@ def test_a_commit_whose_answer_was_lost_counts(monkeypatch: pytest.MonkeyPatch) 
     assert sum(setup.sizes()) == 6
 
 
-# ---- Polled ----
+# ---- PolledRecords ----
 
 
 def test_what_was_handed_over_before_is_left_out() -> None:
-    """Records before a offset are gone, with their places; other partitions stay as they are."""
+    """Records before an offset are gone, and their positions; other partitions stay as they are."""
     found = polled({0: [3, 4, 5], 1: [7]}, {1: 8}).since({0: 5, 1: 7, 2: 9})
 
     assert list(zip(found.partitions, found.offsets, strict=True)) == [(0, 5), (1, 7)]
@@ -950,7 +950,7 @@ def test_an_end_before_the_window_counts_as_it_is() -> None:
     assert OffsetWindow({0: 9}).admit(polled({0: [0]}, {0: 3})).end_offsets == {0: 3}
 
 
-def test_a_window_never_moves_a_offset_back() -> None:
+def test_a_window_never_moves_an_offset_back() -> None:
     """A group that has read further than the window's end keeps its offset."""
     window = OffsetWindow({0: 10, 1: 5})
     window.start_from({0: 50, 1: 0})
@@ -1021,7 +1021,7 @@ def bound(admin: FakeAdmin, **window: Any) -> tuple[OffsetWindow, dict[int, int]
 @pytest.mark.parametrize(
     "text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 13:00+01:00"]
 )
-def test_a_offset_may_be_a_timestamp(text: str) -> None:
+def test_a_start_may_be_a_timestamp(text: str) -> None:
     """A timestamp stands for the offsets at it, in UTC where it has no offset of its own."""
     admin = FakeAdmin({0: 9}, at={0: 4})
 
@@ -1030,7 +1030,7 @@ def test_a_offset_may_be_a_timestamp(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "offsets"), [("0:1200", {0: 1200}), ("0:1,2:0", {0: 1, 2: 0})])
-def test_a_offset_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
+def test_a_start_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
     """Offsets by partition are taken as they are; partitions may be left out."""
     assert resolve(FakeAdmin({0: 9, 1: 9, 2: 9}), "topic", text, "--from") == offsets
 
@@ -1038,7 +1038,7 @@ def test_a_offset_may_be_offsets(text: str, offsets: dict[int, int]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "0", "0:", "0:1,", "0:-1", "1:2:3", "31.01.2026"]
 )
-def test_a_offset_of_another_form_is_rejected(text: str) -> None:
+def test_a_start_of_another_form_is_rejected(text: str) -> None:
     """The rejection names the flag and shows both forms."""
     with pytest.raises(ConfigurationError, match=r"^--to: .*0:1200,1:1180,2:1210") as caught:
         resolve(FakeAdmin({0: 9}), "topic", text, "--to")
@@ -1081,7 +1081,7 @@ def test_what_retention_has_removed_is_not_waited_for() -> None:
     assert window.is_done(set())
 
 
-def test_a_window_starts_where_it_says_for_a_group_without_a_offset() -> None:
+def test_a_window_starts_where_it_says_for_a_group_without_an_offset() -> None:
     """The reader is told where to begin, and what lies before is not waited for."""
     window, starts = bound(FakeAdmin({0: 30, 1: 30}), start="0:10,1:30")
 

@@ -37,8 +37,8 @@ class Client:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client is looked at, and has little time to answer."""
     monkeypatch.setattr(module, "_SILENCE", -1)
-    for patience in ("_OURS", "_ANOTHER", "_LAST"):
-        monkeypatch.setattr(module, patience, 0.01)
+    for timeout in ("_OURS", "_ANOTHER", "_LAST"):
+        monkeypatch.setattr(module, timeout, 0.01)
 
 
 def is_lost(monkeypatch: pytest.MonkeyPatch, ours: Client, *, another: bool) -> bool:

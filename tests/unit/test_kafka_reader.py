@@ -190,7 +190,7 @@ def test_going_back_waits_for_a_coordinator(
     assert read(poll(reader, (1, 4))) == [(1, 4)]
 
 
-def test_a_offset_with_an_error_is_not_the_beginning(reader: Reader) -> None:
+def test_an_offset_with_an_error_is_not_the_beginning(reader: Reader) -> None:
     """To start over there would score everything again."""
 
     class Rejected(TopicPartition):
@@ -267,7 +267,7 @@ def test_a_commit_that_is_only_slow_keeps_its_client(
     assert client_of(reader) is lost
 
 
-def test_a_offset_that_is_not_ours_is_left_alone(reader: Reader) -> None:
+def test_an_offset_that_is_not_ours_is_left_alone(reader: Reader) -> None:
     """Its new owner may be further by now."""
     poll(reader, happens=lambda: client_of(reader).take(1))
 
@@ -320,7 +320,7 @@ def test_a_batch_that_failed_begins_at_the_start_again(monkeypatch: pytest.Monke
     assert client_of(reader).moved[-1].offset == 50
 
 
-def test_a_new_owner_without_a_offset_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_owner_without_an_offset_begins_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if that is ourselves, once more."""
     monkeypatch.setattr(group_membership, "Consumer", Client)
     reader = reader_of(KafkaSettings(), TOPIC, "group", starts={1: 50})

@@ -123,7 +123,7 @@ def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[Broker
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All patience ends at once."""
+    """All timeouts pass at once."""
     monkeypatch.setattr(transactions, "_HANGS", -1e9)
     monkeypatch.setattr(transactions, "_SILENT", -1e9)
 

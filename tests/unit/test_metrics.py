@@ -243,7 +243,7 @@ def test_a_consumer_with_nothing_to_do_lives() -> None:
 
 
 def test_a_consumer_that_commits_nothing_is_not_alive() -> None:
-    """Events that wait without a commit for longer than the patience are a stall."""
+    """Events that wait without a commit for longer than the timeout are a stall."""
     watched = Watched({0: events(3)}, faults=[AbortableError("no")] * 2)
     watched.run(2)
     watched.clock.now += 61

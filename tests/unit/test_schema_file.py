@@ -50,7 +50,7 @@ def test_scalars(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.yaml"
         path.write_text(f"a: {scalar}\nb: [{scalar}, {scalar}]\n", encoding="utf-8")
-        assert config_file.read(path).values == {"a": text, "b": [text, text]}
+        assert config_file.read_config(path).values == {"a": text, "b": [text, text]}
 
 
 def test_telco_is_written_as_it_stands() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from bank import BANK
 from builders import TELCO
 from churnstream.analysis.summary import OffsetRange, ScoreTotals, Summary, SummaryWindow
-from churnstream.analysis.summary_table import render
+from churnstream.analysis.summary_table import render_summary
 from churnstream.analysis.top_customers import TopCustomer, top_customer_type
 from churnstream.schema.schema import Schema
 
@@ -78,7 +78,7 @@ def summary(**changes: Any) -> Summary:
 def lines(of: Summary, width: int = 80, schema: Schema = TELCO) -> list[str]:
     """What a pipe gets."""
     file = StringIO()
-    render(schema, of, Console(file=file, width=width, _environ={}))
+    render_summary(schema, of, Console(file=file, width=width, _environ={}))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -240,7 +240,7 @@ def test_colour_only_where_the_terminal_has_it() -> None:
     """A terminal gets colour, and the same words."""
     console = Console(file=StringIO(), width=80, force_terminal=True, _environ={"TERM": "xterm"})
     with console.capture() as shown:
-        render(TELCO, summary(), console)
+        render_summary(TELCO, summary(), console)
 
     assert "\x1b[" in shown.get()
     assert "1,869 expected to leave" in shown.get()
@@ -249,7 +249,7 @@ def test_colour_only_where_the_terminal_has_it() -> None:
 def test_terminal_that_only_knows_ascii() -> None:
     """The bars are made of what the terminal's encoding has."""
     file = TextIOWrapper(BytesIO(), encoding="ascii")
-    render(TELCO, summary(), Console(file=file, width=80, _environ={}))
+    render_summary(TELCO, summary(), Console(file=file, width=80, _environ={}))
     file.seek(0)
 
     assert "42.7 %  -----" in file.read()

@@ -10,7 +10,7 @@ import msgspec
 
 from churnstream.analysis.calibration import CalibrationBin
 from churnstream.analysis.feature_drift import Drift
-from churnstream.analysis.result_files import replace
+from churnstream.analysis.result_files import replace_result
 from churnstream.analysis.shown_columns import heading_of, shown_columns, text_in
 from churnstream.analysis.summary import ScoreTotals, Summary
 from churnstream.analysis.top_customers import TopCustomer
@@ -137,4 +137,4 @@ def write_report(schema: Schema, summary: Summary, findings: Findings, path: Pat
     Raises:
         ChurnstreamError: The file cannot be written.
     """
-    replace(path, render_report(schema, summary, findings).encode())
+    replace_result(path, render_report(schema, summary, findings).encode())

@@ -8,7 +8,7 @@ from churnstream import safe_files
 from churnstream.errors import ChurnstreamError
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_result(path: Path, content: bytes) -> None:
     """Write a file in place of the one that is there, and its folder if that is missing.
 
     Raises:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.analysis.result_files import replace
+from churnstream.analysis.result_files import replace_result
 from churnstream.analysis.top_customers import TopCustomer, TopCustomers
 from churnstream.model.shadow import Shadow
 from churnstream.records.rejection import Rejection
@@ -278,4 +278,4 @@ def write_summary(summary: Summary, path: Path) -> None:
     Raises:
         ChurnstreamError: The file or its folder cannot be written.
     """
-    replace(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    replace_result(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")

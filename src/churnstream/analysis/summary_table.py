@@ -30,7 +30,7 @@ _TITLE_WIDTH = 12  # of a line of a column's title
 _MARGINS = 2
 
 
-def render(schema: Schema, summary: Summary, console: Console) -> None:
+def render_summary(schema: Schema, summary: Summary, console: Console) -> None:
     """Print the summary on a console, without colour where that has none."""
     for part in _parts(schema, summary, console):
         console.print(Padding(part, (0, 1, 1, 1), expand=False), highlight=False)

@@ -41,7 +41,7 @@ def dashboard(settings: Settings) -> None:
     import secrets
 
     from churnstream.cli.customer_source import schema_of
-    from churnstream.dashboard.serve import serve
+    from churnstream.dashboard.serve import serve_dashboard
     from churnstream.kafka.client import require_valid
     from churnstream.observability.web_server import listen
 
@@ -56,4 +56,4 @@ def dashboard(settings: Settings) -> None:
     port = listener.getsockname()[1]
     said = "" if own.token or token is None else f"?token={token}"
     click.echo(f"the page is at http://{own.host}:{port}/{said}; stop it with Ctrl-C")
-    serve(settings, schema, listener, stop, token=token, local=local)
+    serve_dashboard(settings, schema, listener, stop, token=token, local=local)

@@ -32,9 +32,9 @@ def health(settings: Settings, max_lag: int | None, max_age: float) -> None:
     \b
     Example: churnstream health --max-lag 10000
     """
-    from churnstream.pipeline.flow_health import check
+    from churnstream.pipeline.flow_health import check_flow
 
-    state = check(settings, max_lag=max_lag, max_age=max_age)
+    state = check_flow(settings, max_lag=max_lag, max_age=max_age)
     options.echo_json(state)
     if not state.healthy:
         raise ChurnstreamError("; ".join(state.problems))

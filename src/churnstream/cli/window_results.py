@@ -43,7 +43,7 @@ def show_report(report: WindowReport, schema: Schema, settings: Settings) -> Non
 
     from churnstream.analysis.report_page import write_report
     from churnstream.analysis.summary import write_summary
-    from churnstream.analysis.summary_table import render
+    from churnstream.analysis.summary_table import render_summary
 
     path = settings.summary.path
     page = path.with_suffix(".html")
@@ -54,7 +54,7 @@ def show_report(report: WindowReport, schema: Schema, settings: Settings) -> Non
     except ChurnstreamError as error:
         problem = error
     try:
-        render(schema, report.summary, Console())
+        render_summary(schema, report.summary, Console())
     finally:  # also where nobody reads what is shown
         if problem:
             raise problem

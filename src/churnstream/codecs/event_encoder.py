@@ -77,7 +77,7 @@ def _ids(name: str, column: pa.StringArray) -> pa.StringArray:
 def _members(name: str, field: AnyField, column: pa.StringArray) -> pa.StringArray:
     """The column as members of a JSON object: `,"name":value`.
 
-    A column has few distinct values, or (amounts) loses little by looking for them.
+    A column has few distinct values, or (numbers) loses little by looking for them.
     """
     prefix = "," + _name(name)
     encoded = column.dictionary_encode(null_encoding="encode")

@@ -174,7 +174,7 @@ def _id(name: str, raw: object) -> str | Rejection:
         return Rejection("wrong_type", name, "is null; it must name a customer")
     text = plain(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else None
     if text is None:
-        return Rejection("wrong_type", name, f"expected str, got {kind_of(raw)}")
+        return Rejection("wrong_type", name, f"expected str, got {json_kind_of(raw)}")
     return text or Rejection("invalid_value", name, "is empty; it must name a customer")
 
 
@@ -199,7 +199,7 @@ def _timestamp(found: Members) -> datetime | Rejection:
     if isinstance(raw, Rejection):
         return raw
     if not isinstance(raw, str):
-        return Rejection("wrong_type", EVENT_TS, f"expected str, got {kind_of(raw)}")
+        return Rejection("wrong_type", EVENT_TS, f"expected str, got {json_kind_of(raw)}")
     try:
         return in_utc(msgspec.convert(raw, Timestamp))
     except msgspec.ValidationError as error:
@@ -215,7 +215,7 @@ def in_utc(moment: datetime) -> datetime | Rejection:
         return Rejection("out_of_range", EVENT_TS, "is outside the years 1 to 9999 in UTC")
 
 
-def kind_of(raw: object) -> str:
+def json_kind_of(raw: object) -> str:
     """What JSON calls the type of a value."""
     names = {bool: "bool", dict: "object", list: "array", type(None): "null"}
     return names.get(type(raw), type(raw).__name__)

@@ -15,7 +15,7 @@ from churnstream.settings import Settings
 _ENDS_WITHIN = 2  # seconds for what is being read
 
 
-def serve(
+def serve_dashboard(
     settings: Settings,
     schema: Schema,
     listener: socket.socket,

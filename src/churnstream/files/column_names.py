@@ -49,7 +49,7 @@ def _check_header(names: Sequence[str]) -> None:
 
 
 def check_distinct(names: Sequence[str]) -> None:
-    """Refuse names that are there more than once.
+    """Reject names that are there more than once.
 
     Raises:
         FileError: Some are; it says which.

@@ -48,7 +48,7 @@ _STRANGERS = {
 }
 
 
-def kind_of(source: ByteSource, head: bytes) -> str:
+def format_of(source: ByteSource, head: bytes) -> str:
     """The format of a file, one of `FORMATS`.
 
     Args:

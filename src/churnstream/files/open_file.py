@@ -7,7 +7,7 @@ from churnstream.files.customer_file import CustomerFile, FileTable
 from churnstream.files.delimited import open_delimited
 from churnstream.files.file_errors import FileError, faults_named
 from churnstream.files.file_form import FileForm
-from churnstream.files.file_format import kind_of
+from churnstream.files.file_format import format_of
 
 _DETECT = FileForm()
 
@@ -27,7 +27,7 @@ def open_file(path: Path, form: FileForm = _DETECT) -> CustomerFile:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise FileError("is no file but a pipe or a device; write it to a file first")
         source = look_into(path)
-        kind = form.format or kind_of(source, source.beginning())
+        kind = form.format or format_of(source, source.beginning())
         return CustomerFile(path, _table(source, kind, form))
 
 

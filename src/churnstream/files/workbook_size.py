@@ -28,7 +28,7 @@ _LONGEST_TAG = 256  # bytes of a cell up to its value: pieces overlap by it
 
 
 def check_size(path: Path) -> None:
-    """Refuse a workbook that does not fit into memory.
+    """Reject a workbook that does not fit into memory.
 
     Raises:
         FileError: It unpacks to too much, or one of its sheets does.

@@ -22,7 +22,7 @@ class GroupMembership:
     """Joins the group that reads a topic, anew with another client if the first one fails.
 
     Args:
-        config: Of the client, as `member_config` makes it.
+        config: Of the client, as `consumer_config` makes it.
         starting_offsets: Where partitions are begun.
         detector: Finds out whether the client has lost its brokers.
         embedded: Whether the broker is the embedded one.

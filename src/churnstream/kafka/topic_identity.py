@@ -1,7 +1,7 @@
 """Telling a topic from an earlier one of its name.
 
-Neither the client library nor an offset tells: reading goes on in the new topic where it was in the
-old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
+Neither the client library nor an offset shows it: reading goes on in the new topic where it was in
+the old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
 """
 
 import structlog

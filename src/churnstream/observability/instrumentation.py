@@ -59,12 +59,12 @@ def instrumented_consumer(settings: Settings) -> Iterator[ConsumerInstrumentatio
     else:
         from churnstream.observability.consumer_metrics import ConsumerMetrics
         from churnstream.observability.liveness import ConsumerHealth
-        from churnstream.observability.metrics_server import serve
+        from churnstream.observability.metrics_server import serve_metrics
 
-        health = ConsumerHealth(settings.metrics.patience)
+        health = ConsumerHealth(settings.metrics.progress_timeout)
         metrics = ConsumerMetrics(settings.topics, health)
         instruments = ConsumerInstrumentation(metrics, settings.log.interval)
-        with serve(settings.metrics, metrics.registry, health):
+        with serve_metrics(settings.metrics, metrics.registry, health):
             yield instruments
     instruments.end()
 
@@ -76,11 +76,13 @@ def instrumented_producer(settings: Settings) -> Iterator[Callable[[int], None]]
         yield lambda _: None
         return
     from churnstream.observability.liveness import ProducerHealth
-    from churnstream.observability.metrics_server import serve
+    from churnstream.observability.metrics_server import serve_metrics
     from churnstream.observability.producer_metrics import ProducerMetrics
 
     # At a low rate, minutes between two events are no failure.
-    health = ProducerHealth(max(settings.metrics.patience, 3 / settings.producer.events_per_sec))
+    health = ProducerHealth(
+        max(settings.metrics.progress_timeout, 3 / settings.producer.events_per_sec)
+    )
     metrics = ProducerMetrics(settings.topics, health)
-    with serve(settings.metrics, metrics.registry, health):
+    with serve_metrics(settings.metrics, metrics.registry, health):
         yield metrics.on_rows

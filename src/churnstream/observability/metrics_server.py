@@ -15,7 +15,7 @@ from churnstream.settings import MetricsSettings
 
 
 @contextlib.contextmanager
-def serve(
+def serve_metrics(
     settings: MetricsSettings, registry: CollectorRegistry, health: HealthProbe
 ) -> Iterator[None]:
     """Answer for the length of a with-block, in a thread of its own; do nothing without a port.

@@ -39,7 +39,7 @@ class FlowHealth(msgspec.Struct, frozen=True):
     last_outcome_age: float | None = None
 
 
-def check(settings: Settings, *, max_lag: int | None, max_age: float) -> FlowHealth:
+def check_flow(settings: Settings, *, max_lag: int | None, max_age: float) -> FlowHealth:
     """Look at broker, topics, lag and freshness.
 
     Args:

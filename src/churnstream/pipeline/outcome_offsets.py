@@ -86,7 +86,7 @@ class OutcomeOffsets(NamedTuple):
 def outcome_starts(settings: Settings, admin: Admin, names: Collection[str]) -> OutcomeOffsets:
     """Find the outcomes of the input topic as it is now.
 
-    Those of an earlier one are told apart as far as it was noted when the present one began.
+    Those of an earlier one are left out as far as it was noted when the present one began.
 
     Args:
         names: Of the output and the dead-letter topic those that matter.

@@ -37,7 +37,7 @@ def read(path: Path) -> Schema:
     Raises:
         ConfigurationError: It cannot be read, or something in it is wrong; in one line.
     """
-    found = config_file.read(path)
+    found = config_file.read_config(path)
     values = _without_nulls(found.values)
     at: Names = ()
     try:
