@@ -9,6 +9,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,14 @@ import sklearn
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
+from churnstream.model import train as training
+from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import event_scorer
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.term_scorer import probabilities
 from churnstream.model.train import TrainedModel
+from churnstream.model.trees import Trees
+from formulas import log_odds
 from pipelines import adopted
 from quick import train_quickly
 from saved_models import change_at, edit, exchange, refusal, scoring_file
@@ -52,6 +57,91 @@ def test_a_loaded_model_scores_as_the_saved_one(
     expected = probabilities(event_scorer(TELCO, quick.formula).log_odds(customers))
     np.testing.assert_array_equal(model.score(customers), expected)
     assert (model.manifest, model.formula) == (manifest, quick.formula)
+
+
+@pytest.fixture(scope="module")
+def boosted(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model of boosted trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "choose", partial(choose, kinds=["trees"]))
+        folder: Path = tmp_path_factory.mktemp("boosted")
+        save(train_quickly(TELCO, customers[:1000]), folder)
+    return folder
+
+
+def test_trees_are_saved_and_loaded_as_they_are(
+    boosted: Path, customers: list[CustomerEvent]
+) -> None:
+    """Under their own name; what was loaded scores, has reasons, and says what it is."""
+    model = load(boosted)
+    digest = hashlib.sha256(scoring_file(boosted).read_bytes()).hexdigest()
+
+    assert isinstance(model.formula, Trees)
+    assert scoring_file(boosted).name == f"trees-{digest[:16]}.json"
+    assert (model.manifest.kind, model.manifest.estimator) == (
+        "trees",
+        "20 boosted trees of 19 fields",
+    )
+    scores = model.score(customers)
+    expected = probabilities(log_odds(TELCO, model.formula, customers[:50]))
+    np.testing.assert_allclose(scores[:50], expected, rtol=0, atol=1e-12)
+    for reasons in model.reasons(customers, scores, "all"):
+        assert reasons is not None
+        assert len(reasons) == 3
+
+
+def test_trees_give_way_to_another_model(
+    boosted: Path, customers: list[CustomerEvent], quick: TrainedModel, tmp_path: Path
+) -> None:
+    """After two saves nothing is left of them."""
+    folder = Path(shutil.copytree(boosted, tmp_path / "model"))
+    old = scoring_file(folder)
+    os.utime(old, (0, 0))
+    save(quick, folder)
+    assert old.exists()
+    save(adopted(customers[:500]), folder)
+    assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda trees: trees["trees"][0][0].update(left=2, right=2),
+        lambda trees: trees["trees"][0][0].update(field="Colour"),
+        lambda trees: trees["trees"][0].append(trees["trees"][0][-1]),
+        lambda trees: trees["numbers"].append("Colour"),
+        lambda trees: trees["texts"].pop("Contract"),
+    ],
+)
+def test_trees_that_are_not_sound_are_refused(
+    tamper: Callable[[Any], Any], boosted: Path, tmp_path: Path
+) -> None:
+    """Under the right digest as well: in one line, before anything is asked of them."""
+    folder = Path(shutil.copytree(boosted, tmp_path / "model"))
+    trees = msgspec.json.decode(scoring_file(folder).read_bytes())
+    tamper(trees)
+    exchange(folder, msgspec.json.encode(trees))
+
+    assert "is not sound: its trees cannot be; train again" in refusal(folder)
+
+
+def test_what_holds_no_trees_is_refused(boosted: Path, trained: Path, tmp_path: Path) -> None:
+    """Nor does a sum pass for trees, or half of a file."""
+    folder = Path(shutil.copytree(boosted, tmp_path / "model"))
+    content = scoring_file(folder).read_bytes()
+    others = [b"", b"{}", b"null", scoring_file(trained).read_bytes()]
+    for held in [*others, *(content[:size] for size in range(0, len(content), 9973))]:
+        exchange(folder, held)
+        assert "holds no boosted trees" in refusal(folder)
+
+
+def test_other_trees_fail_the_self_check(boosted: Path, tmp_path: Path) -> None:
+    """Values that training did not leave there do not reproduce the reference rows."""
+    folder = Path(shutil.copytree(boosted, tmp_path / "model"))
+    trees = msgspec.json.decode(scoring_file(folder).read_bytes())
+    exchange(folder, msgspec.json.encode(trees | {"start": trees["start"] + 0.1}))
+
+    assert "fails its self-check: probabilities are off by 0." in refusal(folder)
 
 
 def test_the_manifest_describes_the_model(trained: Path) -> None:
@@ -217,7 +307,10 @@ def test_the_schema_of_a_manifest_is_stable(trained: Path) -> None:
     assert msgspec.json.format(msgspec.json.encode(manifest)) == content
 
 
-def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
+@pytest.mark.parametrize("place", ["trained", "boosted"])
+def test_scoring_by_formula_needs_no_scikit_learn(
+    place: str, request: pytest.FixtureRequest
+) -> None:
     """A consumer starts without the seconds that scikit-learn's import takes."""
     code = (
         "import sys; from pathlib import Path; import msgspec, churnstream.model.champion\n"
@@ -230,7 +323,10 @@ def test_scoring_by_terms_needs_no_scikit_learn(trained: Path) -> None:
         "print([name for name in ('sklearn', 'scipy', 'pandas', 'skops') if name in sys.modules])"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, str(trained)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(request.getfixturevalue(place))],
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert ran.stdout == "[]\n"
