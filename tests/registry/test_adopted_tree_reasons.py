@@ -16,10 +16,14 @@ from builders import TELCO, CustomerEvent
 from churnstream.model.adopt import adopt
 from churnstream.model.adopted_tree_reasons import TreeExplainer
 from churnstream.model.compared_kinds import behind_one_hot
+from churnstream.model.feature_table import FeatureTable
 from churnstream.model.features import frame
+from churnstream.model.fit_trees import BoostedTrees
 from churnstream.model.manifest import load, save
 from churnstream.model.scorer import Model
 from churnstream.model.train import labels_of
+from churnstream.model.tree_effects import TreeEffects
+from churnstream.model.tree_scorer import TreeScorer
 from pipelines import adopted
 
 TRUSTED = (
@@ -109,3 +113,22 @@ def test_forests_have_none(customers: list[CustomerEvent], tmp_path: Path) -> No
     model = model_of(RandomForestClassifier(10, random_state=0), customers, tmp_path)
 
     assert model.explainer is None
+
+
+def test_effects_of_own_trees_are_those_of_shap() -> None:
+    """What the trees of our own say by look-up, shap's explainer of the same trees says as well."""
+    import shap
+
+    random = np.random.default_rng(8)
+    numbers = {name: random.normal(size=600) for name in "abcdef"}
+    labels = (numbers["a"] * numbers["b"] + numbers["c"] > 0).astype(np.int64)
+    numbers["d"][::3] = np.nan
+    table = FeatureTable(numbers, {})
+    boosted = BoostedTrees(table, labels, detail="fine", seed=1)
+    boosted.grow(30)
+    effects = TreeEffects(TreeScorer(boosted.formula()))
+    theirs = shap.TreeExplainer(boosted._trees, feature_perturbation="tree_path_dependent")
+
+    found = np.column_stack([*effects.effects(table.columns).values()])
+    np.testing.assert_allclose(found, theirs.shap_values(boosted._codes), rtol=0, atol=1e-6)
+    assert effects.base == pytest.approx(float(np.ravel(theirs.expected_value)[0]), abs=1e-6)

@@ -128,9 +128,9 @@ def test_a_model_names_itself(model: Model) -> None:
     assert (model.version, model.threshold) == (model.manifest.version, model.manifest.threshold)
 
 
-def test_a_sum_of_terms_is_no_pipeline(model: Model) -> None:
+def test_a_formula_is_no_pipeline(model: Model) -> None:
     """Who asks for one is told so."""
-    with pytest.raises(ModelError, match=f"model {model.version} is a sum of terms and no pipeli"):
+    with pytest.raises(ModelError, match=f"model {model.version} computes by a formula and is no "):
         _ = model.pipeline
 
 

@@ -118,7 +118,7 @@ class Models:
             log.warning(
                 "no_reasons",
                 model=model.version,
-                because="only sums of terms and, with churnstream[trees], boosted trees have them",
+                because="only what train makes has them, and boosted trees with churnstream[trees]",
             )
 
 
