@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,14 @@ class Customers(NamedTuple):
         (value,) = encode_events(row, self.schema, datetime.now(UTC)).values
         event: dict[str, Any] = msgspec.json.decode(value)
         return event
+
+    def write(self, path: Path) -> Path:
+        """Write them into a CSV file; its path."""
+        with path.open("w", newline="") as target:
+            writer = csv.DictWriter(target, self.rows[0].keys())
+            writer.writeheader()
+            writer.writerows(self.rows)
+        return path
 
     @property
     def broken_cells(self) -> list[tuple[str, str]]:

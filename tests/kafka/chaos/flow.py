@@ -75,6 +75,7 @@ class Flow:
 
     def __enter__(self) -> Flow:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._rows = self.customers.write(self.folder / "rows.csv")
         self.run("topics", "create")
         return self
 
@@ -118,7 +119,7 @@ class Flow:
 
     def produce(self, rate: float, *arguments: str) -> Process:
         """Start a producer of random customers."""
-        own = ["--mode", "streaming", "--events-per-sec", str(rate)]
+        own = ["--mode", "streaming", "--events-per-sec", str(rate), "--dataset", str(self._rows)]
         return self.start("produce", *own, *arguments)
 
     def produce_file(self, path: Path, *arguments: str) -> Process:
