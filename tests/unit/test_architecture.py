@@ -83,12 +83,11 @@ def test_one_module_reads_the_environment() -> None:
 
 def test_one_meaning_one_name() -> None:
     """No class has the name of another."""
-    being_renamed = {"Candidate", "Verdict"}  # of model/ and of schema/inference/, which change now
     names = Counter(
         node.name
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef) and node.name not in being_renamed
+        if isinstance(node, ast.ClassDef)
     )
 
     assert [name for name, count in names.items() if count > 1] == []

@@ -12,7 +12,7 @@ from churnstream.cli.standard_streams import done_already
 from churnstream.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
-    from churnstream.model.promotion import Verdict
+    from churnstream.model.promotion import PromotionVerdict
     from churnstream.model.scorer import Model
     from churnstream.settings import Settings
 
@@ -54,15 +54,15 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
             click.echo(f"{verdict}: {reason}")
 
 
-def _compared(settings: Settings, candidate: Model) -> Verdict:
+def _compared(settings: Settings, candidate: Model) -> PromotionVerdict:
     from churnstream.cli.customer_source import labelled_customers
     from churnstream.model.manifest import load
-    from churnstream.model.promotion import Verdict, judge
+    from churnstream.model.promotion import PromotionVerdict, judge
     from churnstream.model.train import digest_of, held_out
 
     champion, manifest = Path(settings.model.path), candidate.manifest
     if not champion.exists():
-        return Verdict(True, "there was no champion")
+        return PromotionVerdict(True, "there was no champion")
     schema, customers = labelled_customers(settings)
     if digest_of(schema, customers) != manifest.data_sha256:
         raise ModelError(

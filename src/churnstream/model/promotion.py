@@ -15,7 +15,7 @@ from churnstream.schema.schema import Schema
 MARGIN = 0.002  # of the log loss, in nats: what another split of the same customers may cost
 
 
-class Verdict(NamedTuple):
+class PromotionVerdict(NamedTuple):
     """Whether the new model is not worse, and why; the reason is part of a sentence."""
 
     better: bool
@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 
 def judge(
     log_loss: float, schema: Schema, held_out: Sequence[Event], champion: Callable[[], Model]
-) -> Verdict:
+) -> PromotionVerdict:
     """Compare on the customers that were held out when the new model was trained.
 
     The champion may have been trained on some of them, which favours it.
@@ -44,6 +44,6 @@ def judge(
         raise
     except (ModelError, AttributeError, KeyError, ValueError) as error:
         # Unreadable here, or unable to score today's customers: nothing to defend.
-        return Verdict(True, f"the champion cannot score the held-out customers ({error})")
+        return PromotionVerdict(True, f"the champion cannot score the held-out customers ({error})")
     comparison = f"log loss {log_loss:.4f}, the champion's {theirs:.4f}, margin {MARGIN}"
-    return Verdict(log_loss <= theirs + MARGIN, comparison)
+    return PromotionVerdict(log_loss <= theirs + MARGIN, comparison)

@@ -26,7 +26,7 @@ def read_trees(fitted: HistGradientBoostingClassifier, coded: CodedFields, codes
         coded: What the codes mean.
         codes: Of the training customers, (n, fields).
     """
-    reader = _TreeReader(coded, codes)
+    reader = _NodeReader(coded, codes)
     return Trees(
         start=float(fitted._baseline_prediction[0, 0]),
         numbers=tuple(n for n, f in coded.fields.items() if not isinstance(f, Table)),
@@ -38,7 +38,7 @@ def read_trees(fitted: HistGradientBoostingClassifier, coded: CodedFields, codes
     )
 
 
-class _TreeReader:
+class _NodeReader:
     """Knows which field each column of the trees is: scikit-learn puts categories first."""
 
     def __init__(self, coded: CodedFields, codes: Array) -> None:

@@ -18,8 +18,8 @@ DEPTH = 4
 
 LEAVES = 2**DEPTH  # of a tree, at most
 _MOST_CELLS = 1 << 26  # of all fields, times trees: 128 MB as they are held for scoring
-Place = Annotated[int, msgspec.Meta(ge=1, lt=2 * LEAVES)]
-Texts = Annotated[tuple[str, ...], msgspec.Meta(max_length=1000)]
+NodePlace = Annotated[int, msgspec.Meta(ge=1, lt=2 * LEAVES)]
+KnownTexts = Annotated[tuple[str, ...], msgspec.Meta(max_length=1000)]
 
 
 class Leaf(msgspec.Struct, frozen=True, tag="leaf"):
@@ -47,8 +47,8 @@ class NumberSplit(msgspec.Struct, frozen=True, tag="number"):
     field: str
     below: float | None
     missing_left: bool
-    left: Place
-    right: Place
+    left: NodePlace
+    right: NodePlace
 
 
 class TextSplit(msgspec.Struct, frozen=True, tag="text"):
@@ -62,8 +62,8 @@ class TextSplit(msgspec.Struct, frozen=True, tag="text"):
     field: str
     cells: tuple[Cell, ...]
     missing_left: bool
-    left: Place
-    right: Place
+    left: NodePlace
+    right: NodePlace
 
 
 Split = NumberSplit | TextSplit
@@ -83,7 +83,7 @@ class Trees(msgspec.Struct, frozen=True):
 
     start: Term
     numbers: tuple[str, ...]
-    texts: dict[str, Texts]
+    texts: dict[str, KnownTexts]
     trees: Annotated[tuple[Tree, ...], msgspec.Meta(min_length=1, max_length=2000)]
 
     def cuts(self) -> dict[str, list[float]]:
@@ -114,7 +114,7 @@ class Trees(msgspec.Struct, frozen=True):
         return small and all(map(_is_tree, self.trees))
 
 
-def _is_answered(node: Node, numbers: Collection[str], texts: Mapping[str, Texts]) -> bool:
+def _is_answered(node: Node, numbers: Collection[str], texts: Mapping[str, KnownTexts]) -> bool:
     """Whether a node asks no more than its field can answer."""
     if isinstance(node, TextSplit):
         known = texts.get(node.field)

@@ -22,7 +22,7 @@ _SUPPORT = 20  # customers who left, and as many who stayed
 _MARGIN = 0.02  # ROC AUC that a suspect tells beyond all others together
 
 
-class Verdict(NamedTuple):
+class LeakVerdict(NamedTuple):
     """What is known of a column beside the label.
 
     Attributes:
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
     is_measured: bool = True
 
 
-def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, Verdict]:
+def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, LeakVerdict]:
     """By column, whether it knows the label, with the evidence in figures.
 
     Args:
@@ -47,7 +47,7 @@ def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, Verdict]:
     if min(int(left.sum()), int((~left).sum())) < _SUPPORT:
         return {f.column.name: _untested(f.column, outcome) for f in fields}
     figures = {f.column.name: alone(_of_rows(f.column, known), f.order, left) for f in fields}
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, LeakVerdict] = {}
     for field in fields:
         name = field.column.name
         verdicts[name] = _first_verdict(field.column, outcome, figures[name][0])
@@ -83,13 +83,15 @@ def filled_only(column: Column, outcome: Outcome) -> str | None:
     return None
 
 
-def _first_verdict(column: Column, outcome: Outcome, auc: float) -> Verdict:
+def _first_verdict(column: Column, outcome: Outcome, auc: float) -> LeakVerdict:
     label = outcome.column.name
     if reason := filled_only(column, outcome):
-        return Verdict(auc, reason)
+        return LeakVerdict(auc, reason)
     if auc >= _PERFECT:
-        return Verdict(auc, f"tells {label} (alone it ranks those who left with ROC AUC {auc:.3f})")
-    return Verdict(auc)
+        return LeakVerdict(
+            auc, f"tells {label} (alone it ranks those who left with ROC AUC {auc:.3f})"
+        )
+    return LeakVerdict(auc)
 
 
 def _is_suspect(name: str, auc: float) -> bool:
@@ -97,25 +99,25 @@ def _is_suspect(name: str, auc: float) -> bool:
     return by_name or auc >= _STRONG
 
 
-def _untested(column: Column, outcome: Outcome) -> Verdict:
+def _untested(column: Column, outcome: Outcome) -> LeakVerdict:
     """By the name, and by where there are values: that takes fewer rows than a figure does."""
     name, reason, note = column.name, filled_only(column, outcome), ""
     if reason is None and says_of_churn(name):
         reason = "speaks of churn by its name; there are too few rows to test it"
     if says_of_model(name) or may_know_the_end(name):
         note = "named as if it knew the label; there are too few rows to test it"
-    return Verdict(0.5, reason, note, is_measured=False)
+    return LeakVerdict(0.5, reason, note, is_measured=False)
 
 
-def _of_suspect(name: str, label: str, auc: float, others: float, with_it: float) -> Verdict:
+def _of_suspect(name: str, label: str, auc: float, others: float, with_it: float) -> LeakVerdict:
     figures = f"ROC AUC {auc:.3f} alone, all others {others:.3f}, with it {with_it:.3f}"
     if says_of_churn(name):
-        return Verdict(auc, f"speaks of churn by its name ({figures})")
+        return LeakVerdict(auc, f"speaks of churn by its name ({figures})")
     if says_of_model(name) or may_know_the_end(name):
         if auc > others + _MARGIN or (auc >= _STRONG and with_it > others + _MARGIN):
-            return Verdict(auc, f"tells {label}, as its name suggests ({figures})")
-        return Verdict(auc, None, f"named as if it knew the label, but kept ({figures})")
-    return Verdict(auc, None, f"very strong; is it known before a customer leaves? ({figures})")
+            return LeakVerdict(auc, f"tells {label}, as its name suggests ({figures})")
+        return LeakVerdict(auc, None, f"named as if it knew the label, but kept ({figures})")
+    return LeakVerdict(auc, None, f"very strong; is it known before a customer leaves? ({figures})")
 
 
 def _of_rows(column: Column, rows: Flags) -> Column:

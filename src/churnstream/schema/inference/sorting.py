@@ -8,7 +8,7 @@ from churnstream.schema.inference.copies import copies, missing_where
 from churnstream.schema.inference.field_types import Typed, date_order, typed
 from churnstream.schema.inference.identify import Id
 from churnstream.schema.inference.label_column import Outcome
-from churnstream.schema.inference.leaks import Verdict, filled_only, leaks
+from churnstream.schema.inference.leaks import LeakVerdict, filled_only, leaks
 from churnstream.schema.inference.vocabulary import says_when_observed
 from churnstream.schema.schema_checks import fault_of_name
 
@@ -24,7 +24,7 @@ class Sorting(NamedTuple):
 
     fields: list[Typed]
     left_out: dict[str, str]
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, LeakVerdict]
     event_time: str | None
 
 
