@@ -24,7 +24,7 @@ class Client:
     def __init__(self, _: dict[str, Any]) -> None:
         Client.made += 1
         self.error: int | None = None
-        self.silent = False
+        self.silent = self.speaks = False
 
     def begin_transaction(self) -> None:
         """Always works."""
@@ -35,7 +35,18 @@ class Client:
             raise KafkaException(NO_ANSWER)
 
     def poll(self, _: float) -> None:
-        """Nothing to hear."""
+        """Nothing to hear, unless it is told to say of what it died."""
+        if self.speaks and self.error is not None:
+            raise KafkaException(KafkaError(self.error, "died", True))
+
+    def produce_batch(self, _: str, records: list[Any]) -> int:
+        """Takes all."""
+        return len(records)
+
+    def flush(self, seconds: float) -> int:
+        """Sends all."""
+        self.poll(seconds)
+        return 0
 
     def commit_transaction(self, _: float) -> None:
         """Fails as told."""
@@ -119,6 +130,27 @@ def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[Broker
     fail(writer, code, late=False)
     with pytest.raises(kind):
         writer.commit()
+
+
+@pytest.mark.parametrize(("late", "kind"), [(False, FencedError), (True, AbortableError)])
+def test_a_client_that_dies_while_it_sends_says_so(
+    writer: Writer, late: bool, kind: type[BrokerError]
+) -> None:
+    """The library raises what is fatal from whichever call comes next, and it ends in one line."""
+    fail(writer, KafkaError._FENCED, late=late)
+    client_of(writer).speaks = True
+    with pytest.raises(kind):
+        writer.send("topic", [{"key": None, "value": b"record"}])
+
+
+def test_a_client_without_transactions_that_dies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is that a traceback, while it waits or while it is idle."""
+    monkeypatch.setattr(producer_client, "Producer", Client)
+    writer = Writer(KafkaSettings())
+    client_of(writer).error, client_of(writer).speaks = KafkaError._FATAL, True
+    for call in (writer.poll, writer.flush):
+        with pytest.raises(BrokerError, match="died"):
+            call()
 
 
 @pytest.fixture

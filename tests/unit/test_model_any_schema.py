@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from churnstream.model import choose_kind as choosing
 from churnstream.model import train as training
-from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import event_scorer
 from churnstream.model.kinds import Kind
 from churnstream.model.manifest import load, save
@@ -34,8 +32,7 @@ def trained(schema: Schema, events: Sequence[Event], kind: Kind) -> Model:
     """A model of a kind, trained, saved and loaded; of few trees, for the time."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(choosing, "_SIZES", {"pairs": (10, 20), "trees": (10, 20)})
-        patch.setattr(training, "choose", partial(choose, kinds=[kind]))
-        save(training.train(schema, events), Path(folder))
+        save(training.train(schema, events, kinds=[kind]), Path(folder))
         return load(Path(folder))
 
 

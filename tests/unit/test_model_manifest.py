@@ -9,7 +9,6 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ import sklearn
 
 from builders import TELCO, CustomerEvent
 from churnstream.errors import ModelError
-from churnstream.model import train as training
-from churnstream.model.choose_kind import choose
 from churnstream.model.event_scorer import event_scorer
 from churnstream.model.manifest import FORMAT, MANIFEST_NAME, Manifest, load, save
 from churnstream.model.term_scorer import probabilities
@@ -62,10 +59,8 @@ def test_a_loaded_model_scores_as_the_saved_one(
 @pytest.fixture(scope="module")
 def boosted(customers: list[CustomerEvent], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model of boosted trees."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "choose", partial(choose, kinds=["trees"]))
-        folder: Path = tmp_path_factory.mktemp("boosted")
-        save(train_quickly(TELCO, customers[:1000]), folder)
+    folder: Path = tmp_path_factory.mktemp("boosted")
+    save(train_quickly(TELCO, customers[:1000], kinds=["trees"]), folder)
     return folder
 
 

@@ -63,6 +63,16 @@ class ProducerClient:
     def _on_failure(self, error: KafkaError, _: Message) -> None:
         self.failure = self.failure or error
 
+    def poll(self, seconds: float = 0.0) -> None:
+        """Serve the library's callbacks.
+
+        Raises:
+            BrokerError: It is beyond repair, as when it is fenced: the library says so here, in
+                place of a callback.
+        """
+        with translated("sending records", self.needs):
+            self.producer.poll(seconds)
+
     def raise_if_given_up(self, doing: str) -> None:
         """End a wait that the process has no time for.
 

@@ -128,6 +128,15 @@ class Transactions:
         self._is_open = False
         self._client.failure = None
 
+    def poll(self, seconds: float = 0.0) -> None:
+        """Serve the library's callbacks while a transaction is open; see `ProducerClient.poll`.
+
+        Raises:
+            AbortableError: The transaction took too long; `abort` it.
+            BrokerError: The client is beyond repair.
+        """
+        self._in_time(lambda: self._client.poll(seconds), "sending records", lambda: None)
+
     def _timeout(self, doing: str, seconds: float) -> Callable[[], None]:
         """What to ask while a call has no answer, for so long at most.
 
@@ -137,7 +146,7 @@ class Transactions:
         deadline = Deadline(seconds)
 
         def check() -> None:
-            self._client.producer.poll(0)  # hear that the brokers are gone, and say so
+            self._client.poll()  # hear that the brokers are gone, and say so
             self._client.raise_if_given_up(doing)
             if deadline.passed:
                 self.unusable = True

@@ -12,6 +12,7 @@ from churnstream.kafka.client import (
     KafkaException,
     TopicPartition,
     to_error,
+    translated,
 )
 from churnstream.kafka.producer_client import MAX_BYTES, ProducerClient
 from churnstream.kafka.transactions import Transactions
@@ -77,11 +78,11 @@ class Writer:
         while pending:
             with self._sending(topic):
                 taken = self._client.producer.produce_batch(topic, pending)  # type: ignore[arg-type]
-            self._client.producer.poll(0)
+            self._poll()
             if taken == len(pending):
                 return
             pending = self._unsent(topic, pending)
-            self._client.producer.poll(0.1)
+            self._poll(0.1)
             self._client.raise_if_given_up(f"sending to {topic}")
 
     def _unsent(self, topic: str, records: list[Record]) -> list[Record]:
@@ -104,7 +105,7 @@ class Writer:
                 with self._sending(topic):
                     return self._client.producer.produce(topic, **record)  # type: ignore[arg-type]
             except BufferError:
-                self._client.producer.poll(0.1)
+                self._poll(0.1)
                 self._client.raise_if_given_up(f"sending to {topic}")
 
     @contextmanager
@@ -123,7 +124,7 @@ class Writer:
             fault = error.args[0]
             if fault.code() != KafkaError._STATE:
                 raise to_error(fault, doing, self._client.needs) from error
-            self._client.producer.poll(0)  # hear what it failed of
+            self._poll()  # hear what it failed of
             why = to_error(self._client.failure or fault, doing, self._client.needs)
             if isinstance(why, RecordRejectedError | RightMissingError):
                 self._transactions.unusable = True  # see `Transactions._in_time`
@@ -136,20 +137,34 @@ class Writer:
         Raises:
             BrokerError: A record was rejected, or the wait was given up.
         """
-        while self._client.producer.flush(_SLICE):
+        while self._flush():
             self._client.raise_if_given_up("waiting for the broker to confirm records")
         self._client.connection.on_progress()
         if self._client.failure is not None:
             failure, self._client.failure = self._client.failure, None
             raise to_error(failure, "sending records", self._client.needs)
 
+    def _flush(self) -> int:
+        with translated("sending records", self._client.needs):
+            return self._client.producer.flush(_SLICE)
+
     def unconfirmed(self) -> int:
         """How many records wait for the broker's word."""
         return len(self._client.producer)
 
     def poll(self) -> None:
-        """Serve the client's callbacks; an idle producer piles them up otherwise."""
-        self._client.producer.poll(0)
+        """Serve the client's callbacks; an idle producer piles them up otherwise.
+
+        Raises:
+            BrokerError: The client is beyond repair.
+        """
+        self._poll()
+
+    def _poll(self, seconds: float = 0.0) -> None:
+        if self.is_transactional:
+            self._transactions.poll(seconds)
+        else:
+            self._client.poll(seconds)
 
     def init_transactions(self) -> None:
         """Take over the identity; see `Transactions.take_identity`."""
