@@ -205,8 +205,7 @@ def test_where_things_are_added_exists() -> None:
     table = page[page.index("## To add a") : page.index("## Habits")]
     named = {name for name in re.findall(r"`([\w./]+\.\w+)`", table) if "NAME" not in name}
     folders = [ROOT, ROOT / "src" / "churnstream", ROOT / "src" / "churnstream" / "dashboard"]
-    coming = {"model/choose_kind.py"}  # stands in model/choose.py until then
 
     assert len(named) > 30
     there = {n for n in named for f in [*folders, ROOT / "tests" / "unit"] if (f / n).is_file()}
-    assert named - there <= coming
+    assert named == there
