@@ -295,7 +295,7 @@ def test_whatever_lies_in_the_topics_can_be_read_back(records: list[Message]) ->
         )
         assert sum_up(past) <= len(records)
         assert all(version.isprintable() for version in past.versions)
-        outcome_audit.audit(SETTINGS, admin)
+        outcome_audit.audit(SETTINGS, TELCO, admin)
         for found in replay.find(SETTINGS, admin, replay.Filter()):
             assert not any(OBEYED.search(json_text(dead_letter_row(*pair))) for pair in found)
         replay.Replay(SETTINGS, admin).run(replay.Filter(), dry_run=True)

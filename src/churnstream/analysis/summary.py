@@ -76,7 +76,9 @@ class Summary(ScoreTotals, frozen=True, kw_only=True):
     """The totals of a whole window, of its segments, its top customers and its run.
 
     Attributes:
-        messages_read: Always `scored` + `dead_lettered`.
+        messages_read: Always `scored` + `dead_lettered` + `passed_over`.
+        passed_over: What has no customer by the rules of the schema's source, as a deleted row; 0
+            where predictions were read back.
         dead_letters_by_reason: Counts by reason, only those that occurred.
         segments: Totals by field and value, for the segments of the schema; the values of a
             number are bands.
@@ -102,6 +104,7 @@ class Summary(ScoreTotals, frozen=True, kw_only=True):
     events_per_sec: float | None
     generated_at: datetime
     challengers: tuple[Shadow, ...] = ()
+    passed_over: int = 0
 
 
 class SummaryBuilder:
@@ -123,6 +126,7 @@ class SummaryBuilder:
         self._cells = _SegmentCells(len(self._segment_readers))
         self._totals: NDArray[np.float64] = np.zeros((4, 0))
         self._rejected: Counter[str] = Counter()
+        self._passed_over = 0
         self._offsets: dict[int, OffsetRange] = {}
         self._event_ts: tuple[datetime, datetime] | None = None
         self._top = TopCustomers(schema, top_k)
@@ -160,6 +164,10 @@ class SummaryBuilder:
         self._rejected.update(rejection.reason for rejection in rejections)
         self._add_offsets(partitions, offsets)
 
+    def add_passed_over(self, count: int) -> None:
+        """Add records that hold no customer by rule."""
+        self._passed_over += count
+
     def build(
         self,
         *,
@@ -178,7 +186,7 @@ class SummaryBuilder:
         """
         whole = self._totals_of(self._totals.sum(axis=1))
         dead_lettered = self._rejected.total()
-        messages_read = whole.scored + dead_lettered
+        messages_read = whole.scored + dead_lettered + self._passed_over
         return Summary(
             **msgspec.structs.asdict(whole),
             messages_read=messages_read,
@@ -195,6 +203,7 @@ class SummaryBuilder:
             events_per_sec=messages_read / duration_s if duration_s else None,
             generated_at=datetime.now(UTC),
             challengers=tuple(challengers),
+            passed_over=self._passed_over,
         )
 
     def top_events(self) -> list[Event]:

@@ -168,7 +168,8 @@ def _window(summary: Summary) -> Iterator[tuple[str, str]]:
         ranges = window.partitions.items()
         yield "Offsets", ", ".join(f"{p}: {offsets.first}-{offsets.last}" for p, offsets in ranges)
     speed = f" ({_number(summary.events_per_sec)} a second)" if summary.events_per_sec else ""
-    messages = f"{_number(summary.messages_read)} messages"
+    by_rule = f", {_number(summary.passed_over)} passed over by rule" if summary.passed_over else ""
+    messages = f"{_number(summary.messages_read)} messages{by_rule}"
     yield "Read", f"{messages} in {_number(summary.duration_s, decimals=1)} s{speed}"
 
 

@@ -104,6 +104,10 @@ class WindowReportBuilder:
         """Add the dead letters of a batch, with the position of each."""
         self._summary.add_rejected(rejections, partitions, offsets)
 
+    def add_passed_over(self, count: int) -> None:
+        """Add records that hold no customer by rule."""
+        self._summary.add_passed_over(count)
+
     def build(
         self,
         *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churnstream.cli import options
+from churnstream.cli.customer_source import schema_of
 from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@options.schema
 @options.as_json()
 @click.option("--in-flight-ok", is_flag=True, help="Events still on their way are no failure.")
 @click.option("--min-events", type=click.IntRange(min=0), help="Fewer events are a failure.")
@@ -46,7 +48,7 @@ def audit(
     from churnstream.pipeline.outcome_audit import audit as prove
 
     admin = Admin(settings.kafka)
-    verdict = prove(settings, admin, *named_offsets(settings, admin))
+    verdict = prove(settings, schema_of(settings), admin, *named_offsets(settings, admin))
     if as_json:
         options.echo_json(verdict)
     else:
@@ -70,8 +72,11 @@ def _print_audit(verdict: Audit) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    names = ("events", "predictions", "dead_letters", "lost", "duplicated", "orphaned", "in_flight")
-    titles = ("events", "scored", "rejected", "lost", "duplicated", "orphaned", "in flight")
+    names = ["events", "predictions", "dead_letters", "lost", "duplicated", "orphaned", "in_flight"]
+    titles = ["events", "scored", "rejected", "lost", "duplicated", "orphaned", "in flight"]
+    if any(row.passed_over for row in verdict.partitions):
+        names.insert(3, "passed_over")
+        titles.insert(3, "passed over")
     table = Table("partition", box=None, header_style="bold", pad_edge=False)
     for title in titles:
         table.add_column(title, justify="right")

@@ -137,11 +137,12 @@ def consume_streaming(
     from churnstream.pipeline.connect import connect
     from churnstream.pipeline.offset_window import OffsetWindow
 
-    counts = {"scored": 0, "dead_lettered": 0}
+    counts = {"scored": 0, "dead_lettered": 0, "passed_over": 0}
 
     def count(batch: Batch) -> None:
         counts["scored"] += len(batch.events)
         counts["dead_lettered"] += len(batch.rejected)
+        counts["passed_over"] += len(batch.passed_over)
         models.shadow(batch.events, batch.probabilities, batch.scorer)
         show(sum(counts.values()))
 
@@ -159,7 +160,10 @@ def consume_streaming(
         log.info("consumer_started", topic=settings.topics.input)
         consumer.run(stop)
     with done_already(_COMMITTED):
-        click.echo(f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters")
+        by_rule = f", {n:,} passed over" if (n := counts["passed_over"]) else ""
+        click.echo(
+            f"{counts['scored']:,} scored, {counts['dead_lettered']:,} dead letters{by_rule}"
+        )
         for shadow in models.comparison():
             click.echo(f"challenger {in_words(shadow)}")
 
@@ -196,6 +200,7 @@ def consume_batch(
         says_yes = risks >= scorer.threshold
         builder.add(batch.events, risks, says_yes, batch.partitions, batch.offsets)
         builder.add_rejected(batch.rejections, *positions_of(batch.rejected))
+        builder.add_passed_over(len(batch.passed_over))
         models.shadow(batch.events, risks, scorer)
         done += len(batch)
         show(done)

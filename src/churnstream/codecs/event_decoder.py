@@ -11,7 +11,9 @@ import msgspec
 
 from churnstream.codecs.lenient_decoder import decode_leniently, in_utc, repetition
 from churnstream.codecs.repeated_fields import colons_in
+from churnstream.codecs.source_reader import Arrived, Opened, SourceReader
 from churnstream.escaping import quote
+from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.fields import AnyField, Category, MissingRule
@@ -34,6 +36,10 @@ class EventDecoder:
     Args:
         schema: What an event has.
         closed: Whether a category must be one of those that the schema lists.
+
+    Attributes:
+        source: Finds customers in the events of somebody else's topic; None where these are in our
+            own form.
     """
 
     def __init__(self, schema: Schema, *, closed: bool = True) -> None:
@@ -49,6 +55,7 @@ class EventDecoder:
         self._ruled = [attrgetter(names[n]) for n in rules]
         self._open = [(attrgetter(names[n]), _means_itself(f)) for n, f in fields if _is_open(f)]
         self._colons = 1 + len(schema.fields) + _COLONS_OF_TIME
+        self.source = SourceReader(schema) if schema.source else None
 
     def __call__(self, value: bytes | None, key: bytes | None) -> Event | Rejection:
         """The event in a record, or why there is none. Never raises.
@@ -90,6 +97,16 @@ class EventDecoder:
                 outcomes += map(self._looked_at, events, values[here], keys[here])  # type: ignore[arg-type]
             if len(events) < _AT_ONCE and len(outcomes) < len(values):
                 outcomes.append(self(values[len(outcomes)], keys[len(outcomes)]))
+        return outcomes
+
+    def batch_of(self, records: Sequence[Arrived]) -> list[Event | PassedOver | Rejection]:
+        """The same for records as the schema's `source` describes them."""
+        assert self.source is not None  # noqa: S101  # for the type checker
+        outcomes: list[Any] = list(map(self.source, records))
+        rows = [row for row, found in enumerate(outcomes) if isinstance(found, Opened)]
+        values, keys = zip(*(outcomes[row] for row in rows), strict=True) if rows else ((), ())
+        for row, event in zip(rows, self.batch(values, keys), strict=True):
+            outcomes[row] = event
         return outcomes
 
     def _leading(self, values: Sequence[bytes | None]) -> list[Event]:

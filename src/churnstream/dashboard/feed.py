@@ -22,6 +22,8 @@ from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
+from churnstream.pipeline.decoding import decode_records
+from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
@@ -129,11 +131,11 @@ class Feed:
         if not records:
             return
         state, pending = self._state, self._pending
-        found = self._decode.batch([r.value() for r in records], [r.key() for r in records])
+        found = decode_records(self._decode, records)
         known: defaultdict[int, dict[int, Event]] = defaultdict(dict)
         for record, event in zip(records, found, strict=True):
             partition, offset = position_of(record)
-            if not isinstance(event, Rejection):
+            if not isinstance(event, Rejection | PassedOver):
                 known[partition][offset] = event
             pending.note_read(partition, offset)
         for partition, events in known.items():

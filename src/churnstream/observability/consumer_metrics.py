@@ -126,6 +126,12 @@ class ConsumerMetrics:
         self._dead_letters = Counter(
             "churnstream_dead_letters", "Records rejected.", ["reason"], registry=registry
         )
+        self._passed_over = Counter(
+            "churnstream_passed_over",
+            "Records that hold no customer by the rules of the schema's source.",
+            ["rule"],
+            registry=registry,
+        )
         self._latency = BatchHistogram(
             "churnstream_event_latency_seconds",
             "From an event's event_ts to the commit of its prediction; of large batches a sample "
@@ -259,6 +265,8 @@ class ConsumerMetrics:
         self._sent.labels(self._topics.deadletter).inc(len(batch.rejected))
         for reason, count in Counts(why.reason for why in batch.rejections).items():
             self._dead_letters.labels(reason).inc(count)
+        for rule, count in Counts(why.rule for why in batch.passed_over).items():
+            self._passed_over.labels(rule).inc(count)
         if batch.events:
             self._on_scored(done)
 

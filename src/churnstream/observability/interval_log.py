@@ -24,7 +24,7 @@ class IntervalLog:
 
     def _start_over(self) -> None:
         self._since = self._clock()
-        self._batches = self._scored = 0
+        self._batches = self._scored = self._passed_over = 0
         self._reasons: Counter[str] = Counter()
         self._offsets: dict[int, int] = {}
 
@@ -33,6 +33,7 @@ class IntervalLog:
         if isinstance(notice, Committed):
             self._batches += len(notice.batch) > 0
             self._scored += len(notice.batch.events)
+            self._passed_over += len(notice.batch.passed_over)
             self._reasons.update(why.reason for why in notice.batch.rejections)
             self._offsets.update(notice.offsets)
         elif isinstance(notice, Stepped) and self._clock() - self._since >= self._seconds:
@@ -42,12 +43,14 @@ class IntervalLog:
         """Write the line now."""
         took = self._clock() - self._since
         if self._batches:
-            events = self._scored + self._reasons.total()
+            events = self._scored + self._reasons.total() + self._passed_over
+            by_rule = {"passed_over": self._passed_over} if self._passed_over else {}
             log.info(
                 "events_scored",
                 scored=self._scored,
                 dead_lettered=self._reasons.total(),
                 reasons=dict(sorted(self._reasons.items())),
+                **by_rule,
                 batches=self._batches,
                 per_second=round(events / took, 1) if took else None,
                 offsets=dict(sorted(self._offsets.items())),

@@ -1,7 +1,9 @@
 """The proof: every event has exactly one outcome.
 
-An outcome is a prediction or a dead letter; both name the position of their event. The audit reads
-the three topics as committed and counts the outcomes of each position.
+An outcome is a prediction or a dead letter; both name the position of their event. What the
+schema's source passes over by rule, such as the deletion of a row, has that for its outcome, and
+the audit applies the same rule. It reads the three topics as committed and counts the outcomes of
+each position.
 
 While the pipeline works, the order of the snapshots keeps the verdict true: the group's offset
 first, then the latest offsets of the outcomes, then those of the events. Every event before the
@@ -13,14 +15,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
+from churnstream.pipeline.decoding import decode_records
 from churnstream.pipeline.outcome_ledger import Audit, EventPosition, OutcomeLedger
 from churnstream.pipeline.outcome_offsets import outcome_starts
+from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.records.wire_types import Offset, Partition
+from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
 
 
@@ -36,6 +42,7 @@ _decode_source = msgspec.json.Decoder(_Source).decode
 
 def audit(
     settings: Settings,
+    schema: Schema,
     admin: Admin,
     starts: Mapping[int, int] | None = None,
     ends: Mapping[int, int] | None = None,
@@ -43,6 +50,7 @@ def audit(
     """Count the outcomes of every event.
 
     Args:
+        schema: Of the events; by the rules of its source some are passed over.
         starts: First offset of the input topic to look at, by partition; None for the first there
             is.
         ends: Offset (exclusive) to look up to; None for all.
@@ -61,8 +69,13 @@ def audit(
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}
 
     ledger = OutcomeLedger(starts, ends, last)
+    decode = EventDecoder(schema, closed=False)
     for batch in Scan(kafka, topics.input, starts, ends):
         ledger.add_events(map(_position, batch))
+        if schema.source and schema.source.passes_over:
+            outcomes_of = zip(batch, decode_records(decode, batch), strict=True)
+            by_rule = [record for record, found in outcomes_of if isinstance(found, PassedOver)]
+            ledger.add_passed_over(map(_position, by_rule))
     for batch in Scan(kafka, topics.output, outcomes.begins[topics.output], output_ends):
         ledger.add_predictions([_predicted(record) for record in batch])
     for batch in Scan(

@@ -20,6 +20,8 @@ class PartitionAudit(msgspec.Struct, frozen=True):
         events: Records in the partition, in the window.
         predictions: Outcomes of the first kind.
         dead_letters: Outcomes of the second kind.
+        passed_over: Events that have no customer by the rules of the schema's source, which is an
+            outcome, too.
         lost: Events before the group's offset without an outcome.
         duplicated: Events with more than one outcome.
         orphaned: Positions with an outcome where there is no event.
@@ -32,6 +34,7 @@ class PartitionAudit(msgspec.Struct, frozen=True):
     events: int
     predictions: int
     dead_letters: int
+    passed_over: int
     lost: int
     duplicated: int
     orphaned: int
@@ -65,7 +68,7 @@ class Audit(msgspec.Struct, frozen=True):
 
 
 class _PartitionLedger:
-    """What is known of each offset of one partition, 9 bytes an offset.
+    """What is known of each offset of one partition, 10 bytes an offset.
 
     Args:
         start: First offset of the window.
@@ -81,6 +84,7 @@ class _PartitionLedger:
         self.is_event = np.zeros(size, dtype=bool)
         self.predictions = np.zeros(size, dtype=np.uint32)
         self.dead_letters = np.zeros(size, dtype=np.uint32)
+        self.passed_over = np.zeros(size, dtype=bool)
 
     def rows(self, offsets: Sequence[int]) -> NDArray[np.int64]:
         """Indices of those offsets that lie in the window."""
@@ -96,7 +100,7 @@ class _PartitionLedger:
 
     def verdict(self, partition: int, committed: int) -> PartitionAudit:
         """The verdict, given the group's committed offset."""
-        outcomes = self.predictions + self.dead_letters
+        outcomes = self.predictions + self.dead_letters + self.passed_over
         missing = self.is_event & (outcomes == 0)
         offsets = np.arange(len(self.is_event)) + self._start
         no_event = offsets[~self.is_event & (outcomes > 0)]
@@ -112,6 +116,7 @@ class _PartitionLedger:
             events=int(self.is_event.sum()),
             predictions=int(self.predictions.sum()),
             dead_letters=int(self.dead_letters.sum()),
+            passed_over=int(self.passed_over.sum()),
             in_flight=int((missing & (offsets >= committed)).sum()),
             examples={
                 kind: which[:_EXAMPLES].astype(int).tolist() for kind, which in found.items()
@@ -141,6 +146,12 @@ class OutcomeLedger:
         for p, offsets in _by_partition(positions).items():
             own = self._partitions[p]
             own.is_event[own.rows(offsets)] = True
+
+    def add_passed_over(self, positions: Iterable[EventPosition]) -> None:
+        """Note records of the input topic that are passed over by rule."""
+        for p, offsets in _by_partition(positions).items():
+            own = self._partitions[p]
+            own.passed_over[own.rows(offsets)] = True
 
     def add_predictions(self, sources: Sequence[EventPosition | None]) -> None:
         """Note what the records of the output topic speak of; None for one that is not ours."""

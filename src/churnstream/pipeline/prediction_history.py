@@ -16,7 +16,9 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
+from churnstream.pipeline.decoding import decode_records
 from churnstream.pipeline.outcome_offsets import outcome_starts
+from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
@@ -168,9 +170,10 @@ def _join(
     for p in np.unique(partitions):
         mine = partitions == p
         found[mine], probabilities[mine], says_yes[mine] = tables[int(p)].look_up(offsets[mine])
-    events = decode.batch([r.value() for r in batch], [r.key() for r in batch])
+    events = decode_records(decode, batch)
     # A prediction exists only for records that decode.
-    rows = [i for i, e in enumerate(events) if found[i] and not isinstance(e, Rejection)]
+    no_event = (Rejection, PassedOver)
+    rows = [i for i, e in enumerate(events) if found[i] and not isinstance(e, no_event)]
     return ScoredHistory(
         [events[i] for i in rows],
         probabilities[rows],

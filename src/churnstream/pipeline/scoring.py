@@ -23,6 +23,8 @@ from churnstream.pipeline.dead_letter_headers import (
     dead_letter_record,
     describe_rejection,
 )
+from churnstream.pipeline.decoding import decode_records
+from churnstream.records.passed_over import PassedOver
 from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
 from churnstream.schema.record_types import Event, prediction_type
@@ -92,13 +94,14 @@ class Batch(msgspec.Struct, frozen=True):
     predictions: list[Record]
     rejected: list[Message]
     rejections: list[Rejection]
+    passed_over: list[PassedOver]
     dead_letters: list[FullRecord]
     next_offsets: dict[int, int]
     scored_at: datetime
     scorer: Scorer
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.rejected)
+        return len(self.events) + len(self.rejected) + len(self.passed_over)
 
 
 class ModelInUse(Protocol):
@@ -159,6 +162,7 @@ class BatchScorer:
             ],
             rejected=decoded.rejected,
             rejections=decoded.rejections,
+            passed_over=decoded.passed_over,
             dead_letters=list(
                 map(partial(self._dead_letter, model, now), decoded.rejected, decoded.rejections)
             ),
@@ -235,13 +239,18 @@ def _encoded_predictions(
 
 
 class _Decoded(NamedTuple):
-    """Good records with their keys and events, and rejected ones with the reasons."""
+    """Good records with keys and events, rejected ones with the reasons, and what is no customer.
+
+    Attributes:
+        keys: Of the predictions.
+    """
 
     good: PolledRecords
     keys: list[bytes | None]
     events: list[Event]
     rejected: list[Message]
     rejections: list[Rejection]
+    passed_over: list[PassedOver]
 
     def without(self, stays: NDArray[np.bool_], why: Callable[[int], Rejection]) -> "_Decoded":
         """Move good records to the rejected ones.
@@ -257,20 +266,33 @@ class _Decoded(NamedTuple):
             [self.events[i] for i in kept],
             [*self.rejected, *(self.good.records[i] for i in others)],
             [*self.rejections, *map(why, others)],
+            self.passed_over,
         )
 
 
 def _decode(polled: PolledRecords, scorer: Scorer) -> _Decoded:
-    values, keys = contents_of(polled.records)
-    decoded: list[Any] = scorer.decode.batch(values, keys)
-    if Rejection not in {*map(type, decoded)}:
-        return _Decoded(polled, keys, decoded, [], [])
+    decoded: list[Any] = decode_records(scorer.decode, polled.records)
+    kinds = {*map(type, decoded)}
+    if Rejection not in kinds and PassedOver not in kinds:
+        return _Decoded(polled, _keys(polled.records, decoded, scorer), decoded, [], [], [])
     bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
-    good = sorted(set(range(len(decoded))).difference(bad))
+    passed_over = [outcome for outcome in decoded if type(outcome) is PassedOver]
+    good = [i for i, found in enumerate(decoded) if type(found) not in (Rejection, PassedOver)]
+    records, events = [polled.records[i] for i in good], [decoded[i] for i in good]
     return _Decoded(
-        PolledRecords.of([polled.records[i] for i in good], polled.end_offsets),
-        [keys[i] for i in good],
-        [decoded[i] for i in good],
+        PolledRecords.of(records, polled.end_offsets),
+        _keys(records, events, scorer),
+        events,
         [polled.records[i] for i in bad],
         [decoded[i] for i in bad],
+        passed_over,
     )
+
+
+def _keys(
+    records: Sequence[Message], events: Sequence[Event], scorer: Scorer
+) -> list[bytes | None]:
+    """The ids, which in our own events are the keys."""
+    if scorer.decode.source is None:
+        return contents_of(records)[1]
+    return [own.encode("utf-8", "surrogatepass") for own in map(scorer.schema.id_of, events)]

@@ -14,6 +14,7 @@ import msgspec
 
 from churnstream.files.file_form import FileForm
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
+from churnstream.schema.source import Source
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -82,6 +83,7 @@ class Schema(
         left_out: Columns that are no features, each with the reason.
         segments: By which fields summaries break customers down.
         file: Where the rows are.
+        source: Where a customer is in the events of a topic; None: as our own producer writes them.
     """
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$")]
@@ -93,6 +95,7 @@ class Schema(
     left_out: dict[str, str] = {}
     segments: tuple[str | Segment, ...] = ()
     file: Origin | None = None
+    source: Source | None = None
 
     def __hash__(self) -> int:
         return hash(msgspec.json.encode(self))

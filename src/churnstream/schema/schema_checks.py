@@ -6,6 +6,7 @@ from churnstream.records.prediction import Prediction
 from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.fields import AnyField, Boolean, Category, MissingRule, Numeric
 from churnstream.schema.schema import Schema, Segment
+from churnstream.schema.source import faults_of_source
 
 _RESERVED = {EVENT_TS, *Prediction.__struct_fields__}  # no column may take these names
 
@@ -25,6 +26,9 @@ def faults(schema: Schema) -> Iterator[Fault]:
             yield ("segments",), problem
     for name, field in schema.fields.items():
         yield from _faults_of_field(schema, name, field)
+    if schema.source:
+        known = {*schema.attributes}
+        yield from ((("source", key), said) for key, said in faults_of_source(schema.source, known))
 
 
 def fault_of_name(name: str) -> str | None:

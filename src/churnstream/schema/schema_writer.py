@@ -23,6 +23,7 @@ _TITLES = {
     "left_out": "no features, each with the reason; move one to the fields to have it",
     "segments": "by which summaries break customers down",
     "file": "where the rows are, and how they are read",
+    "source": "where a customer is in the events of a topic",
 }
 
 
@@ -51,10 +52,11 @@ def write(
     if schema.segments:
         lines += [f"segments:  # {_TITLES['segments']}"]
         lines += [f"  - {_segment(segment)}" for segment in schema.segments]
-    if schema.file:
-        parts = _plain_of(schema.file)
-        lines += [f"file:{'' if parts else ' {}'}  # {_TITLES['file']}"]
-        lines += [f"  {key}: {_flow(value)}" for key, value in parts.items()]
+    for title, section in (("file", schema.file), ("source", schema.source)):
+        if section is not None:
+            parts = _plain_of(section)
+            lines += [f"{title}:{'' if parts else ' {}'}  # {_TITLES[title]}"]
+            lines += [f"  {key}: {_flow(value)}" for key, value in parts.items()]
     return "\n".join(lines) + "\n"
 
 

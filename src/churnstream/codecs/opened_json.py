@@ -1,0 +1,79 @@
+"""A JSON value, opened level by level as far as somebody looks into it."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+
+from churnstream.codecs.lenient_decoder import undecodable
+from churnstream.codecs.repeated_fields import repeated_field
+from churnstream.escaping import quote
+from churnstream.records.rejection import UNDECODABLE, Rejection
+from churnstream.schema.schema import Schema
+
+Path = tuple[str, ...]
+
+_NULL = b"null"
+_each_member = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@lru_cache(maxsize=1024)
+def path_of(text: str) -> Path:
+    """`payload.after` as the names in it."""
+    return tuple(text.split("."))
+
+
+class UnusableJsonError(Exception):
+    """What was looked into is no object, or cannot be read.
+
+    Attributes:
+        rejection: Why.
+    """
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(str(rejection))
+        self.rejection = rejection
+
+
+class OpenedJson:
+    """The objects of a value.
+
+    Args:
+        schema: Whose fields are known, for errors.
+    """
+
+    def __init__(self, value: bytes, schema: Schema) -> None:
+        self._schema = schema
+        self._opened: dict[Path, Mapping[str, msgspec.Raw]] = {(): self._members(value, ())}
+
+    def find(self, path: Path) -> bytes | None:
+        """The JSON of what stands at a path; None if nothing does, or null.
+
+        Raises:
+            UnusableJsonError: On the way there is no object, or one in which a name stands twice.
+        """
+        members = self.members(path[:-1])
+        raw = bytes(members.get(path[-1], _NULL))
+        return None if raw == _NULL else raw
+
+    def members(self, path: Path) -> Mapping[str, msgspec.Raw]:
+        """The members of the object at a path; none if there is no object."""
+        if path not in self._opened:
+            raw = self.find(path)
+            self._opened[path] = {} if raw is None else self._members(raw, path)
+        return self._opened[path]
+
+    def _members(self, value: bytes, path: Path) -> Mapping[str, msgspec.Raw]:
+        try:
+            found = _each_member(value)
+            twice = repeated_field(value)
+        except msgspec.ValidationError:
+            where = quote(".".join(path)) if path else "value"
+            kind = "expected object, got something else"
+            raise UnusableJsonError(Rejection("not_an_object", where, kind)) from None
+        except (ValueError, *UNDECODABLE) as error:
+            raise UnusableJsonError(undecodable(value, error, self._schema)) from error
+        if twice:
+            why = Rejection("duplicate_field", quote(twice), "appears more than once")
+            raise UnusableJsonError(why)
+        return found

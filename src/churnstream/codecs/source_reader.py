@@ -1,0 +1,178 @@
+"""From the record of somebody else's topic to an event in our own form, as bytes.
+
+The schema's `source` says where a customer is. What is found there is put together anew as the
+event that our own producer would have sent, so that one decoder checks all of them alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from churnstream.codecs.opened_json import OpenedJson, Path, UnusableJsonError, path_of
+from churnstream.codecs.source_times import TimeReader
+from churnstream.codecs.source_values import Remake, connect_kinds, remake_of
+from churnstream.records.passed_over import PassedOver, Rule
+from churnstream.records.rejection import Rejection
+from churnstream.schema.schema import Schema
+from churnstream.schema.source import ANY_KEY, ID_AS_KEY, PRESETS
+from churnstream.schema.values import plain
+
+Headers = Sequence[tuple[str, str | bytes | None]]
+
+_ROWS = {b'"c"', b'"r"', b'"u"'}  # operations after which there is a row
+_DELETED = b'"d"'
+_ATTRIBUTE = "ce_"  # begins the headers of a CloudEvent in binary mode
+
+
+class Arrived(NamedTuple):
+    """A record as it came.
+
+    Attributes:
+        timestamp: Milliseconds since 1970.
+    """
+
+    value: bytes | None
+    key: bytes | None
+    timestamp: int
+    headers: Headers
+
+
+class Opened(NamedTuple):
+    """An event in our own form, and the key that must be its id."""
+
+    value: bytes
+    key: bytes | None
+
+
+class SourceReader:
+    """Finds customers in the events of a topic as a schema's `source` says.
+
+    Args:
+        schema: With a source.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        source = schema.source
+        assert source is not None  # noqa: S101  # for the type checker
+        self._schema, self._source = schema, source
+        self._debezium = source.envelope == "debezium"
+        self._cloudevents = source.envelope == "cloudevents"
+        own = source.envelope if source.envelope and source.envelope not in PRESETS else None
+        self._inside = path_of(own) if own else ()
+        names = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
+        self._members = [_Member.of(schema, name) for name in names]
+        self._only = {path_of(path): _texts(wanted) for path, wanted in source.only.items()}
+        self._time = TimeReader(source)
+        self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else None
+
+    def __call__(self, record: Arrived) -> Opened | PassedOver | Rejection:
+        """The event in a record, by which rule it is passed over, or why there is none."""
+        if record.value is None and self._debezium:
+            return PassedOver("tombstone")
+        if not record.value:
+            problem = "is null (a tombstone)" if record.value is None else "is empty"
+            return Rejection("empty", "value", f"{problem}; expected an event as JSON")
+        try:
+            return self._opened(OpenedJson(record.value, self._schema), record)
+        except UnusableJsonError as error:
+            return error.rejection
+
+    def _opened(self, event: OpenedJson, record: Arrived) -> Opened | PassedOver | Rejection:
+        attributes = _attributes(record.headers) if self._cloudevents else {}
+        outer = ("payload",) if self._debezium and event.members(("payload",)) else ()
+        if rule := self._rule(event, outer, attributes):
+            return PassedOver(rule)
+        inside = self._place(outer, in_headers=bool(attributes))
+        if inside and event.find(inside) is None:
+            detail = (
+                f"has no {'.'.join(inside)}, which `source` in the schema says holds the fields"
+            )
+            return Rejection("missing_field", "value", detail)
+        kinds = connect_kinds(event.find(("schema",))) if outer else {}
+        members = [member.json(event, inside, kinds) for member in self._members]
+        time = self._time(event, outer, inside, attributes, record.timestamp)
+        if isinstance(time, Rejection):
+            return time
+        value = b"{" + b",".join(filter(None, [*members, time])) + b"}"
+        return Opened(value, self._key_of(event, inside, record.key))
+
+    def _rule(self, event: OpenedJson, outer: Path, attributes: Mapping[str, str]) -> Rule | None:
+        """By which rule a record is passed over."""
+        for path, wanted in self._only.items():
+            found = attributes.get(path[-1]) if attributes else _text(event.find(path))
+            if found not in wanted:
+                return "filtered"
+        if not self._debezium:
+            return None
+        operation = event.find((*outer, "op"))
+        if operation in _ROWS:
+            return None
+        return "deleted" if operation == _DELETED else "no_row"
+
+    def _place(self, outer: Path, *, in_headers: bool) -> Path:
+        """Where the object with the fields is."""
+        if self._debezium:
+            return (*outer, "after")
+        if self._cloudevents:
+            return () if in_headers else ("data",)
+        return self._inside
+
+    def _key_of(self, event: OpenedJson, inside: Path, key: bytes | None) -> bytes | None:
+        """The part of a record's key that must be the id: the id itself where it is any key's."""
+        if self._source.key == ANY_KEY:
+            found = event.find((*inside, *self._members[0].path))
+        elif self._key is None or key is None:
+            return key
+        else:
+            found = OpenedJson(key, self._schema).find(self._key)
+        return (_text(found) or "").encode("utf-8", "surrogatepass")
+
+
+class _Member(NamedTuple):
+    """A member of our own event, and where its value comes from."""
+
+    name: str
+    begin: bytes
+    path: Path
+    remake: Remake | None
+
+    @classmethod
+    def of(cls, schema: Schema, name: str) -> "_Member":
+        source = schema.source
+        path = path_of(source.names.get(name, name)) if source else (name,)
+        is_label = schema.label is not None and name == schema.label.field
+        remake = None if is_label else remake_of(schema.fields.get(name))
+        return cls(name, msgspec.json.encode(name) + b":", path, remake)
+
+    def json(self, event: OpenedJson, inside: Path, kinds: Mapping[str, str]) -> bytes | None:
+        raw = event.find((*inside, *self.path))
+        if raw is None:
+            return None
+        return self.begin + (self.remake(raw, kinds.get(self.path[-1], "")) if self.remake else raw)
+
+
+def _texts(wanted: str | tuple[str, ...]) -> set[str]:
+    return {wanted} if isinstance(wanted, str) else set(wanted)
+
+
+def _text(raw: bytes | None) -> str | None:
+    """A JSON value as the text that a schema file would have."""
+    if raw is None:
+        return None
+    try:
+        return plain(msgspec.json.decode(raw))
+    except msgspec.DecodeError:
+        return None
+
+
+def _attributes(headers: Headers) -> Mapping[str, str]:
+    """The attributes of a CloudEvent in binary mode; none in structured mode."""
+    found = {
+        name.removeprefix(_ATTRIBUTE): value.decode(errors="replace")
+        if isinstance(value, bytes)
+        else value or ""
+        for name, value in headers
+        if name.startswith(_ATTRIBUTE)
+    }
+    return found if "specversion" in found else {}

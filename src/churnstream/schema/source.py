@@ -1,0 +1,75 @@
+"""Where a customer is inside the events of somebody else's topic."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+Preset = Literal["debezium", "cloudevents"]
+TimeFormat = Literal["rfc3339", "local", "epoch-seconds", "epoch-millis", "epoch-micros"]
+
+RECORD_TIME = "record"
+"""As `time`: the record's own timestamp."""
+
+ID_AS_KEY, ANY_KEY = "id", "any"
+PRESETS = ("debezium", "cloudevents")
+
+_PATH = re.compile(r"[^.\"\\\x00-\x1f]+(\.[^.\"\\\x00-\x1f]+)*")
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How to find a customer in an event. A path is names with dots between, from outside inwards.
+
+    Attributes:
+        envelope: The path of the object that holds the fields, or a preset: `debezium` (the row
+            after a change, with and without `schema` and `payload`), `cloudevents` (`data`, in
+            structured or binary mode).
+        names: By field, id or label, its path within that object, where it is not its name.
+        time: The path of the event's time from the outermost object; `record` for the record's
+            timestamp. None: `event_ts` beside the fields, or what the preset has.
+        time_format: How it is written; `local` is a time without zone, in `zone`.
+        zone: The zone of times without one, as `Europe/Berlin`.
+        key: `id` if the record's key must be the customer's id, `any` if it does not matter, or the
+            path of the id in a key that is a JSON object.
+        only: By path from the outermost object the values that an event must have there; others
+            are passed over.
+    """
+
+    envelope: str | None = None
+    names: dict[str, str] = {}
+    time: str | None = None
+    time_format: TimeFormat = "rfc3339"
+    zone: str = "UTC"
+    key: str = ID_AS_KEY
+    only: dict[str, str | tuple[str, ...]] = {}
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether some records have no customer by rule, and are no fault."""
+        return bool(self.only) or self.envelope == "debezium"
+
+
+def faults_of_source(source: Source, known: set[str]) -> Iterator[tuple[str, str]]:
+    """What cannot be: the key, and what is wrong with it.
+
+    Args:
+        known: The fields, the id and the label.
+    """
+    for field, path in source.names.items():
+        if field not in known:
+            yield "names", f"{field} is no field, nor the id or label"
+        elif not _PATH.fullmatch(path):
+            yield "names", f"{path!r} is no path; write names with dots between them"
+    for key in ("envelope", "time", "key"):
+        path = getattr(source, key)
+        if path is not None and not _PATH.fullmatch(path):
+            yield key, f"{path!r} is no path; write names with dots between them"
+    for path in source.only:
+        if not _PATH.fullmatch(path):
+            yield "only", f"{path!r} is no path; write names with dots between them"
+    try:
+        ZoneInfo(source.zone)
+    except (KeyError, ValueError, OSError):
+        yield "zone", f"{source.zone!r} is no time zone; write one as Europe/Berlin"

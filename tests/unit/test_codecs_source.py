@@ -1,0 +1,336 @@
+"""Customers in the events of somebody else's topic."""
+
+import json
+from base64 import b64encode
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.source_reader import Arrived
+from churnstream.records.passed_over import PassedOver
+from churnstream.records.rejection import Rejection
+from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
+from churnstream.schema.schema import Label, Schema
+from churnstream.schema.source import Source
+
+STAMP = 1_767_323_045_000  # 2026-01-02T03:04:05Z
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FIELDS: dict[str, AnyField] = {
+    "Age": Integer(min=18),
+    "Balance": Number(min=0.0, missing="allow"),
+    "Country": Category(values=("France", "Spain")),
+    "HasCard": Boolean(),
+    "Since": Date(),
+}
+ROW: dict[str, Any] = {
+    "CustomerId": "C-1",
+    "Age": 42,
+    "Balance": 79.5,
+    "Country": "Spain",
+    "HasCard": 1,
+    "Since": "2024-03-05",
+}
+SNAKE = {"CustomerId": "customer_id", "Age": "age", "Balance": "balance", "Country": "country"}
+SNAKE |= {"HasCard": "has_card", "Since": "since"}
+
+
+def bank(source: Source | None) -> Schema:
+    """A schema of a bank whose events come from such a source."""
+    return Schema(
+        name="bank", id="CustomerId", fields=FIELDS, label=Label("Exited", "1"), source=source
+    )
+
+
+def decoded(
+    source: Source | None,
+    value: object,
+    key: object = "C-1",
+    headers: dict[str, str] | None = None,
+) -> Any:
+    """What becomes of a record."""
+    raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
+    own_key = (
+        key if key is None else key.encode() if isinstance(key, str) else json.dumps(key).encode()
+    )
+    own = [(name, text.encode()) for name, text in (headers or {}).items()]
+    decode = EventDecoder(bank(source))
+    if source is None:
+        return decode.batch([raw], [own_key])[0]
+    return decode.batch_of([Arrived(raw, own_key, STAMP, own)])[0]
+
+
+def assert_is_the_row(event: Any) -> None:
+    """The event is the one of `ROW`, of the time `NOW`."""
+    assert not isinstance(event, Rejection | PassedOver), event
+    schema = bank(None)
+    values = {name: schema.getter(name)(event) for name in FIELDS}
+    assert schema.id_of(event) == "C-1"
+    assert values == {**{n: ROW[n] for n in FIELDS}, "Since": date(2024, 3, 5)}
+    assert event.event_ts == NOW
+
+
+def change(op: str, row: object, **more: object) -> dict[str, Any]:
+    """A change as Debezium writes it, without its schema."""
+    source = {"version": "3.6.1.Final", "connector": "postgresql", "ts_ms": STAMP, "table": "bank"}
+    return {"before": None, "after": row, "source": source, "op": op, "ts_ms": STAMP + 40, **more}
+
+
+TIMED = {**ROW, "event_ts": "2026-01-02T03:04:05Z"}
+SNAKE_ROW = {SNAKE[name]: value for name, value in ROW.items()}
+CLOUD = {"specversion": "1.0", "type": "customer.updated", "source": "/crm", "id": "1"}
+CLOUD |= {"time": "2026-01-02T03:04:05Z"}
+HEADERS = {f"ce_{name}": text for name, text in CLOUD.items()}
+DECIMAL = b64encode((7950).to_bytes(2, "big")).decode()
+CONNECT = {
+    "type": "struct",
+    "fields": [
+        {
+            "field": "after",
+            "type": "struct",
+            "fields": [
+                {
+                    "field": "Balance",
+                    "type": "bytes",
+                    "name": "org.apache.kafka.connect.data.Decimal",
+                    "parameters": {"scale": "2", "connect.decimal.precision": "10"},
+                },
+                {"field": "Since", "type": "int32", "name": "io.debezium.time.Date"},
+            ],
+        }
+    ],
+}
+DAYS = (date(2024, 3, 5) - date(1970, 1, 1)).days
+AT_RECORD = Source(time="record")
+
+SHAPES: dict[str, tuple[Source | None, object, object, dict[str, str] | None]] = {
+    "our own": (None, TIMED, "C-1", None),
+    "an empty source": (Source(), TIMED, "C-1", None),
+    "snake_case": (Source(names=SNAKE, time="record"), SNAKE_ROW, "C-1", None),
+    "an object inside": (Source(envelope="customer"), {"customer": TIMED, "v": 2}, "C-1", None),
+    "deep inside": (
+        Source(envelope="a.b.c", time="at"),
+        {"at": TIMED["event_ts"], "a": {"b": {"c": ROW}}},
+        "C-1",
+        None,
+    ),
+    "fields in several places": (
+        Source(names={"Age": "person.age", "Country": "person.address.country"}, time="record"),
+        {
+            **{n: v for n, v in ROW.items() if n not in ("Age", "Country")},
+            "person": {"age": 42, "address": {"country": "Spain"}},
+        },
+        "C-1",
+        None,
+    ),
+    "epoch seconds": (
+        Source(time="ts", time_format="epoch-seconds"),
+        {**ROW, "ts": STAMP // 1000},
+        "C-1",
+        None,
+    ),
+    "epoch milliseconds": (
+        Source(time="ts", time_format="epoch-millis"),
+        {**ROW, "ts": STAMP},
+        "C-1",
+        None,
+    ),
+    "epoch milliseconds as text": (
+        Source(time="ts", time_format="epoch-millis"),
+        {**ROW, "ts": str(STAMP)},
+        "C-1",
+        None,
+    ),
+    "epoch microseconds": (
+        Source(time="ts", time_format="epoch-micros"),
+        {**ROW, "ts": STAMP * 1000},
+        "C-1",
+        None,
+    ),
+    "a time without zone": (
+        Source(time="at", time_format="local", zone="Europe/Berlin"),
+        {**ROW, "at": "2026-01-02 04:04:05"},
+        "C-1",
+        None,
+    ),
+    "a time of another zone": (
+        Source(time="at"),
+        {**ROW, "at": "2026-01-02T04:04:05+01:00"},
+        "C-1",
+        None,
+    ),
+    "the record's timestamp": (AT_RECORD, ROW, "C-1", None),
+    "a null key": (Source(key="any"), TIMED, None, None),
+    "another key": (Source(key="any"), TIMED, "partition 7", None),
+    "a key that is an object": (
+        Source(key="customer.id"),
+        TIMED,
+        {"customer": {"id": "C-1"}},
+        None,
+    ),
+    "numbers as text": (AT_RECORD, {**ROW, "Age": "42", "Balance": "79.5"}, "C-1", None),
+    "1.0 for a whole number": (AT_RECORD, {**ROW, "Age": 42.0}, "C-1", None),
+    "true for a flag": (AT_RECORD, {**ROW, "HasCard": True}, "C-1", None),
+    "Yes for a flag": (AT_RECORD, {**ROW, "HasCard": "Yes"}, "C-1", None),
+    "a day since 1970": (AT_RECORD, {**ROW, "Since": DAYS}, "C-1", None),
+    "a day in milliseconds": (AT_RECORD, {**ROW, "Since": DAYS * 86_400_000}, "C-1", None),
+    "more fields": (AT_RECORD, {**ROW, "more": {"x": [1]}, "Surname": "Doe"}, "C-1", None),
+    "Debezium, inserted": (Source(envelope="debezium"), change("c", ROW), "C-1", None),
+    "Debezium, updated": (Source(envelope="debezium"), change("u", ROW, before=ROW), "C-1", None),
+    "Debezium, snapshot": (Source(envelope="debezium"), change("r", ROW), "C-1", None),
+    "Debezium with payload": (
+        Source(envelope="debezium"),
+        {"payload": change("c", ROW)},
+        "C-1",
+        None,
+    ),
+    "Debezium with schema and decimals": (
+        Source(envelope="debezium"),
+        {"schema": CONNECT, "payload": change("c", {**ROW, "Balance": DECIMAL, "Since": DAYS})},
+        "C-1",
+        None,
+    ),
+    "Debezium's structured key": (
+        Source(envelope="debezium", key="payload.CustomerId"),
+        {"payload": change("c", ROW)},
+        {"schema": {}, "payload": {"CustomerId": "C-1"}},
+        None,
+    ),
+    "Debezium, snake_case": (
+        Source(envelope="debezium", names=SNAKE),
+        change("u", SNAKE_ROW),
+        "C-1",
+        None,
+    ),
+    "CloudEvents, structured": (
+        Source(envelope="cloudevents"),
+        {**CLOUD, "data": ROW},
+        "C-1",
+        None,
+    ),
+    "CloudEvents, binary": (Source(envelope="cloudevents"), ROW, "C-1", HEADERS),
+    "CloudEvents of one type": (
+        Source(envelope="cloudevents", only={"type": "customer.updated"}),
+        {**CLOUD, "data": ROW},
+        "C-1",
+        None,
+    ),
+    "CloudEvents of one type, binary": (
+        Source(envelope="cloudevents", only={"type": ("customer.created", "customer.updated")}),
+        ROW,
+        "C-1",
+        HEADERS,
+    ),
+    "a filter": (Source(only={"kind": "update"}), {**TIMED, "kind": "update"}, "C-1", None),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_customer_is_found(shape: str) -> None:
+    """In whatever shape it comes, with the line of the source that says so."""
+    assert_is_the_row(decoded(*SHAPES[shape]))
+
+
+def test_a_customer_with_an_id_of_digits() -> None:
+    """A whole number names a customer as its text does, in the value and in the key."""
+    source = Source(envelope="debezium", key="id", names={"CustomerId": "id"})
+    event = decoded(
+        Source(envelope="debezium", key="any"), change("c", {**ROW, "CustomerId": 17}), None
+    )
+    assert event.CustomerId == "17"
+    structured = Source(envelope="debezium", key="id.x", names={"CustomerId": "id"})
+    row = {**{n: v for n, v in ROW.items() if n != "CustomerId"}, "id": 17}
+    assert decoded(structured, change("c", row), {"id": {"x": 17}}).CustomerId == "17"
+    assert decoded(source, change("c", row), "17").CustomerId == "17"
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "rule"),
+    [
+        (Source(envelope="debezium"), change("d", None, before=ROW), "deleted"),
+        (Source(envelope="debezium"), {"payload": change("d", None)}, "deleted"),
+        (Source(envelope="debezium"), None, "tombstone"),
+        (Source(envelope="debezium"), change("t", None), "no_row"),
+        (Source(only={"kind": "update"}), {**TIMED, "kind": "read"}, "filtered"),
+        (Source(only={"kind": "update"}), TIMED, "filtered"),
+        (Source(only={"a.b": ("1", "true")}), {**TIMED, "a": {"b": 2}}, "filtered"),
+        (Source(envelope="cloudevents", only={"type": "x"}), {**CLOUD, "data": ROW}, "filtered"),
+    ],
+)
+def test_passed_over(source: Source, value: object, rule: str) -> None:
+    """What holds no customer by rule is neither scored nor rejected."""
+    assert decoded(source, value) == PassedOver(rule)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "key", "said"),
+    [
+        (Source(envelope="customer"), TIMED, "C-1", "value: has no customer, which `source`"),
+        (Source(envelope="a.b"), {"a": 1}, "C-1", '"a": expected object'),
+        (Source(), b"{", "C-1", "value: is not JSON"),
+        (Source(), b"", "C-1", "value: is empty"),
+        (Source(), None, "C-1", "value: is null (a tombstone)"),
+        (Source(), [1], "C-1", "value: expected object"),
+        (Source(), ROW, "C-1", "event_ts: is missing; it is read from event_ts"),
+        (Source(time="at"), ROW, "C-1", "event_ts: is missing; it is read from at"),
+        (
+            Source(time="at", time_format="epoch-millis"),
+            {**ROW, "at": "soon"},
+            "C-1",
+            "event_ts: at is no time",
+        ),
+        (
+            Source(time="at", time_format="epoch-millis"),
+            {**ROW, "at": 10**20},
+            "C-1",
+            "event_ts: at is no time",
+        ),
+        (
+            Source(time="at", time_format="local"),
+            {**ROW, "at": 5},
+            "C-1",
+            "event_ts: at is no time",
+        ),
+        (AT_RECORD, {**ROW, "Age": "old"}, "C-1", "Age: expected a whole number"),
+        (AT_RECORD, ROW, None, "key: is null; expected CustomerId"),
+        (AT_RECORD, ROW, "C-2", 'key: is "C-2"; expected CustomerId'),
+        (Source(key="id", time="record"), ROW, {"id": "C-1"}, "key: is"),
+        (Source(key="id.x", time="record"), ROW, "no object", "value: is not JSON"),
+        (Source(envelope="debezium"), change("c", None), "C-1", "value: has no after"),
+        (AT_RECORD, b'{"Age": 1, "Age": 2}', "C-1", '"Age": appears more than once'),
+        (Source(names={"Age": "x.y"}), {**TIMED, "x": {"z": 1}}, "C-1", "Age: is missing"),
+    ],
+)
+def test_rejected(source: Source, value: object, key: object, said: str) -> None:
+    """What cannot be read is rejected in words that name where it was looked for."""
+    found = decoded(source, value, key)
+    assert isinstance(found, Rejection), found
+    assert str(found).startswith(said)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*ROW, "payload", "after", "op", "source", "ts_ms", "data"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from([shape[0] or Source() for shape in SHAPES.values()]),
+    st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.none() | st.binary(max_size=20),
+    st.integers(-(2**63), 2**63 - 1),
+)
+def test_anything_may_come(source: Source, value: bytes, key: bytes | None, stamp: int) -> None:
+    """No record raises, whatever it holds: it is an event, passed over, or rejected."""
+    decode = EventDecoder(bank(source))
+    (found,) = decode.batch_of([Arrived(value, key, stamp, [("ce_time", None)])])
+    assert found is not None
