@@ -13,9 +13,9 @@ from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.source_reader import Arrived
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
+from churnstream.schema.event_source import EventSource as Source
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
 from churnstream.schema.schema import Label, Schema
-from churnstream.schema.source import Source
 
 STAMP = 1_767_323_045_000  # 2026-01-02T03:04:05Z
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -110,7 +110,12 @@ SHAPES: dict[str, tuple[Source | None, object, object, dict[str, str] | None]] =
     "our own": (None, TIMED, "C-1", None),
     "an empty source": (Source(), TIMED, "C-1", None),
     "snake_case": (Source(names=SNAKE, time="record"), SNAKE_ROW, "C-1", None),
-    "an object inside": (Source(envelope="customer"), {"customer": TIMED, "v": 2}, "C-1", None),
+    "an object inside": (
+        Source(envelope="customer"),
+        {"customer": TIMED, "v": 2},
+        "C-1",
+        None,
+    ),
     "deep inside": (
         Source(envelope="a.b.c", time="at"),
         {"at": TIMED["event_ts"], "a": {"b": {"c": ROW}}},
@@ -179,7 +184,12 @@ SHAPES: dict[str, tuple[Source | None, object, object, dict[str, str] | None]] =
     "a day in milliseconds": (AT_RECORD, {**ROW, "Since": DAYS * 86_400_000}, "C-1", None),
     "more fields": (AT_RECORD, {**ROW, "more": {"x": [1]}, "Surname": "Doe"}, "C-1", None),
     "Debezium, inserted": (Source(envelope="debezium"), change("c", ROW), "C-1", None),
-    "Debezium, updated": (Source(envelope="debezium"), change("u", ROW, before=ROW), "C-1", None),
+    "Debezium, updated": (
+        Source(envelope="debezium"),
+        change("u", ROW, before=ROW),
+        "C-1",
+        None,
+    ),
     "Debezium, snapshot": (Source(envelope="debezium"), change("r", ROW), "C-1", None),
     "Debezium with payload": (
         Source(envelope="debezium"),
@@ -257,7 +267,11 @@ def test_a_customer_with_an_id_of_digits() -> None:
         (Source(only={"kind": "update"}), {**TIMED, "kind": "read"}, "filtered"),
         (Source(only={"kind": "update"}), TIMED, "filtered"),
         (Source(only={"a.b": ("1", "true")}), {**TIMED, "a": {"b": 2}}, "filtered"),
-        (Source(envelope="cloudevents", only={"type": "x"}), {**CLOUD, "data": ROW}, "filtered"),
+        (
+            Source(envelope="cloudevents", only={"type": "x"}),
+            {**CLOUD, "data": ROW},
+            "filtered",
+        ),
     ],
 )
 def test_passed_over(source: Source, value: object, rule: str) -> None:

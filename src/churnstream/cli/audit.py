@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.schema
 @options.as_json()
 @click.option("--in-flight-ok", is_flag=True, help="Events still on their way are no failure.")
 @click.option("--min-events", type=click.IntRange(min=0), help="Fewer events are a failure.")

@@ -14,8 +14,8 @@ from churnstream.codecs.source_times import TimeReader
 from churnstream.codecs.source_values import Remake, connect_kinds, remake_of
 from churnstream.records.passed_over import PassedOver, Rule
 from churnstream.records.rejection import Rejection
+from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS
 from churnstream.schema.schema import Schema
-from churnstream.schema.source import ANY_KEY, ID_AS_KEY, PRESETS
 from churnstream.schema.values import plain
 
 Headers = Sequence[tuple[str, str | bytes | None]]

@@ -10,7 +10,7 @@ from churnstream.codecs.opened_json import OpenedJson, Path, path_of
 from churnstream.codecs.source_values import since_1970
 from churnstream.records.rejection import Rejection
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.source import RECORD_TIME, Source
+from churnstream.schema.event_source import RECORD_TIME, EventSource
 
 _A_SECOND = {"epoch-seconds": 1, "epoch-millis": 1_000, "epoch-micros": 1_000_000}
 _BEGIN = msgspec.json.encode(EVENT_TS) + b":"
@@ -20,7 +20,7 @@ _MILLIS = 1_000
 class TimeReader:
     """Finds the time of an event, and writes it as our own events have it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: EventSource) -> None:
         self._source, self._zone = source, ZoneInfo(source.zone)
         named = source.time if source.time != RECORD_TIME else None
         self._path = path_of(named) if named else None

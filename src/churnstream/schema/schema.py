@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import msgspec
 
 from churnstream.files.file_form import FileForm
+from churnstream.schema.event_source import EventSource
 from churnstream.schema.fields import AnyField, Boolean, Category, Date, Numeric
-from churnstream.schema.source import Source
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -95,7 +95,7 @@ class Schema(
     left_out: dict[str, str] = {}
     segments: tuple[str | Segment, ...] = ()
     file: Origin | None = None
-    source: Source | None = None
+    source: EventSource | None = None
 
     def __hash__(self) -> int:
         return hash(msgspec.json.encode(self))

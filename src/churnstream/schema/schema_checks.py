@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from churnstream.records.prediction import Prediction
 from churnstream.records.wire_types import EVENT_TS
+from churnstream.schema.event_source import faults_of_source
 from churnstream.schema.fields import AnyField, Boolean, Category, MissingRule, Numeric
 from churnstream.schema.schema import Schema, Segment
-from churnstream.schema.source import faults_of_source
 
 _RESERVED = {EVENT_TS, *Prediction.__struct_fields__}  # no column may take these names
 

@@ -19,7 +19,7 @@ PRESETS = ("debezium", "cloudevents")
 _PATH = re.compile(r"[^.\"\\\x00-\x1f]+(\.[^.\"\\\x00-\x1f]+)*")
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How to find a customer in an event. A path is names with dots between, from outside inwards.
 
     Attributes:
@@ -51,7 +51,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return bool(self.only) or self.envelope == "debezium"
 
 
-def faults_of_source(source: Source, known: set[str]) -> Iterator[tuple[str, str]]:
+def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str, str]]:
     """What cannot be: the key, and what is wrong with it.
 
     Args:
