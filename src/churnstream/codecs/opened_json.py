@@ -52,9 +52,13 @@ class OpenedJson:
         Raises:
             UnusableJsonError: On the way there is no object, or one in which a name stands twice.
         """
-        members = self.members(path[:-1])
-        raw = bytes(members.get(path[-1], _NULL))
+        raw = self.get(path)
         return None if raw == _NULL else raw
+
+    def get(self, path: Path) -> bytes | None:
+        """The same, null being something that stands there."""
+        raw = self.members(path[:-1]).get(path[-1])
+        return None if raw is None else bytes(raw)
 
     def members(self, path: Path) -> Mapping[str, msgspec.Raw]:
         """The members of the object at a path; none if there is no object."""

@@ -24,8 +24,13 @@ def repeated_field(value: bytes) -> str | None:
 
     Args:
         value: JSON that holds an object.
+
+    Raises:
+        UnicodeDecodeError: It is no UTF-8.
     """
-    if value.isascii() and b"\\" not in value and _has_each_field_once(value):
+    if not value.isascii():
+        value.decode()  # what a decoder passes over it does not look at
+    if _has_each_field_once(value):
         return None  # in half of the time that it takes to name the one at fault
     # Integers stay text: Python refuses to convert very long ones, and nobody needs them here.
     pairs = json.loads(value.decode(), object_pairs_hook=list, parse_int=str)
@@ -38,9 +43,10 @@ def repeated_field(value: bytes) -> str | None:
 
 
 def _has_each_field_once(value: bytes) -> bool:
-    """Whether it is certain that no field stands twice; only of ASCII without escapes it may be.
+    """Whether it is certain that no field stands twice.
 
     A decoder keeps one of those with the same name, so what it kept does not account for all bytes.
+    Nor does it for a name with an escape or with letters of several bytes: then it is not certain.
     """
     return _accounts_for(value) or _accounts_for(msgspec.json.format(value, indent=-1))
 

@@ -4,7 +4,7 @@ The schema's `source` says where a customer is. What is found there is put toget
 event that our own producer would have sent, so that one decoder checks all of them alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -61,7 +61,8 @@ class SourceReader:
         own = source.envelope if source.envelope and source.envelope not in PRESETS else None
         self._inside = path_of(own) if own else ()
         names = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
-        self._members = [_Member.of(schema, name) for name in names]
+        self._groups = list(_groups(schema, names))
+        self._id_path = path_of(source.names.get(schema.id, schema.id))
         self._only = {path_of(path): _texts(wanted) for path, wanted in source.only.items()}
         self._time = TimeReader(source)
         self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else None
@@ -90,11 +91,11 @@ class SourceReader:
             )
             return Rejection("missing_field", "value", detail)
         kinds = connect_kinds(event.find(("schema",))) if outer else {}
-        members = [member.json(event, inside, kinds) for member in self._members]
+        members = [part for group in self._groups for part in group.json(event, inside, kinds)]
         time = self._time(event, outer, inside, attributes, record.timestamp)
         if isinstance(time, Rejection):
             return time
-        value = b"{" + b",".join(filter(None, [*members, time])) + b"}"
+        value = b"{" + b",".join([*members, time] if time else members) + b"}"
         return Opened(value, self._key_of(event, inside, record.key))
 
     def _rule(self, event: OpenedJson, outer: Path, attributes: Mapping[str, str]) -> Rule | None:
@@ -121,7 +122,7 @@ class SourceReader:
     def _key_of(self, event: OpenedJson, inside: Path, key: bytes | None) -> bytes | None:
         """The part of a record's key that must be the id: the id itself where it is any key's."""
         if self._source.key == ANY_KEY:
-            found = event.find((*inside, *self._members[0].path))
+            found = event.find((*inside, *self._id_path))
         elif self._key is None or key is None:
             return key
         else:
@@ -129,27 +130,38 @@ class SourceReader:
         return (_text(found) or "").encode("utf-8", "surrogatepass")
 
 
-class _Member(NamedTuple):
-    """A member of our own event, and where its value comes from."""
+class _Group(NamedTuple):
+    """Members of our own event that come from one object.
 
-    name: str
-    begin: bytes
+    Attributes:
+        path: Of that object, from where the fields are.
+        members: Of each the name there, our own with the colon behind it, and what makes its value
+            anew.
+    """
+
     path: Path
-    remake: Remake | None
+    members: list[tuple[str, bytes, Remake | None]]
 
-    @classmethod
-    def of(cls, schema: Schema, name: str) -> "_Member":
-        source = schema.source
-        path = path_of(source.names.get(name, name)) if source else (name,)
-        is_label = schema.label is not None and name == schema.label.field
-        remake = None if is_label else remake_of(schema.fields.get(name))
-        return cls(name, msgspec.json.encode(name) + b":", path, remake)
+    def json(self, event: OpenedJson, inside: Path, kinds: Mapping[str, str]) -> list[bytes]:
+        """The members that the object has."""
+        found = event.members((*inside, *self.path)).get
+        return [
+            begin + (remake(bytes(raw), kinds.get(name, "")) if remake else bytes(raw))
+            for name, begin, remake in self.members
+            if (raw := found(name)) is not None
+        ]
 
-    def json(self, event: OpenedJson, inside: Path, kinds: Mapping[str, str]) -> bytes | None:
-        raw = event.find((*inside, *self.path))
-        if raw is None:
-            return None
-        return self.begin + (self.remake(raw, kinds.get(self.path[-1], "")) if self.remake else raw)
+
+def _groups(schema: Schema, names: Sequence[str]) -> Iterator[_Group]:
+    """All members, by the object that holds them."""
+    label = schema.label.field if schema.label else None
+    groups: dict[Path, list[tuple[str, bytes, Remake | None]]] = {}
+    for name in names:
+        *above, own = path_of(schema.source.names.get(name, name)) if schema.source else (name,)
+        remake = None if name == label else remake_of(schema.fields.get(name))
+        member = (own, msgspec.json.encode(name) + b":", remake)
+        groups.setdefault(tuple(above), []).append(member)
+    return (_Group(path, members) for path, members in groups.items())
 
 
 def _texts(wanted: str | tuple[str, ...]) -> set[str]:
