@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.codecs.source_reader import Arrived
+from churnstream.codecs.source_records import Arrived
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.event_source import EventSource as Source

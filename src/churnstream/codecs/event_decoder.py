@@ -11,7 +11,8 @@ import msgspec
 
 from churnstream.codecs.lenient_decoder import decode_leniently, in_utc, repetition
 from churnstream.codecs.repeated_fields import colons_in
-from churnstream.codecs.source_reader import Arrived, Opened, SourceReader
+from churnstream.codecs.source_reader import SourceReader
+from churnstream.codecs.source_records import Arrived, Opened
 from churnstream.escaping import quote
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import UNDECODABLE, Rejection
@@ -104,10 +105,17 @@ class EventDecoder:
         assert self.source is not None  # noqa: S101  # for the type checker
         outcomes: list[Any] = list(map(self.source, records))
         rows = [row for row, found in enumerate(outcomes) if isinstance(found, Opened)]
-        values, keys = zip(*(outcomes[row] for row in rows), strict=True) if rows else ((), ())
+        values, keys = [outcomes[row].value for row in rows], [outcomes[row].key for row in rows]
         for row, event in zip(rows, self.batch(values, keys), strict=True):
-            outcomes[row] = event
+            is_odd = isinstance(event, Rejection) and outcomes[row].is_spliced
+            outcomes[row] = self._taken_apart(records[row]) if is_odd else event
         return outcomes
+
+    def _taken_apart(self, record: Arrived) -> Event | PassedOver | Rejection:
+        """What becomes of a record whose fields cannot be decoded as they came."""
+        assert self.source is not None  # noqa: S101  # for the type checker
+        found = self.source.take_apart(record)
+        return self(found.value, found.key) if isinstance(found, Opened) else found
 
     def _leading(self, values: Sequence[bytes | None]) -> list[Event]:
         """The events up to the first value that does not decode."""

@@ -10,39 +10,20 @@ from typing import NamedTuple
 import msgspec
 
 from churnstream.codecs.opened_json import OpenedJson, Path, UnusableJsonError, path_of
+from churnstream.codecs.source_records import Arrived, Headers, Opened
+from churnstream.codecs.source_splice import Splicer
 from churnstream.codecs.source_times import TimeReader
 from churnstream.codecs.source_values import Remake, connect_kinds, remake_of
 from churnstream.records.passed_over import PassedOver, Rule
 from churnstream.records.rejection import Rejection
+from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
 
-Headers = Sequence[tuple[str, str | bytes | None]]
-
 _ROWS = {b'"c"', b'"r"', b'"u"'}  # operations after which there is a row
 _DELETED = b'"d"'
 _ATTRIBUTE = "ce_"  # begins the headers of a CloudEvent in binary mode
-
-
-class Arrived(NamedTuple):
-    """A record as it came.
-
-    Attributes:
-        timestamp: Milliseconds since 1970.
-    """
-
-    value: bytes | None
-    key: bytes | None
-    timestamp: int
-    headers: Headers
-
-
-class Opened(NamedTuple):
-    """An event in our own form, and the key that must be its id."""
-
-    value: bytes
-    key: bytes | None
 
 
 class SourceReader:
@@ -64,11 +45,16 @@ class SourceReader:
         self._groups = list(_groups(schema, names))
         self._id_path = path_of(source.names.get(schema.id, schema.id))
         self._only = {path_of(path): _texts(wanted) for path, wanted in source.only.items()}
-        self._time = TimeReader(source)
+        self._times = TimeReader(source)
+        self._splice = Splicer(schema, self._times)
         self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else None
 
     def __call__(self, record: Arrived) -> Opened | PassedOver | Rejection:
         """The event in a record, by which rule it is passed over, or why there is none."""
+        return self._splice(record) or self.take_apart(record)
+
+    def take_apart(self, record: Arrived) -> Opened | PassedOver | Rejection:
+        """The same, every value of it looked at."""
         if record.value is None and self._debezium:
             return PassedOver("tombstone")
         if not record.value:
@@ -92,10 +78,10 @@ class SourceReader:
             return Rejection("missing_field", "value", detail)
         kinds = connect_kinds(event.find(("schema",))) if outer else {}
         members = [part for group in self._groups for part in group.json(event, inside, kinds)]
-        time = self._time(event, outer, inside, attributes, record.timestamp)
+        time = self._times.member(self._time(event, outer, inside, attributes), record.timestamp)
         if isinstance(time, Rejection):
             return time
-        value = b"{" + b",".join([*members, time] if time else members) + b"}"
+        value = b"{" + b",".join([*members, time]) + b"}"
         return Opened(value, self._key_of(event, inside, record.key))
 
     def _rule(self, event: OpenedJson, outer: Path, attributes: Mapping[str, str]) -> Rule | None:
@@ -118,6 +104,21 @@ class SourceReader:
         if self._cloudevents:
             return () if in_headers else ("data",)
         return self._inside
+
+    def _time(
+        self, event: OpenedJson, outer: Path, inside: Path, attributes: Mapping[str, str]
+    ) -> bytes | None:
+        """The event's time as JSON."""
+        if self._times.is_of_record:
+            return None
+        if self._times.path:
+            return event.find(self._times.path)
+        if self._debezium:
+            return event.find((*outer, "source", "ts_ms")) or event.find((*outer, "ts_ms"))
+        if attributes:
+            named = attributes.get("time")
+            return None if named is None else msgspec.json.encode(named)
+        return event.find(("time",) if self._cloudevents else (*inside, EVENT_TS))
 
     def _key_of(self, event: OpenedJson, inside: Path, key: bytes | None) -> bytes | None:
         """The part of a record's key that must be the id: the id itself where it is any key's."""

@@ -1,70 +1,59 @@
 """The time of an event as its source writes it, made RFC 3339."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from churnstream.codecs.opened_json import OpenedJson, Path, path_of
+from churnstream.codecs.opened_json import path_of
 from churnstream.codecs.source_values import since_1970
 from churnstream.records.rejection import Rejection
 from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.event_source import RECORD_TIME, EventSource
 
-_A_SECOND = {"epoch-seconds": 1, "epoch-millis": 1_000, "epoch-micros": 1_000_000}
+_UNITS = {"epoch-seconds": 1, "epoch-millis": 1_000, "epoch-micros": 1_000_000}
 _BEGIN = msgspec.json.encode(EVENT_TS) + b":"
 _MILLIS = 1_000
 
 
 class TimeReader:
-    """Finds the time of an event, and writes it as our own events have it."""
+    """Writes the time of an event as our own events have it.
+
+    Attributes:
+        is_of_record: Whether the record's timestamp is the event's time.
+        path: Of the time from the outermost object; None where the source names none.
+    """
 
     def __init__(self, source: EventSource) -> None:
         self._source, self._zone = source, ZoneInfo(source.zone)
-        named = source.time if source.time != RECORD_TIME else None
-        self._path = path_of(named) if named else None
+        self.is_of_record = source.time == RECORD_TIME
+        self.path = path_of(source.time) if source.time and not self.is_of_record else None
+        is_change = source.envelope == "debezium" and not self.path
+        self._unit = _MILLIS if is_change else _UNITS.get(source.time_format)
+        preset = {"debezium": "source.ts_ms", "cloudevents": "time"}.get(source.envelope or "")
+        self._where = source.time or preset or EVENT_TS
 
-    def __call__(
-        self,
-        event: OpenedJson,
-        outer: Path,
-        inside: Path,
-        attributes: Mapping[str, str],
-        timestamp: int,
-    ) -> bytes | Rejection | None:
-        """The member `event_ts`; None where the event has none.
+    def member(self, raw: bytes | None, timestamp: int) -> bytes | Rejection:
+        """The member `event_ts`, or why there is none.
 
         Args:
-            outer: Where a change of Debezium is.
-            inside: Where the fields are.
-            attributes: Of a CloudEvent in binary mode.
+            raw: The time as JSON; it does not matter where the record's counts.
             timestamp: Of the record, milliseconds since 1970.
         """
-        if self._source.time == RECORD_TIME:
-            return _member(since_1970(str(timestamp).encode(), _MILLIS), "the record's timestamp")
-        if self._path:
-            return self._read(event.find(self._path), ".".join(self._path))
-        if self._source.envelope == "debezium":
-            raw = event.find((*outer, "source", "ts_ms")) or event.find((*outer, "ts_ms"))
-            return _member(since_1970(raw or b"", _MILLIS), "ts_ms")
-        if self._source.envelope == "cloudevents":
-            if attributes:
-                return self._read(msgspec.json.encode(attributes.get("time")), "ce_time")
-            return self._read(event.find(("time",)), "time")
-        return self._read(event.find((*inside, EVENT_TS)), EVENT_TS)
-
-    def _read(self, raw: bytes | None, where: str) -> bytes | Rejection | None:
-        if raw is None or raw == b"null":
-            return Rejection("missing_field", EVENT_TS, f"is missing; it is read from {where}")
-        if self._source.time_format in _A_SECOND:
-            return _member(since_1970(raw, _A_SECOND[self._source.time_format]), where)
+        if self.is_of_record:
+            return self._quoted(since_1970(str(timestamp).encode(), _MILLIS))
+        if raw is None:
+            return Rejection(
+                "missing_field", EVENT_TS, f"is missing; it is read from {self._where}"
+            )
+        if self._unit:
+            return self._quoted(since_1970(raw, self._unit))
         if self._source.time_format == "local":
-            return _member(self._local(raw), where)
+            return self._quoted(self._with_zone(raw))
         return _BEGIN + raw
 
-    def _local(self, raw: bytes) -> str | None:
-        """A time without a zone; one that has a zone keeps it."""
+    def _with_zone(self, raw: bytes) -> str | None:
+        """A time without a zone is in the source's; one that has a zone keeps it."""
         try:
             found = datetime.fromisoformat(msgspec.json.decode(raw, type=str).strip())
             own = found if found.tzinfo else found.replace(tzinfo=self._zone)
@@ -72,9 +61,8 @@ class TimeReader:
         except (ValueError, OverflowError, msgspec.DecodeError):
             return None
 
-
-def _member(text: str | None, where: str) -> bytes | Rejection:
-    if text is None:
-        said = f"{where} is no time as `source: time_format` in the schema says"
-        return Rejection("invalid_value", EVENT_TS, said)
-    return _BEGIN + b'"' + text.encode() + b'"'
+    def _quoted(self, text: str | None) -> bytes | Rejection:
+        if text is None:
+            said = f"{self._where} is no time as `source: time_format` in the schema says"
+            return Rejection("invalid_value", EVENT_TS, said)
+        return _BEGIN + b'"' + text.encode() + b'"'

@@ -133,9 +133,15 @@ def since_1970(raw: bytes, a_second: int) -> str | None:
     found = _WHOLE.fullmatch(raw.strip(b'" '))
     if not found:
         return None
+    seconds, parts = divmod(int(found[0]), a_second)
+    whole = _whole_second(seconds)
+    return whole and f"{whole}.{parts * 1_000_000 // a_second:06}Z"
+
+
+@lru_cache(maxsize=1024)  # events come in their order, or nearly
+def _whole_second(seconds: int) -> str | None:
     try:
-        micros = int(found[0]) * 1_000_000 // a_second
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except OverflowError:
         return None
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment.replace(tzinfo=None).isoformat()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.codecs.source_reader import Arrived
+from churnstream.codecs.source_records import Arrived
 from churnstream.kafka.client import Message, contents_of, headers_of
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
