@@ -41,6 +41,7 @@ generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config
 	$(BIN)/python tools/write_metrics.py
 	$(BIN)/python tools/write_grafana.py
 	$(BIN)/python tools/write_files.py
+	$(BIN)/python tools/write_topics.py
 
 NODES ?= 1
 kafka: $(INSTALLED)  ## a real Apache Kafka on 127.0.0.1, without containers (NODES=3 for three)

@@ -19,6 +19,7 @@ GENERATED: dict[Path, str] = {
         "write_schemas",
         "write_asyncapi",
         "write_files",
+        "write_topics",
     )
     for path, content in runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["files"]().items()
 }

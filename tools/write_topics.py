@@ -1,0 +1,116 @@
+"""Writes docs/topics.md: one customer in the events of many topics, and what becomes of each.
+
+A test checks that it is up to date.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from event_shapes import ROW, SCHEMA, STAMP, TIMED, Shape, passed_over, rejected, scored
+
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.source_records import Arrived
+from churnstream.records.passed_over import PassedOver
+from churnstream.records.rejection import Rejection
+from churnstream.schema import schema_file
+from churnstream.schema.schema import Schema
+
+FILE = Path(__file__).parents[1] / "docs" / "topics.md"
+_INTRO = """# Topics as they are
+
+A topic that is there already need not be translated. What its events look like stands in the schema
+under `source:`, and a model that is trained with that schema reads them: no code, no job in front.
+
+```yaml
+source:
+  envelope: payload.after          # the object with the fields, or a preset: debezium, cloudevents
+  names: {{Age: person.age}}         # where a field stands by another name, or deeper
+  time: meta.at                    # where the event's time is; record: the record's timestamp
+  time_format: epoch-millis        # rfc3339, local, epoch-seconds, epoch-millis, epoch-micros
+  zone: Europe/Berlin              # of times without a zone
+  key: any                         # id: must be the id; any; or where in the key the id is
+  only: {{type: customer.updated}}   # other events are passed over
+```
+
+All of it is optional. A path is names with dots between, from outside inwards: that of a name
+begins in the envelope, all others at the outermost object. `debezium` reads changes of rows with
+and without `schema` and `payload`, and takes the time of the commit; `cloudevents` reads both
+modes, and takes `time`. What is passed over by rule is neither scored nor a dead letter; summaries
+and metrics count it, and `churnstream audit` applies the same rule to prove that nothing is lost.
+The prediction's key is always the id.
+
+`make generated` writes the tables below from `tools/event_shapes.py`, and tests read each event.
+The schema of all of them:
+
+```yaml{schema}```
+
+The customer as our own producer would send it, with the key `C-1`; `…` stands for the fields below:
+
+```json
+{own}
+```
+"""
+_FIELDS = json.dumps(ROW)[1:-1]
+
+
+def files() -> dict[Path, str]:
+    """What the document should hold."""
+    intro = _INTRO.format(schema=SCHEMA, own=json.dumps(TIMED))
+    parts = [
+        ("Scored, each as the same customer", scored()),
+        ("Passed over", passed_over()),
+        ("Rejected", rejected()),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        tables = [
+            f"\n## {title}\n\n" + "".join(_table(shapes, Path(folder))) for title, shapes in parts
+        ]
+    return {FILE: intro + "".join(tables)}
+
+
+def _table(shapes: Iterable[Shape], folder: Path) -> Iterator[str]:
+    yield "| the event | `source:` | an example | becomes |\n| --- | --- | --- | --- |\n"
+    for shape in shapes:
+        found = outcome(shape, schema_of(shape, folder))
+        declared = f"`{{{shape.declared}}}`" if shape.declared else "nothing"
+        yield f"| {shape.title} | {declared} | {_example(shape)} | {_said(found)} |\n"
+
+
+def _example(shape: Shape) -> str:
+    text = json.dumps(shape.value).replace(_FIELDS, "…")
+    parts = ["no value" if shape.value is None else f"`{text}`"]
+    if shape.key != "C-1":
+        parts.append("no key" if shape.key is None else f"key `{json.dumps(shape.key)}`")
+    if shape.headers:
+        parts.append(f"headers `{json.dumps(dict(shape.headers))}`")
+    return "; ".join(parts).replace("|", "\\|")
+
+
+def _said(found: object) -> str:
+    if isinstance(found, PassedOver):
+        return f"passed over: {found.rule}"
+    return str(found).replace("|", "\\|") if isinstance(found, Rejection) else "scored"
+
+
+def schema_of(shape: Shape, folder: Path) -> Schema:
+    """The schema with the source that a shape takes."""
+    path = folder / "customers.yaml"
+    declared = f"source: {{{shape.declared}}}\n" if shape.declared else ""
+    path.write_text(SCHEMA + declared)
+    return schema_file.read(path)
+
+
+def outcome(shape: Shape, schema: Schema) -> object:
+    """What becomes of an event."""
+    decode = EventDecoder(schema)
+    if decode.source is None:
+        return decode.batch([shape.raw_value], [shape.raw_key])[0]
+    headers = [(name, text.encode()) for name, text in shape.headers.items()]
+    return decode.batch_of([Arrived(shape.raw_value, shape.raw_key, STAMP, headers)])[0]
+
+
+if __name__ == "__main__":
+    for path, content in files().items():
+        path.write_text(content)
