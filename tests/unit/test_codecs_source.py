@@ -74,7 +74,7 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize("shape", scored(), ids=lambda shape: shape.title)
+@pytest.mark.parametrize("shape", [*scored()], ids=lambda shape: shape.title)
 def test_a_customer_is_found(shape: Shape, tmp_path: Path) -> None:
     """In whatever shape it comes, with the line of the source that says so."""
     assert_is_the_row(outcome(shape, schema_of(shape, tmp_path)))
