@@ -67,13 +67,18 @@ def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, LeakVerdict
 def filled_only(column: Column, outcome: Outcome) -> str | None:
     """In words, that a column has values only for those who left, or only for the others.
 
+    Where every row has a number, 0 is none.
+
     The same rows by chance would be less likely than one in a million.
     """
     known, left = outcome.known, outcome.left
-    filled = (column.codes >= 0) & known
+    has_value, verbs = column.codes >= 0, ("filled", "empty")
+    if column.is_numeric and column.filled == column.rows:
+        has_value, verbs = column.by_row(column.numbers) != 0, ("other than 0", "0")
+    filled = has_value & known
     if filled.sum() in (0, known.sum()):
         return None
-    for rows, verb in ((filled, "filled"), (known & ~filled, "empty")):
+    for rows, verb in zip((filled, known & ~filled), verbs, strict=True):
         for who, value in ((left, "who left"), (known & ~left, "who stayed")):
             hits, count = int((rows & who).sum()), int(rows.sum())
             base = who.sum() / known.sum()
