@@ -154,8 +154,9 @@ def _found(column: Column, *, any_name: bool = False) -> _Found | None:
     if len(saying) == 1:
         churned = saying[0]
         rank = 3 if rank else 1 + says_churned(churned)
-        if not says_churned(churned) and not all(map(says_staying, _others(column, churned))):
-            rank = min(rank, 1 if column.distinct > _BINARY else rank)  # may be several that left
+        is_sure = says_churned(churned) or all(map(says_staying, _others(column, churned)))
+        if column.distinct > _BINARY and not is_sure:
+            rank = 1  # another value may mean the same
     elif len(saying) > 1:
         rank = max(rank, 1)
     elif pair := flag(column.texts):
@@ -206,8 +207,8 @@ def _question(text: str, found: Sequence[_Found]) -> Question:
         if one is not None:
             values = [one.churned] if one.churned else _rarest_first(one.column)
             candidates += [_candidate(one.column, value) for value in values]
-    place = {f.column.name: i for i, f in enumerate(found)}
-    candidates.sort(key=lambda c: place[c.column])
+    order = {f.column.name: i for i, f in enumerate(found)}
+    candidates.sort(key=lambda c: order[c.column])
     return Question("label", text, tuple(candidates))
 
 
