@@ -11,7 +11,8 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   ├── RightMissingError        the broker's access control forbids what was asked for
 │   ├── RecordRejectedError      a topic will never take a record as it is
 │   ├── AbortableError           this transaction failed; abort it and process again
-│   │   └── TopicRecreatedError      the topic that is read is another than before
+│   │   ├── TopicRecreatedError      the topic that is read is another than before
+│   │   └── SequenceLostError        the broker does not know the records that went before
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
 │   └── FencedError              a newer instance has taken this one's identity
 └── CheckpointError         the producer's position in its file cannot be read or kept
@@ -71,6 +72,10 @@ class AbortableError(BrokerError):
 
 class TopicRecreatedError(AbortableError):
     """The topic was deleted and created again: offsets of the old one say nothing of it."""
+
+
+class SequenceLostError(AbortableError):
+    """The broker has lost what a producer sent before, as when a topic was created again."""
 
 
 class TransactionEndedError(BrokerError):

@@ -929,7 +929,7 @@ def test_adopt_warns_of_what_ranks_the_wrong_way_round(
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["test"]["roc_auc"] < 0.5
     (line,) = answer.err.splitlines()
-    assert line.startswith("Warning: ROC AUC 0.")
+    assert line.startswith("Warning: ROC AUC over the folds 0.")
     assert line.endswith("the wrong way round?")
 
 

@@ -244,7 +244,7 @@ def test_latency_is_told_of_the_last_minute() -> None:
 def test_the_managers_view(page: Page) -> None:
     """The headline, the riskiest customer with his reasons, and one customer's history."""
     text = page.text()
-    assert "Of 2 customers, 1 (50.0 %) are expected to leave. 60 a month is at risk." in text
+    assert "Of 2 customers, 1 (50.0 %) are likely to leave. 60 a month is at risk." in text
     assert text.index("80.0 %") < text.index("20.0 %")
     assert "A tenure of 1 month " in text
     assert "Predictions so far" in page.text(customer="B")

@@ -30,7 +30,9 @@ SPACE = FileForm(decimal=",", thousands=" ")
         ("1 234,5", SPACE, "1234.5"),
         ("1\u00a0234\u202f567", SPACE, "1234567"),
         ("1'234.50", FileForm(decimal=".", thousands="'"), "1234.50"),
-        ("12%", POINT, "12"),
+        ("12%", POINT, "12e-2"),
+        ("-6,9 %", COMMA, "-6.9e-2"),
+        ("1e2%", POINT, "1e2%"),
         ("(12)", POINT, "-12"),
         ("(1.234,5)", COMMA, "-1234.5"),
         ("($12)", POINT, "-12"),
@@ -95,7 +97,7 @@ def test_any_number_comes_back(number: object, form: FileForm, unit: str) -> Non
 
     (plain,) = plain_numbers(pa.array([text]), form).to_pylist()
 
-    assert plain == f"{number:.2f}"
+    assert plain == f"{number:.2f}" + "e-2" * ("%" in unit)
 
 
 @pytest.mark.parametrize(

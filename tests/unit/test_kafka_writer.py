@@ -132,6 +132,17 @@ def test_in_time_it_is_what_it_says(writer: Writer, code: int, kind: type[Broker
         writer.commit()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_broker_that_lost_the_records_before_gets_another_client(
+    writer: Writer, late: bool
+) -> None:
+    """Its topic was created again, or it is another copy; nothing of the transaction is visible."""
+    fail(writer, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, late=late)
+    with pytest.raises(AbortableError):
+        writer.commit()
+    assert_replaced_by_abort(writer)
+
+
 @pytest.mark.parametrize(("late", "kind"), [(False, FencedError), (True, AbortableError)])
 def test_a_client_that_dies_while_it_sends_says_so(
     writer: Writer, late: bool, kind: type[BrokerError]

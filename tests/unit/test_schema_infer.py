@@ -18,6 +18,7 @@ from churnstream.errors import ConfigurationError, DataError
 from churnstream.schema import schema_file, schema_writer
 from churnstream.schema.fields import Boolean, Category, Date, Integer, Number
 from churnstream.schema.inference.infer import Inferred, infer_schema, name_for
+from churnstream.schema.label_and_value import has_left
 from churnstream.schema.schema import Label, Schema, Segment
 from churnstream.schema.schema_checks import faults
 from made_schemas import TEXTS
@@ -154,6 +155,59 @@ def test_labels_to_confirm(name: str, left: str, stayed: str) -> None:
 
     assert question.about == "label"
     assert question.candidates[0].answer == f"{name}={left}"
+
+
+def test_a_label_of_several_spellings() -> None:
+    """Upper and lower case are one value, and are counted as one."""
+    columns = customers()
+    left = columns.pop("Exited")
+    spelt = [("YES", "yes") if v else ("no", "No", "NO") for v in left]
+    found = inferred({"churn": [texts[i % len(texts)] for i, texts in enumerate(spelt)], **columns})
+
+    assert found.schema is not None
+    assert found.schema.label is not None
+    assert found.schema.label.churned.lower() == "yes"
+    assert f" for {sum(left)} of {ROWS} " in why(found, "churn")
+
+
+@pytest.mark.parametrize("mark", ["x", "1", "gekündigt"])
+def test_a_mark_for_those_who_left(mark: str) -> None:
+    """Where only those who left are marked, a blank means that somebody stayed."""
+    columns = customers()
+    columns["gekündigt"] = [mark if v else None for v in columns.pop("Exited")]
+    schema = schema_of(columns)
+
+    assert schema.label == Label("gekündigt", mark, "")
+    assert has_left(schema.label, mark)
+    assert has_left(schema.label, None) is False
+    assert has_left(schema.label, " ") is False
+
+
+@pytest.mark.parametrize(
+    ("values", "is_asked"),
+    [
+        (["Cancelled", "Paused by us", "Active"], True),
+        (["Cancelled", "Expired", "Active"], True),
+        (["Cancelled", "Active", "New"], False),
+        (["Churned", "Stayed", "Joined"], False),
+    ],
+)
+def test_a_status_of_several_values(values: list[str], is_asked: bool) -> None:
+    """Which of them mean that somebody left is asked, unless all the others say that they stay."""
+    columns = customers()
+    left = columns.pop("Exited")
+    status = [values[0] if v else values[1 + i % 2] for i, v in enumerate(left)]
+    found = inferred({"status": status, **columns})
+
+    assert bool(found.questions) == is_asked
+
+
+def test_a_past_event_is_no_label() -> None:
+    """That somebody left the year before is asked for, not taken."""
+    columns = customers()
+    columns["churned_last_year"] = columns.pop("Exited")
+
+    assert [q.about for q in inferred(columns).questions] == ["label"]
 
 
 def test_label_of_three_values() -> None:
@@ -303,6 +357,29 @@ def test_ids_by_their_names(name: str) -> None:
     assert schema_of(columns).id == name
 
 
+def test_ids_of_many_digits() -> None:
+    """Whole numbers that are too large to compute with name customers as well as others."""
+    columns = customers(customer_id=[99_999_999_999_999_000 + i for i in range(ROWS)])
+    del columns["CustomerId"]
+    assert schema_of(columns).id == "customer_id"
+    columns["customer_id"] = [f"4.917{i % 300:03}E+11" for i in range(ROWS)]
+    assert "a spreadsheet has cut some off, as 4.917000E+11" in why(
+        inferred(columns), "customer_id"
+    )
+
+
+def test_a_panel() -> None:
+    """The month of a row is when it was true, and an amount of a customer is no copy of the id."""
+    columns = customers()
+    columns["CustomerId"] = [f"C-{i // 3}" for i in range(ROWS)]
+    columns["month"] = [f"2026-0{i % 3 + 1}-01" for i in range(ROWS)]
+    columns["fee"] = [round(20 + 0.37 * (i // 3), 2) for i in range(ROWS)]
+    schema = schema_of(columns)
+
+    assert schema.event_time == "month"
+    assert schema.fields["fee"] == Number(min=0.0)
+
+
 def test_an_id_without_a_telling_name() -> None:
     """Where no name tells, numbers of which each row has another one are offered."""
     columns = customers(Kennung=[9_000 + 7 * i for i in range(ROWS)])
@@ -363,6 +440,16 @@ def test_leaks() -> None:
     assert "filled only for those who stayed" in left_out["LastLogin"]
     assert all("ROC AUC" in left_out[n] for n in ("ContractEnd", "Churn Score", "RiskScore"))
     assert "kept (ROC AUC" in why(found, "CLTV")
+
+
+def test_a_leak_that_is_0_for_the_others() -> None:
+    """A number that only those who left have is a leak, whether the others have 0 or none."""
+    columns = customers()
+    left = columns["Exited"]
+    refunds = [v * (5 + i % 40) * (i % 4 == 0) for i, v in enumerate(left)]
+    found = inferred(customers(Refund=refunds))
+
+    assert "tells Exited (other than 0 only for those who left" in why(found, "Refund")
 
 
 def test_strong_honest_features_stay() -> None:

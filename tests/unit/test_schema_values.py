@@ -18,6 +18,14 @@ from made_schemas import fields, raw_values
 ROOT = Path(__file__).parents[2]
 
 
+def test_a_date_in_another_order() -> None:
+    """What was declared is named: the other rows may be read wrongly without an error."""
+    found = read(Date(order="month-first"), "25/04/24")
+
+    assert isinstance(found, Problem)
+    assert found.detail.endswith('got "25/04/24"; the schema says that dates are month-first')
+
+
 @pytest.mark.parametrize(
     ("field", "raw", "value"),
     [

@@ -89,10 +89,10 @@ def row(of: Summary, label: str, width: int = 80) -> str:
 
 
 def test_headline_comes_first() -> None:
-    """The first line says how many are expected to leave and what that costs."""
+    """The first line says how many are likely to leave and what that costs."""
     first = " ".join(lines(summary())[0].split())
 
-    assert first == "7,043 scored 1,869 expected to leave (26.5 %) 139,131 a month at risk"
+    assert first == "7,043 scored 1,869 likely to leave (26.5 %) 139,131 a month at risk"
 
 
 def test_segment_row() -> None:
@@ -148,7 +148,7 @@ def test_customers_without_a_value_are_counted() -> None:
 @pytest.mark.parametrize(
     ("label", "line"),
     [
-        ("Risk", "Risk 27.0 % on average; expected to leave from 50.0 %"),
+        ("Risk", "Risk 27.0 % on average; likely to leave from 50.0 %"),
         ("Dead letters", "Dead letters 75: missing_field 40, wrong_type 30, others 5"),
         ("Events", "Events 2026-01-31 09:00:00 to 2026-01-31 09:00:00 UTC"),
         ("Offsets", "Offsets 0: 0-2399, 2: 7-4724"),
@@ -243,7 +243,7 @@ def test_colour_only_where_the_terminal_has_it() -> None:
         render_summary(TELCO, summary(), console)
 
     assert "\x1b[" in shown.get()
-    assert "1,869 expected to leave" in shown.get()
+    assert "1,869 likely to leave" in shown.get()
 
 
 def test_terminal_that_only_knows_ascii() -> None:

@@ -51,12 +51,11 @@ def _headline(summary: Summary) -> Text:
     at_risk = summary.monthly_revenue_at_risk
     leaving = _number(summary.predicted_churners)
     headline = _one_line(f"{_number(summary.scored)} scored   ", "bold")
-    if at_risk is None:
-        headline.append(f"{leaving} likely to leave ({_percent(summary.churn_rate)})", "red")
-        count = _number(summary.customers_at_risk)
-        return headline.append(f"\nabout {count} customers expected to leave")
-    headline.append(f"{leaving} expected to leave ({_percent(summary.churn_rate)})", "red")
-    return headline.append(f"   {_number(at_risk)} a month at risk")
+    headline.append(f"{leaving} likely to leave ({_percent(summary.churn_rate)})", "red")
+    if at_risk is not None:
+        headline.append(f"   {_number(at_risk)} a month at risk")
+    count = _number(summary.customers_at_risk)
+    return headline.append(f"\nabout {count} customers expected to leave")
 
 
 def _segments(schema: Schema, summary: Summary) -> Table:
@@ -140,7 +139,7 @@ def _run(summary: Summary) -> Table:
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.average_probability is not None:
         bar = "" if summary.threshold is None else _percent(summary.threshold)
-        leaving = f"; expected to leave from {bar}" if bar else ""
+        leaving = f"; likely to leave from {bar}" if bar else ""
         yield "Risk", f"{_percent(summary.average_probability)} on average{leaving}"
     yield "Dead letters", _dead_letters(summary)
     yield from _window(summary)

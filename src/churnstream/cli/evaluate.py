@@ -77,7 +77,15 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
         raise ChurnstreamError(
             f"nothing to evaluate: none of {found.total.predictions:,} predictions has a label yet"
         )
-    (options.echo_json if as_json else _print_evaluation)(found)
+    if as_json:
+        options.echo_json(found)
+        return
+    _print_evaluation(found)
+    click.echo(
+        f"on customers that it had not seen, model {model.version} had ROC AUC "
+        f"{model.manifest.test.roc_auc:.4f} when it was trained; of those that it was trained on, "
+        "the figures above say more good than is true"
+    )
 
 
 def _add(evaluator: Evaluator, batch: ScoredHistory, ends: Mapping[int, int]) -> None:

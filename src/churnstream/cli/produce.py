@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from churnstream.settings import Settings
 
 _SENT = "the events are sent all the same"
+_RECREATED = "; run it again to send all rows to the new one"
 
 
 @click.command()
@@ -125,14 +126,14 @@ def _send_file(
     from churnstream.pipeline.producer import batch_sink, produce_batch
 
     identity = TopicIdentity(admin, settings.topics.input)
-    with progress("rows sent") as show:
+    with progress("rows sent") as show, identity.throughout(_RECREATED):
         return produce_batch(
             rows,
             batch_sink(settings, admin, rows, stop),
             batch_size=settings.producer.batch_size,
             resume=settings.producer.resume,
             stop=stop,
-            before_batch=lambda: identity.check("; run it again to send all rows to the new one"),
+            before_batch=lambda: identity.check(_RECREATED),
             on_rows=_both(show, on_rows),
         )
 

@@ -57,7 +57,7 @@ def promote(settings: Settings, candidate: Path, dry_run: bool, as_json: bool) -
 def _compared(settings: Settings, candidate: Model) -> PromotionVerdict:
     from churnstream.cli.customer_source import labelled_customers
     from churnstream.model.manifest import load
-    from churnstream.model.promotion import PromotionVerdict, judge
+    from churnstream.model.promotion import PromotionVerdict, compare_with_champion
     from churnstream.model.train import digest_of, held_out
 
     champion, manifest = Path(settings.model.path), candidate.manifest
@@ -70,7 +70,9 @@ def _compared(settings: Settings, candidate: Model) -> PromotionVerdict:
         )
     theirs = held_out(schema, customers, manifest.seed)
     trusted = settings.model.trusted_types
-    return judge(manifest.test.log_loss, schema, theirs, lambda: load(champion, trusted))
+    return compare_with_champion(
+        manifest.test.log_loss, schema, theirs, lambda: load(champion, trusted)
+    )
 
 
 def _verdict(better: bool, dry_run: bool) -> str:

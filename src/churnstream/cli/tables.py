@@ -67,17 +67,20 @@ def _show_without_value(manifest: Manifest, folder: Path) -> None:
 
 def warn_if_no_better_than_chance(manifest: Manifest) -> None:
     """Say on stderr that a model ranks the wrong way round, or hardly at all."""
-    auc = manifest.test.roc_auc
-    if auc < CHANCE:
+    auc = manifest.cross_validated.get("roc_auc")
+    if auc is None:
+        return
+    shown = f"ROC AUC over the folds {auc.mean:.3f} ± {auc.std:.3f}"
+    if auc.mean + auc.std < CHANCE:
         click.echo(
-            f"Warning: ROC AUC {auc:.3f} is below {CHANCE}, worse than chance; are the labels of "
-            "the model or of the file the wrong way round?",
+            f"Warning: {shown} is below {CHANCE}, worse than chance; are the labels of the model "
+            "or of the file the wrong way round?",
             err=True,
         )
-    elif auc < _HARDLY:
+    elif auc.mean - auc.std < CHANCE or auc.mean < _HARDLY:
         click.echo(
-            f"Warning: ROC AUC {auc:.3f} is hardly better than chance, which is {CHANCE}: the "
-            "fields say next to nothing of who leaves; is one missing, or left out, that does?",
+            f"Warning: {shown} is hardly better than chance, which is {CHANCE}: the fields say "
+            "next to nothing of who leaves, or the customers are too few to tell",
             err=True,
         )
 

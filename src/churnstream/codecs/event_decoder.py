@@ -202,10 +202,10 @@ class EventDecoder:
             return _key_mismatch(key, self._schema.id, own)
         if event.event_ts.tzinfo is UTC:
             return event
-        moment = in_utc(event.event_ts)
-        if isinstance(moment, Rejection):
-            return moment
-        return msgspec.structs.replace(event, event_ts=moment)
+        timestamp = in_utc(event.event_ts)
+        if isinstance(timestamp, Rejection):
+            return timestamp
+        return msgspec.structs.replace(event, event_ts=timestamp)
 
 
 def _is_open(field: AnyField) -> bool:

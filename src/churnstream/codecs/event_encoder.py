@@ -152,5 +152,5 @@ def _name(name: str) -> str:
     return msgspec.json.encode(name).decode() + ":"
 
 
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _rfc3339(timestamp: datetime) -> str:
+    return timestamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -51,10 +51,10 @@ def decode_leniently(value: bytes, schema: Schema, make: Callable[..., Event]) -
         if isinstance(read_one, Rejection):
             return read_one
         event[attribute] = read_one
-    moment = _timestamp(found)
-    if isinstance(moment, Rejection):
-        return moment
-    return make(**event, event_ts=moment)
+    timestamp = _timestamp(found)
+    if isinstance(timestamp, Rejection):
+        return timestamp
+    return make(**event, event_ts=timestamp)
 
 
 def _object_in(value: bytes, schema: Schema) -> dict[str, msgspec.Raw] | Rejection:
@@ -207,10 +207,10 @@ def _timestamp(found: Members) -> datetime | Rejection:
         return Rejection("invalid_value", EVENT_TS, f"{problem[:1].lower()}{problem[1:]}")
 
 
-def in_utc(moment: datetime) -> datetime | Rejection:
+def in_utc(timestamp: datetime) -> datetime | Rejection:
     """A timestamp in UTC, or why there is none."""
     try:
-        return moment.astimezone(UTC)
+        return timestamp.astimezone(UTC)
     except OverflowError:
         return Rejection("out_of_range", EVENT_TS, "is outside the years 1 to 9999 in UTC")
 

@@ -1,6 +1,7 @@
 """Text files of rows and delimiters, read by pyarrow in small blocks."""
 
 import re
+import weakref
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -97,10 +98,36 @@ def _rows(
         return
     stream = ByteStream(_together(first, chunks))
     try:
-        with closing(stream), _reader(stream, dialect.delimiter, names, columns) as reader:
-            yield from reader
+        with closing(stream), _Batches(_reader(stream, dialect.delimiter, names, columns)) as found:
+            yield from found
     except pa.ArrowInvalid as error:
         raise _row_fault(error, charset) from error
+
+
+class _Batches:
+    """The batches of a reader, which is let go of when the process ends at the latest.
+
+    The reader's end waits for a thread that reads ahead. Once the interpreter is ending, that
+    thread never comes back from a file of Python's, and the process would stand still for ever.
+    """
+
+    def __init__(self, reader: csv.CSVStreamingReader) -> None:
+        held = [reader]
+        self._held, self._let_go = held, weakref.finalize(self, held.clear)
+
+    def __enter__(self) -> "_Batches":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
+
+    def __iter__(self) -> "_Batches":
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        if not self._held:
+            raise StopIteration
+        return self._held[0].read_next_batch()
 
 
 def _together(first: bytes, rest: Iterator[bytes]) -> Generator[bytes]:

@@ -24,9 +24,9 @@ def _pattern(decimal: str, thousands: str) -> str:
 def plain_numbers(column: pa.StringArray, form: FileForm) -> pa.StringArray:
     """The texts that are numbers as the file writes them, as plain ones: "1.234,50 €" is 1234.50.
 
-    A unit is dropped (a currency's sign, EUR, USD, GBP, CHF, %), and so is a plus; "(12)" means -12
-    as accountants write it. Whatever is no number stays as it is. A text that is plain already is
-    only looked at.
+    A unit is dropped (a currency's sign, EUR, USD, GBP, CHF), and so is a plus; "(12)" means -12
+    as accountants write it, and 6.9% is 6.9e-2, as a spreadsheet holds it. Whatever is no number
+    stays as it is. A text that is plain already is only looked at.
 
     Args:
         form: The decimal sign is "." and thousands have no mark where it says None.
@@ -48,4 +48,9 @@ def plain_numbers(column: pa.StringArray, form: FileForm) -> pa.StringArray:
     digits = pc.replace_substring_regex(digits, r"^\.", "0.")
     sign = pc.replace_substring_regex(pc.struct_field(parts, "sign"), "^[-\u2212]$", "-")
     sign = pc.replace_substring(sign, "+", "")
+    # Of 6.9e1% the exponent is in the way: it stays as it is, and is none.
+    is_percent = pc.match_substring_regex(debit, rf"%{_BLANK}*$|^{_BLANK}*%")
+    is_odd = pc.and_(is_percent, pc.match_substring_regex(digits, "[eE]"))
+    digits = pc.if_else(is_percent, pc.binary_join_element_wise(digits, "e-2", ""), digits)
+    is_number = pc.and_(is_number, pc.invert(pc.fill_null(is_odd, False)))
     return pc.if_else(is_number, pc.binary_join_element_wise(sign, digits, ""), column)

@@ -18,6 +18,7 @@ from churnstream.errors import (
     FencedError,
     RecordRejectedError,
     RightMissingError,
+    SequenceLostError,
     TopicMissingError,
     TransactionEndedError,
 )
@@ -73,6 +74,7 @@ _FENCED = {
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.FENCED_INSTANCE_ID,
 }
+_OUT_OF_SEQUENCE = {KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.UNKNOWN_PRODUCER_ID}
 
 
 def client_config(
@@ -185,6 +187,8 @@ def to_error(
         return RightMissingError(f"{doing} failed: {_missing_right(code, needs)} ({text})")
     elif code in _FENCED:
         kind, advice = FencedError, "; a newer process uses the same identity, see --instance"
+    elif code in _OUT_OF_SEQUENCE:
+        kind = SequenceLostError
     elif code == KafkaError.INVALID_TXN_STATE:
         kind = TransactionEndedError
     elif error.txn_requires_abort():

@@ -4,10 +4,18 @@ Neither the client library nor an offset shows it: reading goes on in the new to
 the old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import structlog
 
 from churnstream.deadline import Deadline
-from churnstream.errors import BrokerUnreachableError, TopicMissingError, TopicRecreatedError
+from churnstream.errors import (
+    BrokerError,
+    BrokerUnreachableError,
+    TopicMissingError,
+    TopicRecreatedError,
+)
 from churnstream.kafka.admin import Admin
 
 log = structlog.get_logger(__name__)
@@ -39,10 +47,34 @@ class TopicIdentity:
         """
         if not self._next.passed:
             return
+        with suppress(BrokerUnreachableError, TopicMissingError):
+            self._compare(advice)
+
+    @contextmanager
+    def throughout(self, advice: str) -> Iterator[None]:
+        """Ask at the end of the work within, also where it failed.
+
+        A client only says what it came of: the broker that has the new topic knows nothing of what
+        was sent to the old one, and a record in between fails for its sequence number.
+
+        Args:
+            advice: See `check`.
+
+        Raises:
+            TopicRecreatedError: It is another topic than before.
+            TopicMissingError: The work failed, and the topic is gone.
+        """
         try:
-            found = self._admin.topic_id(self._topic, _TIMEOUT)
-        except (BrokerUnreachableError, TopicMissingError):
-            return
+            yield
+        except BrokerError:
+            with suppress(BrokerUnreachableError):
+                self._compare(advice)
+            raise
+        with suppress(BrokerUnreachableError, TopicMissingError):
+            self._compare(advice)
+
+    def _compare(self, advice: str) -> None:
+        found = self._admin.topic_id(self._topic, _TIMEOUT)
         self._next = Deadline(_EVERY)
         if found != self.topic_id:
             self.topic_id = found

@@ -10,6 +10,7 @@ from churnstream.errors import (
     FencedError,
     RecordRejectedError,
     RightMissingError,
+    SequenceLostError,
     TransactionEndedError,
 )
 from churnstream.kafka.client import (
@@ -163,8 +164,8 @@ class Transactions:
         """
         try:
             self._retrying(call, doing, check)
-        except RecordRejectedError:
-            self.unusable = True  # its next transaction would fail: "skipped sequence numbers"
+        except (RecordRejectedError, SequenceLostError):
+            self.unusable = True  # its next transaction would fail for its sequence numbers
             raise
         except (FencedError, TransactionEndedError) as error:
             if not self._deadline.passed:

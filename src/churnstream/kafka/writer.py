@@ -122,9 +122,10 @@ class Writer:
             yield
         except KafkaException as error:
             fault = error.args[0]
+            if fault.code() in (KafkaError._STATE, KafkaError._FATAL):
+                self._poll()  # hear what it failed of
             if fault.code() != KafkaError._STATE:
                 raise to_error(fault, doing, self._client.needs) from error
-            self._poll()  # hear what it failed of
             why = to_error(self._client.failure or fault, doing, self._client.needs)
             if isinstance(why, RecordRejectedError | RightMissingError):
                 self._transactions.unusable = True  # see `Transactions._in_time`

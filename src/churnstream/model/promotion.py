@@ -22,7 +22,7 @@ class PromotionVerdict(NamedTuple):
     reason: str
 
 
-def judge(
+def compare_with_champion(
     log_loss: float, schema: Schema, held_out: Sequence[Event], champion: Callable[[], Model]
 ) -> PromotionVerdict:
     """Compare on the customers that were held out when the new model was trained.

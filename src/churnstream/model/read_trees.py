@@ -44,8 +44,8 @@ class _NodeReader:
     def __init__(self, coded: CodedFields, codes: Array) -> None:
         order = np.argsort(np.logical_not(coded.are_texts), kind="stable").tolist()
         named = [*coded.fields.items()]
-        self._fields = [named[place] for place in order]
-        self._seen = [np.unique(codes[:, place]).tolist() for place in order]
+        self._fields = [named[index] for index in order]
+        self._seen = [np.unique(codes[:, index]).tolist() for index in order]
 
     def node(self, node: Any, bitsets: NDArray[np.uint32]) -> Node:  # noqa: ANN401
         if node["is_leaf"]:

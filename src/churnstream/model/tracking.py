@@ -15,7 +15,7 @@ from churnstream.model.compare import Comparison
 from churnstream.model.features import frame
 from churnstream.model.manifest import MANIFEST_NAME, Manifest
 from churnstream.model.plots import draw
-from churnstream.model.promotion import judge
+from churnstream.model.promotion import compare_with_champion
 from churnstream.model.quality import Metrics
 from churnstream.model.registry import DIGEST_TAG, FOLDER, SCHEME, Registered, store
 from churnstream.model.train import TrainedModel
@@ -153,6 +153,6 @@ def _deserves(client: Any, model: TrainedModel, promote: Promote) -> tuple[bool,
     if CHAMPION not in client.get_registered_model(NAME).aliases:
         return True, "there was no champion"
     source = Registered(f"{SCHEME}{NAME}@{CHAMPION}")
-    return judge(
+    return compare_with_champion(
         model.test.log_loss, model.schema, model.held_out, lambda: source.load(source.newest())
     )

@@ -238,7 +238,10 @@ def labels_of(schema: Schema, events: Sequence[Event]) -> Labels:
         ModelError: Events without a label, or too few with one of the two labels.
     """
     if schema.label is None:
-        raise ModelError("cannot train: the schema says of no column that it is the label")
+        raise ModelError(
+            "cannot train: the schema says of no column that it is the label; write one there, as "
+            "label: {field: Exited, churned: 1}, or run: churnstream init FILE --label Exited=1"
+        )
     found = list(map(label_reader(schema), events))
     if unlabelled := found.count(None):
         raise ModelError(

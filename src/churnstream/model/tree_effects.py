@@ -16,7 +16,7 @@ value in it is
 
 which depends on the customer by the pattern of the o_j alone: with four fields on a path there are
 16, and all are worked out beforehand. A field that is on no path of a leaf has no share in it, and
-a place on a path that is left empty (o = z = 1) changes no share of the others.
+a position on a path that is left empty (o = z = 1) changes no share of the others.
 
 With nothing known the sum is the mean log-odds of the training customers: the base. Effects and
 base add up to the log-odds.
@@ -58,10 +58,12 @@ class TreeEffects:
         tables = _tables(values, passed, np.array([len(path) for path in paths]))
         self._bits, self._leaves, self._tables = {}, {}, {}
         for name in scorer.words:
-            places = np.array([[*path].index(name) if name in path else -1 for path in paths])
-            leaves = np.flatnonzero(places >= 0)
-            self._leaves[name], self._tables[name] = leaves, tables[leaves, places[leaves]]
-            self._bits[name] = np.where(places < 0, 0, 1 << np.maximum(places, 0)).astype(np.uint8)
+            positions = np.array([[*path].index(name) if name in path else -1 for path in paths])
+            leaves = np.flatnonzero(positions >= 0)
+            self._leaves[name], self._tables[name] = leaves, tables[leaves, positions[leaves]]
+            self._bits[name] = np.where(positions < 0, 0, 1 << np.maximum(positions, 0)).astype(
+                np.uint8
+            )
 
     def effects(self, columns: Mapping[str, Column]) -> dict[str, Array]:
         """The effect of each field, (n,) each; `columns` as `TreeScorer.log_odds` takes them."""
@@ -77,7 +79,7 @@ class TreeEffects:
         return found
 
     def _patterns(self, cells: Mapping[str, Cells], count: int) -> NDArray[np.uint8]:
-        """By the place of each field on the path to a leaf a bit: o, (leaves, n)."""
+        """By the position of each field on the path to a leaf a bit: o, (leaves, n)."""
         found = np.zeros((count, self._scorer.values.size), dtype=np.uint8)
         for name, words in self._scorer.words.items():
             own = words.take(cells[name], axis=0).view(np.uint8)
@@ -88,17 +90,17 @@ class TreeEffects:
 def _paths(tree: Tree) -> list[_Path]:
     """The path to each of `LEAVES` leaves; those that the tree does not have are led to by none."""
     covers: dict[int, int] = {}
-    for place, node in reversed([*enumerate(tree)]):
-        covers[place] = (
+    for index, node in reversed([*enumerate(tree)]):
+        covers[index] = (
             node.cover if isinstance(node, Leaf) else covers[node.left] + covers[node.right]
         )
     paths: dict[int, _Path] = {0: {}}
-    for place, node in enumerate(tree):
+    for index, node in enumerate(tree):
         if not isinstance(node, Leaf):
             for ahead in (node.left, node.right):
-                share = paths[place].get(node.field, 1.0) * covers[ahead] / covers[place]
-                paths[ahead] = paths[place] | {node.field: share}
-    found = [paths[place] for place, node in enumerate(tree) if isinstance(node, Leaf)]
+                share = paths[index].get(node.field, 1.0) * covers[ahead] / covers[index]
+                paths[ahead] = paths[index] | {node.field: share}
+    found = [paths[index] for index, node in enumerate(tree) if isinstance(node, Leaf)]
     return found + [{}] * (LEAVES - len(found))
 
 

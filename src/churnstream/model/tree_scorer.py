@@ -86,14 +86,14 @@ def _sides(tree: Tree) -> Iterator[tuple[Split, int, int]]:
     """Each split with its leaves to the left and to the right, as bits, from the last one up."""
     under: dict[int, int] = {}
     bit = 1 << sum(isinstance(node, Leaf) for node in tree)
-    for place in reversed(range(len(tree))):
-        node = tree[place]
+    for index in reversed(range(len(tree))):
+        node = tree[index]
         if isinstance(node, Leaf):
             bit >>= 1
-            under[place] = bit
+            under[index] = bit
         else:
             left, right = under[node.left], under[node.right]
-            under[place] = left | right
+            under[index] = left | right
             yield node, left, right
 
 

@@ -40,7 +40,7 @@ class NumberSplit(msgspec.Struct, frozen=True, tag="number"):
     Attributes:
         below: Smaller numbers go left, this and greater ones right; None: all numbers go left.
         missing_left: Whether a missing one goes left.
-        left: The next node of its tree for those who go left, by its place in the list.
+        left: The next node of its tree for those who go left, by its index.
         right: The same for the others.
     """
 
@@ -55,8 +55,8 @@ class TextSplit(msgspec.Struct, frozen=True, tag="text"):
     """A question about a text; `missing_left`, `left` and `right` as those of a number.
 
     Attributes:
-        cells: Of the texts that go left, by their places among those that the field knows; the
-            place after the last is that of every other text.
+        cells: Of the texts that go left, by their indices among those that the field knows; the
+            index after the last is that of every other text.
     """
 
     field: str
@@ -125,12 +125,12 @@ def _is_answered(node: Node, numbers: Collection[str], texts: Mapping[str, Known
 def _is_tree(nodes: Tree) -> bool:
     """Whether each node but the first is led to once, from before it, in at most `DEPTH` steps."""
     depths = {0: 0}
-    for place, node in enumerate(nodes):
-        if place not in depths or depths[place] > DEPTH:
+    for index, node in enumerate(nodes):
+        if index not in depths or depths[index] > DEPTH:
             return False
         if not isinstance(node, Leaf):
             ahead = {node.left, node.right}
-            if len(ahead) == 1 or min(ahead) <= place or ahead & depths.keys():
+            if len(ahead) == 1 or min(ahead) <= index or ahead & depths.keys():
                 return False
-            depths |= dict.fromkeys(ahead, depths[place] + 1)
+            depths |= dict.fromkeys(ahead, depths[index] + 1)
     return len(depths) == len(nodes)

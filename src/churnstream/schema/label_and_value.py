@@ -20,11 +20,12 @@ _YES_NO = Boolean(missing="allow")
 def has_left(label: Label, raw: object) -> bool | None:
     """Whether a label says that the customer has left; None where it says nothing.
 
-    `1`, `1.0`, `"1"`, `true` and `Yes` are one label, and so are their opposites.
+    `1`, `1.0`, `"1"`, `true` and `Yes` are one label, and so are their opposites. Where a blank
+    means that somebody stayed, whatever says nothing does.
     """
     text = _one_text(raw)
     if text is None:
-        return None
+        return False if label.stayed == "" else None
     if text == _one_text(label.churned):
         return True
     if label.stayed is None or text == _one_text(label.stayed):
@@ -54,7 +55,7 @@ def label_reader(schema: Schema) -> Callable[[Event], bool | None]:
 
     def read_label(event: Event) -> bool | None:
         raw = get(event)
-        return read_one(raw) if isinstance(raw, str | int | float) else None
+        return read_one(raw if isinstance(raw, str | int | float) else None)
 
     return read_label
 

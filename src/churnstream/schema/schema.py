@@ -23,7 +23,8 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     Attributes:
         field: The column.
         churned: Its value for those who left.
-        stayed: Its value for the others; None: every other value that is not missing.
+        stayed: Its value for the others, "" if they are blank; None: every other value that is not
+            missing.
     """
 
     field: str

@@ -8,7 +8,8 @@ from churnstream.schema.event_source import faults_of_source
 from churnstream.schema.fields import AnyField, Boolean, Category, MissingRule, Numeric
 from churnstream.schema.schema import Schema, Segment
 
-_RESERVED = {EVENT_TS, *Prediction.__struct_fields__}  # no column may take these names
+# No column may take these names; `error` stands beside a prediction in a file.
+_RESERVED = {EVENT_TS, "error", *Prediction.__struct_fields__}
 
 Fault = tuple[tuple[str, ...], str]
 """Where, as names in the file from outside inwards, and what is wrong."""

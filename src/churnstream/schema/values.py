@@ -239,6 +239,9 @@ def _date(field: Date, raw: object) -> date | Problem:
     found = date_in(raw.strip(), field.order)
     if found is None and field.order == "year-first" and is_numeric_date(raw.strip()):
         return Problem("invalid_value", _expected(field, raw) + _WHICH_FIRST)
+    if found is None and is_numeric_date(raw.strip()):
+        said = f"{_expected(field, raw)}; the schema says that dates are {field.order}"
+        return Problem("invalid_value", said)
     return found or _no_value(field, raw)
 
 

@@ -61,9 +61,9 @@ def _conclusion(
     column: Column, the_id: Id | None, label: Outcome | None, found: Sorting
 ) -> tuple[Role, str, str, str]:
     """What a column is for, its type, why, and what is worth a comment."""
-    if the_id and column is the_id.column:
+    if the_id and column.name == the_id.column.name:
         return "id", "", the_id.why, ""
-    if label and column is label.column:
+    if label and column.name == label.column.name:
         return "label", "", label.why, ""
     if column.name == found.event_time:
         return "time", "", "says when a row was observed", ""

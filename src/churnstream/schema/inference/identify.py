@@ -1,5 +1,6 @@
 """Which column names the customer."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from churnstream.schema.inference.vocabulary import id_rank, is_counter_name
 _MOSTLY_DISTINCT = 0.5  # of the rows; an id whose name says so may name fewer customers
 _LEAST_DISTINCT = 0.02
 _OF_A_CUSTOMER = 3  # see `id_rank`
+_SCIENTIFIC = re.compile(r"\d[.,]\d+[eE]\+?\d+")
 
 
 class Id(NamedTuple):
@@ -65,7 +67,7 @@ def is_counter(column: Column) -> bool:
 
 def _may_be(column: Column) -> bool:
     """Whether a column may name customers: whole numbers or texts, mostly one a row."""
-    if not column.name or not column.filled or (column.is_numeric and not column.is_whole):
+    if not column.name or not column.filled or (column.is_numeric and not _is_whole(column)):
         return False
     if column.is_date("year-first") or column.is_date("day-first"):
         return False
@@ -75,6 +77,11 @@ def _may_be(column: Column) -> bool:
     if rank > 1:
         return share >= _MOSTLY_DISTINCT
     return column.is_unique and (rank > 0 or not column.is_numeric or is_counter(column))
+
+
+def _is_whole(column: Column) -> bool:
+    """Whether a column holds whole numbers, those included that are too large to compute with."""
+    return column.is_whole or all(text.lstrip("-").isdecimal() for text in column.texts)
 
 
 def _rank(column: Column) -> tuple[int, bool, int]:
@@ -91,5 +98,7 @@ def _described(column: Column) -> str:
         words += ": some customers stand there more than once"
     if is_counter(column):
         words += "; counts the rows"
+    if cut := next((text for text in column.texts if _SCIENTIFIC.fullmatch(text)), None):
+        words += f"; a spreadsheet has cut some off, as {cut}: export the column as text"
     missing = column.rows - column.filled
     return words + (f"; {missing:,} rows without one are rejected" if missing else "")

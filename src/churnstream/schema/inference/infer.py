@@ -79,8 +79,8 @@ def infer_schema(
     by_user = {column_named(columns, n, "--leave-out").name for n in leave_out}
     offered = [c for c in columns if c.name not in by_user]
     label_found = outcome(offered, label)
-    label_column = label_found.column if isinstance(label_found, Outcome) else None
-    id_found = identify([c for c in offered if c is not label_column], id)
+    label_name = label_found.column.name if isinstance(label_found, Outcome) else None
+    id_found = identify([c for c in offered if c.name != label_name], id)
     questions = tuple(f for f in (id_found, label_found) if isinstance(f, Question))
     the_id = id_found if isinstance(id_found, Id) else None
     the_label = label_found if isinstance(label_found, Outcome) else None
@@ -146,7 +146,7 @@ def _schema(
     if not fields:
         raise DataError(
             f"nothing in the file can be a feature beside {the_id.column.name}; left out: "
-            + "; ".join(f"{name} {reason}" for name, reason in left_out.items())
+            + ("; ".join(f"{name} {reason}" for name, reason in left_out.items()) or "nothing")
         )
     worth, note = monthly_value(fields, value)
     notes = [note, *([] if event_time else old_dates(fields, date.today()))]

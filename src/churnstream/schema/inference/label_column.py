@@ -1,6 +1,7 @@
 """Which column says who has left, and which of its values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -17,12 +18,14 @@ from churnstream.schema.inference.vocabulary import (
     says_churned,
     says_left,
     says_stayed,
+    says_staying,
 )
 from churnstream.schema.values import read
 
 _MAX_VALUES = 8  # of a status of which one value says that a customer has left
 _NONE = "none"
 _BINARY = 2
+_MAX_SPELLINGS = 20
 _SURE = 2  # see `label_rank`
 _MAX_SHOWN = 20
 
@@ -69,6 +72,7 @@ def outcome(columns: Sequence[Column], given: str | None) -> Outcome | Question 
     Raises:
         ConfigurationError: The user names what is not there.
     """
+    columns = list(map(_folded, columns))
     if given == _NONE and all(c.name != _NONE for c in columns):
         return None
     if given is not None:
@@ -81,6 +85,26 @@ def outcome(columns: Sequence[Column], given: str | None) -> Outcome | Question 
     if first is not None and first.churned is not None and first.rank >= _SURE:
         return _outcome(first.column, first.churned)
     return _question("which column says who has left, if any?", best)
+
+
+def _folded(column: Column) -> Column:
+    """The column with one spelling of each value, the most frequent: case says nothing here."""
+    if not _BINARY < column.distinct <= _MAX_SPELLINGS:
+        return column
+    spelt: dict[str, list[int]] = {}
+    for code, text in enumerate(column.texts):
+        spelt.setdefault(text.casefold(), []).append(code)
+    if len(spelt) == column.distinct:
+        return column
+    own = {code: n for n, codes in enumerate(spelt.values()) for code in codes}
+    renumbered = np.array([*(own[code] for code in range(column.distinct)), -1])
+    best = [max(codes, key=lambda code: column.counts[code]) for codes in spelt.values()]
+    return replace(
+        column,
+        codes=renumbered[column.codes],
+        texts=tuple(column.texts[code] for code in best),
+        counts=np.array([column.counts[codes].sum() for codes in spelt.values()]),
+    )
 
 
 def signature(column: Column) -> bytes:
@@ -120,14 +144,21 @@ def _listed(column: Column) -> str:
 def _found(column: Column, *, any_name: bool = False) -> _Found | None:
     """A column as a candidate, if its name and its values let it be one."""
     saying = [text for text in column.texts if says_left(text)]
-    is_status = len(saying) == 1 and column.distinct <= _MAX_VALUES
+    rank = max(label_rank(column.name), int(any_name))
+    if column.distinct == 1 and rank > 1 and 0 < column.filled < column.rows:
+        return _Found(rank, column, column.texts[0])  # a mark for those who left
+    is_status = bool(saying) and column.distinct <= _MAX_VALUES
     if column.distinct != _BINARY and not (is_status and column.distinct > _BINARY):
         return None
-    rank = max(label_rank(column.name), int(any_name))
     churned: str | None = None
     if len(saying) == 1:
         churned = saying[0]
         rank = 3 if rank else 1 + says_churned(churned)
+        is_sure = says_churned(churned) or all(map(says_staying, _others(column, churned)))
+        if column.distinct > _BINARY and not is_sure:
+            rank = 1  # another value may mean the same
+    elif len(saying) > 1:
+        rank = max(rank, 1)
     elif pair := flag(column.texts):
         wanted = pair[0] if says_stayed(column.name) else pair[1]
         churned = next(text for text in column.texts if text.lower() == wanted.lower())
@@ -141,8 +172,14 @@ def _same(found: Sequence[_Found]) -> _Found | None:
     return min(found, key=lambda f: (f.churned is None, f.column.is_numeric))
 
 
+def _others(column: Column, churned: str) -> list[str]:
+    return [text for text in column.texts if text != churned]
+
+
 def _outcome(column: Column, churned: str) -> Outcome:
-    others = [text for text in column.texts if text != churned]
+    others = _others(column, churned)
+    if not others and column.filled < column.rows:
+        return _of_mark(column, churned)
     stayed = others[0] if len(others) == 1 else None
     count = int(column.counts[column.texts.index(churned)])
     why = f"{churned} for {count:,} of {column.filled:,} ({count / column.filled:.1%}): they left"
@@ -154,6 +191,15 @@ def _outcome(column: Column, churned: str) -> Outcome:
     return Outcome(column, churned, stayed, why)
 
 
+def _of_mark(column: Column, churned: str) -> Outcome:
+    """The outcome that only those who left are marked with."""
+    share = f"{column.filled:,} of {column.rows:,} ({column.filled / column.rows:.1%})"
+    codes = np.where(column.codes < 0, 1, column.codes)
+    counts = np.append(column.counts, column.rows - column.filled)
+    marked = replace(column, codes=codes, texts=(churned, ""), counts=counts)
+    return Outcome(marked, churned, "", f"{churned} for {share}: they left; the others are blank")
+
+
 def _question(text: str, found: Sequence[_Found]) -> Question:
     candidates: list[Candidate] = []
     for _, group in groupby(sorted(found, key=lambda f: signature(f.column)), _signature_of):
@@ -161,8 +207,8 @@ def _question(text: str, found: Sequence[_Found]) -> Question:
         if one is not None:
             values = [one.churned] if one.churned else _rarest_first(one.column)
             candidates += [_candidate(one.column, value) for value in values]
-    place = {f.column.name: i for i, f in enumerate(found)}
-    candidates.sort(key=lambda c: place[c.column])
+    order = {f.column.name: i for i, f in enumerate(found)}
+    candidates.sort(key=lambda c: order[c.column])
     return Question("label", text, tuple(candidates))
 
 

@@ -67,14 +67,21 @@ def leaks(fields: Sequence[Typed], outcome: Outcome) -> Mapping[str, LeakVerdict
 def filled_only(column: Column, outcome: Outcome) -> str | None:
     """In words, that a column has values only for those who left, or only for the others.
 
+    Where every row has a number, 0 is none; that those who stayed have none says nothing then.
+
     The same rows by chance would be less likely than one in a million.
     """
     known, left = outcome.known, outcome.left
-    filled = (column.codes >= 0) & known
+    has_value, verbs = column.codes >= 0, ("filled", "empty")
+    who_has = [(left, "who left"), (known & ~left, "who stayed")]
+    if column.is_numeric and column.filled == column.rows:
+        has_value, verbs = column.by_row(column.numbers) != 0, ("other than 0", "0")
+        who_has = who_has[:1]
+    filled = has_value & known
     if filled.sum() in (0, known.sum()):
         return None
-    for rows, verb in ((filled, "filled"), (known & ~filled, "empty")):
-        for who, value in ((left, "who left"), (known & ~left, "who stayed")):
+    for rows, verb in zip((filled, known & ~filled), verbs, strict=True):
+        for who, value in who_has:
             hits, count = int((rows & who).sum()), int(rows.sum())
             base = who.sum() / known.sum()
             if hits >= _PURE * count and base < 1 and hits * log(max(base, 1e-300)) < _UNLIKELY:

@@ -52,10 +52,10 @@ def groups_of(column: Column, order: Numbers | None) -> Codes:
     """
     if order is None or column.distinct <= _BINS:
         return column.codes + 1
-    amounts = column.by_row(order)
-    present = amounts[np.isfinite(amounts)]
+    numbers = column.by_row(order)
+    present = numbers[np.isfinite(numbers)]
     edges = np.unique(np.quantile(present, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    return np.where(np.isfinite(amounts), np.searchsorted(edges, amounts) + 1, 0)
+    return np.where(np.isfinite(numbers), np.searchsorted(edges, numbers) + 1, 0)
 
 
 def alone(column: Column, order: Numbers | None, positive: Flags) -> tuple[float, Numbers]:
@@ -63,9 +63,9 @@ def alone(column: Column, order: Numbers | None, positive: Flags) -> tuple[float
     rates = out_of_fold(groups_of(column, order), positive)
     found = auc(rates, positive)
     if order is not None:
-        amounts = column.by_row(order)
-        present = np.isfinite(amounts)
-        ranked = auc(amounts[present], positive[present]) if present.all() else 0.5
+        numbers = column.by_row(order)
+        present = np.isfinite(numbers)
+        ranked = auc(numbers[present], positive[present]) if present.all() else 0.5
         found = max(found, ranked, 1 - ranked)
     return found, rates
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from churnstream.schema.inference.columns import Column
 from churnstream.schema.inference.copies import copies, missing_where
 from churnstream.schema.inference.field_types import Typed, date_order, typed
 from churnstream.schema.inference.identify import Id
 from churnstream.schema.inference.label_column import Outcome
 from churnstream.schema.inference.leaks import LeakVerdict, filled_only, leaks
-from churnstream.schema.inference.vocabulary import says_when_observed
+from churnstream.schema.inference.vocabulary import is_period, says_when_observed
 from churnstream.schema.schema_checks import fault_of_name
 
 
@@ -37,12 +39,13 @@ def sort_columns(
         by_user: Names of the columns that are to be left out in any case.
     """
     taken = [found.column for found in (label, the_id) if found]
-    offered = [c for c in columns if c not in taken and c.name not in by_user]
-    time = next((c.name for c in offered if says_when_observed(c.name) and _is_time(c)), None)
+    names = {column.name for column in taken}
+    offered = [c for c in columns if c.name not in names | by_user]
+    time = next((c.name for c in offered if _is_time(c, the_id)), None)
     left_out = _unusable([c for c in columns if c.name != time], by_user)
-    others = [c for c in columns if c not in taken and c.name not in {*left_out, time}]
+    others = [c for c in columns if c.name not in {*names, *left_out, time}]
     fields, useless = _typed(others, label)
-    left_out |= useless | copies([*taken, *(f.column for f in fields)])
+    left_out |= useless | _copies(taken, [f.column for f in fields], the_id)
     fields = [f for f in fields if f.column.name not in left_out]
     verdicts = leaks(fields, label) if label else {}
     left_out |= {name: verdict.leak for name, verdict in verdicts.items() if verdict.leak}
@@ -54,8 +57,29 @@ def sort_columns(
     )
 
 
-def _is_time(column: Column) -> bool:
-    return column.filled == column.rows and column.is_date("year-first")
+def _is_time(column: Column, the_id: Id | None) -> bool:
+    """Whether a column says when a row was true: by its name, or in a panel of customers."""
+    if column.filled < column.rows or not column.is_date("year-first"):
+        return False
+    if says_when_observed(column.name):
+        return True
+    if not is_period(column.name) or the_id is None or the_id.column.is_unique:
+        return False
+    rows = np.unique(the_id.column.codes * (column.distinct + 1) + column.codes)
+    return len(rows) == column.rows  # a row for each customer and period
+
+
+def _copies(taken: Sequence[Column], fields: Sequence[Column], the_id: Id | None) -> dict[str, str]:
+    """Columns that say what another one does.
+
+    An amount that is another one for each customer goes one to one with an id that repeats.
+    """
+    found = copies([*taken, *fields])
+    if the_id is None or the_id.column.is_unique:
+        return found
+    own = copies([column for column in (*taken, *fields) if column.name != the_id.column.name])
+    amounts = {column.name for column in fields if column.is_numeric and not column.is_whole}
+    return {name: why for name, why in found.items() if name not in amounts or name in own}
 
 
 def _unusable(columns: Sequence[Column], by_user: set[str]) -> dict[str, str]:

@@ -117,18 +117,18 @@ def _banded(fields: Sequence[Typed], strength: Strength) -> list[Segment]:
 
 def _edges(column: Column, order: Numbers) -> tuple[float, ...]:
     """Where the bands of a number end: at years for months, else near the quartiles, rounded."""
-    amounts = column.by_row(order)
-    amounts = amounts[np.isfinite(amounts)]
-    years = tuple(edge for edge in _YEARS if edge <= amounts.max())
-    if counts_months(column.name) and len(years) > 1 and amounts.max() <= 2 * _YEARS[-1]:
+    numbers = column.by_row(order)
+    numbers = numbers[np.isfinite(numbers)]
+    years = tuple(edge for edge in _YEARS if edge <= numbers.max())
+    if counts_months(column.name) and len(years) > 1 and numbers.max() <= 2 * _YEARS[-1]:
         return years
-    quartiles = np.quantile(amounts, _QUANTILES)
+    quartiles = np.quantile(numbers, _QUANTILES)
     spread = float(quartiles[-1] - quartiles[0])
     if spread <= 0:
         return ()
     step = _round_step(spread / 2)
     rounded = {round(round(float(q) / step) * step, 10) for q in quartiles}
-    inside = sorted(edge for edge in rounded if amounts.min() <= edge < amounts.max())
+    inside = sorted(edge for edge in rounded if numbers.min() <= edge < numbers.max())
     return tuple(inside) if len(inside) > 1 else ()
 
 

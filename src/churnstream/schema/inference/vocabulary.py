@@ -22,17 +22,20 @@ _CHURN = _set("churn churned churner churners churns attrition attrited abwander
 _LEFT = _CHURN | _set(
     "exit exited left leaver cancelled canceled terminated unsubscribed departed defected quit "
     "gone lost lapsed inactive closed gekündigt gekuendigt kündigung kuendigung storniert "
-    "ausgetreten austritt beendet inaktiv abgemeldet gegangen weg"
+    "ausgetreten austritt beendet inaktiv abgemeldet gegangen weg verloren expired résilié resilie "
+    "résiliation parti inactif baja inactivo cancelado perdido disdetta opgezegd opzegging"
 )
 _ENDED = _set("exit end ended ending leave leaving cancel cancellation termination")
 _NOT = _set("not no non never nicht kein")
 _FILLING = _set(
     "is has was the did account customer client user member subscriber flag status label value "
     "indicator target yes y 1 binary class state company service us we kunde kunden ist hat "
-    "firma"
+    "firma client cliente statut estado"
 )
 _WEAK = _set("target label class outcome y response status result")
-_STAYED = _set("retained retention stayed renewed active aktiv geblieben")
+_STAYED = _set("retained retention stayed renewed active aktiv geblieben actif activo subscribed")
+_STAYING = _STAYED | _set("existing current joined new open ok running bestand neu offen")
+_PAST = _set("last previous prior past ago before former letztes vorjahr")
 _MODEL = _set(
     "score scored predict predicted prediction probability prob proba propensity likelihood risk "
     "bayes classifier model cltv clv satisfaction"
@@ -72,6 +75,7 @@ _OBSERVED = _set(
     "snapshot observation observed reference report reporting extract extracted export stichtag "
     "stichtags auszug beobachtung"
 )
+_PERIODS = _WHEN - {"at"} | _set("period periode quarter quartal week woche")
 _MONTHS = _set("tenure months month monate")
 
 
@@ -87,6 +91,11 @@ def says_left(value: str) -> bool:
     return bool(found & _LEFT) and not found & _NOT
 
 
+def says_staying(value: str) -> bool:
+    """Whether a value means that a customer is there still."""
+    return bool(set(words(value)) & _STAYING)
+
+
 def says_churned(value: str) -> bool:
     """Whether a value speaks of churn itself, and not of a left hand."""
     return says_left(value) and bool(set(words(value)) & _CHURN)
@@ -98,6 +107,8 @@ def label_rank(name: str) -> int:
     about_left = set(found) & _LEFT
     if says_of_model(name) or set(found) & _NOT:
         return 0
+    if about_left and set(found) & _PAST:
+        return 1  # of the year before, as a rule
     if about_left and all(word in _LEFT | _FILLING for word in found):
         return 3
     if about_left & _CHURN:
@@ -190,6 +201,11 @@ def says_when_observed(name: str) -> bool:
         return True
     what = set(found) - _WHEN
     return bool(what) and (what <= _OBSERVED or found[:2] == ("as", "of"))
+
+
+def is_period(name: str) -> bool:
+    """Whether a name is that of a day or a month alone, as panels have it."""
+    return bool(words(name)) and set(words(name)) <= _PERIODS
 
 
 def counts_months(name: str) -> bool:
