@@ -9,7 +9,7 @@ compile() {
 compile pyproject.toml --output-file requirements/base.lock
 # Only what the container's wheel is built with: it stays out of what runs.
 compile --group build --constraints requirements/base.lock --output-file requirements/build.lock
-compile pyproject.toml --extra plots --group dev --constraints requirements/base.lock \
+compile pyproject.toml --extra plots --extra formats --group dev --constraints requirements/base.lock \
     --constraints requirements/build.lock \
     --output-file requirements/dev.lock
 # MLflow allows only an older pyarrow; all else is what the tests run with. shap comes along, to be

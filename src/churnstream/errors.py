@@ -14,7 +14,8 @@ ChurnstreamError            a fault: the command says it in one line and exits 1
 │   │   ├── TopicRecreatedError      the topic that is read is another than before
 │   │   └── SequenceLostError        the broker does not know the records that went before
 │   ├── TransactionEndedError    the broker has ended this transaction by itself
-│   └── FencedError              a newer instance has taken this one's identity
+│   ├── FencedError              a newer instance has taken this one's identity
+│   └── SchemasUnavailableError  the registry of schemas cannot be asked now
 └── CheckpointError         the producer's position in its file cannot be read or kept
 
 A broken *record* is no exception: it is a value (`churnstream.records.rejection.Rejection`)
@@ -84,6 +85,10 @@ class TransactionEndedError(BrokerError):
 
 class FencedError(BrokerError):
     """A newer process with the same identity has taken over; this one must end."""
+
+
+class SchemasUnavailableError(BrokerError):
+    """The registry of schemas did not answer, or rejects us."""
 
 
 class CheckpointError(ChurnstreamError):

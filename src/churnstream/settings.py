@@ -38,6 +38,36 @@ class KafkaSettings(Section):
         return {} if properties is None else properties
 
 
+class SchemaRegistrySettings(Section):
+    """The registry with the schemas of records, for `source: format` other than json."""
+
+    url: str | None = Field(
+        None,
+        pattern="^https?://",
+        repr=False,  # it may hold a password
+        description="where it is, as http://127.0.0.1:8081; several comma-separated",
+    )
+    user: str | None = Field(None, min_length=1, description="for basic authentication")
+    password: str | None = Field(None, repr=False, description="the user's; never printed")
+    token: str | None = Field(
+        None, min_length=1, repr=False, description="bearer token, in place of them; never printed"
+    )
+    ca_file: Path | None = Field(None, description="certificates to trust, PEM; none: well-known")
+    certificate_file: Path | None = Field(None, description="our own certificate, PEM")
+    key_file: Path | None = Field(None, description="its key, PEM")
+    register_schemas: bool = Field(
+        True, description="register the schemas of what is written; no: look them up only"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_identity(self) -> "SchemaRegistrySettings":
+        if self.token and (self.user or self.password):
+            raise ValueError("token stands in place of user and password; give one of the two")
+        if bool(self.user) != (self.password is not None):
+            raise ValueError("user and password belong together")
+        return self
+
+
 class TopicSettings(Section):
     """The topics, and how they are created where they do not exist."""
 
@@ -226,6 +256,7 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     customers: CustomerSettings = CustomerSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     producer: ProducerSettings = ProducerSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     model: ModelSettings = ModelSettings()

@@ -28,6 +28,7 @@ from churnstream.pipeline.consumer_notices import Committed, Notice
 from churnstream.pipeline.delivery import Delivery
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.offset_window import OffsetWindow
+from churnstream.pipeline.schema_wait import SchemaWait
 from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.records.prediction import ReasonGiven
@@ -275,7 +276,14 @@ def consumer_of(
     scorer = BatchScorer(ModelAt(current), group="group", max_dead_letter_bytes=2**20)
     publisher = BatchPublisher(delivery, topics)
     return Consumer(
-        reader, publisher, scorer, topics, window, batch_size=batch_size, listener=listen
+        reader,
+        publisher,
+        scorer,
+        topics,
+        window,
+        schemas=SchemaWait(None),
+        batch_size=batch_size,
+        listener=listen,
     )
 
 

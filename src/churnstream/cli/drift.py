@@ -49,11 +49,11 @@ def drift(settings: Settings, threshold: float, small_ok: bool, as_json: bool) -
     from churnstream.analysis.feature_drift import drift as compare
     from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
-    from churnstream.model.source import load
+    from churnstream.model.source import load_for_topic
     from churnstream.pipeline.offset_ranges import offset_range
     from churnstream.pipeline.prediction_history import PredictionHistory
 
-    model = load(settings.model.path, settings.model.trusted_types)
+    model = load_for_topic(settings)
     admin, background = Admin(settings.kafka), model.manifest.background
     history = PredictionHistory(settings, model.schema, admin, *offset_range(settings, admin))
     counted = _count(history, model)

@@ -58,11 +58,11 @@ def evaluate(settings: Settings, every: str, as_json: bool) -> None:
     from churnstream.analysis.outcome_quality import quality_of
     from churnstream.cli.window_results import say_foreign
     from churnstream.kafka.admin import Admin
-    from churnstream.model.source import load
+    from churnstream.model.source import load_for_topic
     from churnstream.pipeline.offset_ranges import offset_range
     from churnstream.pipeline.prediction_history import PredictionHistory
 
-    model = load(settings.model.path, settings.model.trusted_types)
+    model = load_for_topic(settings)
     admin = Admin(settings.kafka)
     starts, ends = offset_range(settings, admin)
     evaluator = Evaluator(model.schema, every)  # type: ignore[arg-type]  # click checks the choice

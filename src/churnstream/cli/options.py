@@ -89,6 +89,12 @@ kafka = _together(
         type=float,
         help="Seconds to wait for a broker's first answer.",
     ),
+    setting(
+        "schema_registry.url",
+        "--schema-registry",
+        metavar="URL",
+        help="The registry, where the schema's source has a format that takes one.",
+    ),
     setting("topics.input", "--input-topic", "--topic", help="Customers."),
     setting("topics.output", "--output-topic", help="Predictions."),
     setting("topics.deadletter", "--deadletter-topic", help="Rejected records."),

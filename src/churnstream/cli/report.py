@@ -77,9 +77,9 @@ def _summarise(
 def _model_at_hand(settings: Settings) -> tuple[Model | None, str]:
     """The model in the folder, or why there is none."""
     from churnstream.errors import ModelError
-    from churnstream.model.source import load
+    from churnstream.model.source import load_for_topic
 
     try:
-        return load(settings.model.path, settings.model.trusted_types), ""
+        return load_for_topic(settings), ""
     except ModelError as error:
         return None, f"Not at hand: {error}."

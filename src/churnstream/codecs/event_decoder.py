@@ -22,6 +22,8 @@ from churnstream.schema.record_types import Event, event_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import read
 
+Opener = Callable[[Arrived], Arrived | Rejection]
+
 _AT_ONCE = 500  # records; with their events they fit into a processor's second cache
 _ZONE = attrgetter(f"{EVENT_TS}.tzinfo")
 _COLONS_OF_TIME = 3  # one behind its name, two within
@@ -100,19 +102,32 @@ class EventDecoder:
                 outcomes.append(self(values[len(outcomes)], keys[len(outcomes)]))
         return outcomes
 
-    def batch_of(self, records: Sequence[Arrived]) -> list[Event | PassedOver | Rejection]:
-        """The same for records as the schema's `source` describes them."""
-        assert self.source is not None  # noqa: S101  # for the type checker
-        outcomes: list[Any] = list(map(self.source, records))
+    def batch_of(
+        self, records: Sequence[Arrived], opened: Opener = lambda record: record
+    ) -> list[Event | PassedOver | Rejection]:
+        """The same for records as the schema's `source` describes them.
+
+        Args:
+            opened: Finds what a value holds that is no JSON. Each record's is let go of before the
+                next, since it may be a hundred times as large as the record.
+        """
+        find = self.source
+        assert find is not None  # noqa: S101  # for the type checker
+        outcomes: list[Any] = [
+            found if isinstance(found := opened(record), Rejection) else find(found)
+            for record in records
+        ]
         rows = [row for row, found in enumerate(outcomes) if isinstance(found, Opened)]
         values, keys = [outcomes[row].value for row in rows], [outcomes[row].key for row in rows]
         for row, event in zip(rows, self.batch(values, keys), strict=True):
             is_odd = isinstance(event, Rejection) and outcomes[row].is_spliced
-            outcomes[row] = self._taken_apart(records[row]) if is_odd else event
+            outcomes[row] = self._taken_apart(opened(records[row])) if is_odd else event
         return outcomes
 
-    def _taken_apart(self, record: Arrived) -> Event | PassedOver | Rejection:
+    def _taken_apart(self, record: Arrived | Rejection) -> Event | PassedOver | Rejection:
         """What becomes of a record whose fields cannot be decoded as they came."""
+        if isinstance(record, Rejection):
+            return record
         assert self.source is not None  # noqa: S101  # for the type checker
         found = self.source.take_apart(record)
         return self(found.value, found.key) if isinstance(found, Opened) else found

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
+from typing import Any
 
 import msgspec
 
-from churnstream.codecs.lenient_decoder import undecodable
+from churnstream.codecs.lenient_decoder import NO_NUMBER, undecodable
 from churnstream.codecs.repeated_fields import repeated_field
+from churnstream.codecs.source_records import Path
 from churnstream.escaping import quote
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.schema.schema import Schema
-
-Path = tuple[str, ...]
 
 _NULL = b"null"
 _each_member = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -33,6 +34,30 @@ class UnusableJsonError(Exception):
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(str(rejection))
         self.rejection = rejection
+
+
+def json_of(content: Any) -> bytes:  # noqa: ANN401  # what JSON has
+    """A value as JSON.
+
+    Raises:
+        UnusableJsonError: A number in it is NaN or infinite, which would stand there as null.
+    """
+    found = msgspec.json.encode(content)
+    if _NULL in found and (name := _no_number(content, "")) is not None:
+        raise UnusableJsonError(Rejection("out_of_range", name or "value", NO_NUMBER))
+    return found
+
+
+def _no_number(content: Any, name: str) -> str | None:  # noqa: ANN401
+    """The name of a member that is NaN or infinite."""
+    if isinstance(content, float):
+        return None if isfinite(content) else name
+    if isinstance(content, dict):
+        inner = [(str(key), value) for key, value in content.items()]
+    else:
+        inner = [(name, value) for value in content] if isinstance(content, list) else []
+    found = (_no_number(value, key) for key, value in inner)
+    return next((one for one in found if one is not None), None)
 
 
 class OpenedJson:

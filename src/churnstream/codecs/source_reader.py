@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from churnstream.codecs.opened_json import OpenedJson, Path, UnusableJsonError, path_of
-from churnstream.codecs.source_records import Arrived, Headers, Opened
+from churnstream.codecs.connect_kinds import connect_kinds
+from churnstream.codecs.opened_json import OpenedJson, UnusableJsonError, json_of, path_of
+from churnstream.codecs.parsed_splice import ParsedSplicer
+from churnstream.codecs.source_records import Arrived, Headers, Opened, Path
 from churnstream.codecs.source_splice import Splicer
 from churnstream.codecs.source_times import TimeReader
-from churnstream.codecs.source_values import Remake, connect_kinds, remake_of
+from churnstream.codecs.source_values import Remake, remake_of
 from churnstream.records.passed_over import PassedOver, Rule
 from churnstream.records.rejection import Rejection
 from churnstream.records.wire_types import EVENT_TS
@@ -23,6 +25,7 @@ from churnstream.schema.values import plain
 
 _ROWS = {b'"c"', b'"r"', b'"u"'}  # operations after which there is a row
 _DELETED = b'"d"'
+_PAYLOAD, _SCHEMA = ("payload",), ("schema",)
 _ATTRIBUTE = "ce_"  # begins the headers of a CloudEvent in binary mode
 
 
@@ -47,27 +50,30 @@ class SourceReader:
         self._only = {path_of(path): _texts(wanted) for path, wanted in source.only.items()}
         self._times = TimeReader(source)
         self._splice = Splicer(schema, self._times)
+        self._splice_parsed = ParsedSplicer(schema, self._times)
         self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else None
 
     def __call__(self, record: Arrived) -> Opened | PassedOver | Rejection:
         """The event in a record, by which rule it is passed over, or why there is none."""
-        return self._splice(record) or self.take_apart(record)
+        splice = self._splice_parsed if record.parsed else self._splice
+        return splice(record) or self.take_apart(record)
 
     def take_apart(self, record: Arrived) -> Opened | PassedOver | Rejection:
         """The same, every value of it looked at."""
-        if record.value is None and self._debezium:
+        if record.value is None and self._source.passes_over_tombstones:
             return PassedOver("tombstone")
         if not record.value:
             problem = "is null (a tombstone)" if record.value is None else "is empty"
             return Rejection("empty", "value", f"{problem}; expected an event as JSON")
         try:
-            return self._opened(OpenedJson(record.value, self._schema), record)
+            value = json_of(record.parsed.content) if record.parsed else record.value
+            return self._opened(OpenedJson(value, self._schema), record)
         except UnusableJsonError as error:
             return error.rejection
 
     def _opened(self, event: OpenedJson, record: Arrived) -> Opened | PassedOver | Rejection:
         attributes = _attributes(record.headers) if self._cloudevents else {}
-        outer = ("payload",) if self._debezium and event.members(("payload",)) else ()
+        outer = _PAYLOAD if self._debezium and event.members(_PAYLOAD) else ()
         if rule := self._rule(event, outer, attributes):
             return PassedOver(rule)
         inside = self._place(outer, in_headers=bool(attributes))
@@ -76,9 +82,9 @@ class SourceReader:
                 f"has no {'.'.join(inside)}, which `source` in the schema says holds the fields"
             )
             return Rejection("missing_field", "value", detail)
-        kinds = connect_kinds(event.find(("schema",))) if outer else {}
+        kinds = _kinds(event, inside, record)
         members = [part for group in self._groups for part in group.json(event, inside, kinds)]
-        time = self._times.member(self._time(event, outer, inside, attributes), record.timestamp)
+        time = self._time(event, self._time_paths(outer, inside), kinds, record, attributes)
         if isinstance(time, Rejection):
             return time
         value = b"{" + b",".join([*members, time]) + b"}"
@@ -105,20 +111,33 @@ class SourceReader:
             return () if in_headers else ("data",)
         return self._inside
 
-    def _time(
-        self, event: OpenedJson, outer: Path, inside: Path, attributes: Mapping[str, str]
-    ) -> bytes | None:
-        """The event's time as JSON."""
-        if self._times.is_of_record:
-            return None
+    def _time_paths(self, outer: Path, inside: Path) -> tuple[Path, ...]:
+        """Where the event's time may be, the best first."""
         if self._times.path:
-            return event.find(self._times.path)
+            return (self._times.path,)
         if self._debezium:
-            return event.find((*outer, "source", "ts_ms")) or event.find((*outer, "ts_ms"))
-        if attributes:
+            return (*outer, "source", "ts_ms"), (*outer, "ts_ms")
+        return (("time",) if self._cloudevents else (*inside, EVENT_TS),)
+
+    def _time(
+        self,
+        event: OpenedJson,
+        paths: tuple[Path, ...],
+        kinds: Mapping[Path, str],
+        record: Arrived,
+        attributes: Mapping[str, str],
+    ) -> bytes | Rejection:
+        """The member with the event's time, or why there is none."""
+        member = self._times.member
+        if self._times.is_of_record:
+            return member(None, record.timestamp)
+        if attributes and not self._times.path:
             named = attributes.get("time")
-            return None if named is None else msgspec.json.encode(named)
-        return event.find(("time",) if self._cloudevents else (*inside, EVENT_TS))
+            return member(msgspec.json.encode(named) if named else None, record.timestamp)
+        for path in paths:
+            if raw := event.find(path):
+                return member(raw, record.timestamp, kinds.get(path, ""))
+        return member(None, record.timestamp)
 
     def _key_of(self, event: OpenedJson, inside: Path, key: bytes | None) -> bytes | None:
         """The part of a record's key that must be the id: the id itself where it is any key's."""
@@ -131,7 +150,7 @@ class SourceReader:
         return (_text(found) or "").encode("utf-8", "surrogatepass")
 
 
-class _Group(NamedTuple):
+class _MembersFrom(NamedTuple):
     """Members of our own event that come from one object.
 
     Attributes:
@@ -143,17 +162,18 @@ class _Group(NamedTuple):
     path: Path
     members: list[tuple[str, bytes, Remake | None]]
 
-    def json(self, event: OpenedJson, inside: Path, kinds: Mapping[str, str]) -> list[bytes]:
+    def json(self, event: OpenedJson, inside: Path, kinds: Mapping[Path, str]) -> list[bytes]:
         """The members that the object has."""
-        found = event.members((*inside, *self.path)).get
+        at = (*inside, *self.path)
+        found, kind = event.members(at).get, kinds.get
         return [
-            begin + (remake(bytes(raw), kinds.get(name, "")) if remake else bytes(raw))
+            begin + (remake(bytes(raw), kind((*at, name), "")) if remake else bytes(raw))
             for name, begin, remake in self.members
             if (raw := found(name)) is not None
         ]
 
 
-def _groups(schema: Schema, names: Sequence[str]) -> Iterator[_Group]:
+def _groups(schema: Schema, names: Sequence[str]) -> Iterator[_MembersFrom]:
     """All members, by the object that holds them."""
     label = schema.label.field if schema.label else None
     groups: dict[Path, list[tuple[str, bytes, Remake | None]]] = {}
@@ -162,7 +182,16 @@ def _groups(schema: Schema, names: Sequence[str]) -> Iterator[_Group]:
         remake = None if name == label else remake_of(schema.fields.get(name))
         member = (own, msgspec.json.encode(name) + b":", remake)
         groups.setdefault(tuple(above), []).append(member)
-    return (_Group(path, members) for path, members in groups.items())
+    return (_MembersFrom(path, members) for path, members in groups.items())
+
+
+def _kinds(event: OpenedJson, inside: Path, record: Arrived) -> Mapping[Path, str]:
+    """What is known of the types of values; Connect puts a schema beside its `payload`."""
+    if record.parsed:
+        return record.parsed.kinds
+    if inside[:1] != _PAYLOAD:
+        return {}
+    return {(*_PAYLOAD, *path): kind for path, kind in connect_kinds(event.find(_SCHEMA)).items()}
 
 
 def _texts(wanted: str | tuple[str, ...]) -> set[str]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from churnstream.codecs.opened_json import Path, path_of
-from churnstream.codecs.source_records import Arrived, Opened
+from churnstream.codecs.opened_json import path_of
+from churnstream.codecs.source_records import Arrived, Opened, Path
 from churnstream.codecs.source_times import TimeReader
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.records.wire_types import EVENT_TS

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from churnstream.codecs.connect_kinds import PARTS_OF_A_SECOND
 from churnstream.codecs.opened_json import path_of
 from churnstream.codecs.source_values import since_1970
 from churnstream.records.rejection import Rejection
@@ -33,12 +34,13 @@ class TimeReader:
         preset = {"debezium": "source.ts_ms", "cloudevents": "time"}.get(source.envelope or "")
         self._where = source.time or preset or EVENT_TS
 
-    def member(self, raw: bytes | None, timestamp: int) -> bytes | Rejection:
+    def member(self, raw: bytes | None, timestamp: int, kind: str = "") -> bytes | Rejection:
         """The member `event_ts`, or why there is none.
 
         Args:
             raw: The time as JSON; it does not matter where the record's counts.
             timestamp: Of the record, milliseconds since 1970.
+            kind: Its type in a Connect schema; "" where none is known.
         """
         if self.is_of_record:
             return self._quoted(since_1970(str(timestamp).encode(), _MILLIS))
@@ -46,8 +48,8 @@ class TimeReader:
             return Rejection(
                 "missing_field", EVENT_TS, f"is missing; it is read from {self._where}"
             )
-        if self._unit:
-            return self._quoted(since_1970(raw, self._unit))
+        if unit := PARTS_OF_A_SECOND.get(kind, self._unit):
+            return self._quoted(since_1970(raw, unit))
         if self._source.time_format == "local":
             return self._quoted(self._with_zone(raw))
         return _BEGIN + raw

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
+from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
 from churnstream.schema.fields import AnyField, Boolean, Date, Numeric, written
 
 Remake = Callable[[bytes, str], bytes]
@@ -21,16 +22,11 @@ Remake = Callable[[bytes, str], bytes]
 
 _NUMBER = re.compile(rb'"\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*"')
 _WHOLE = re.compile(rb"-?\d{1,20}")
-_DECIMAL = "org.apache.kafka.connect.data.Decimal:"
 _EPOCH = date(1970, 1, 1)
 _MAX_DECIMAL = 64  # bytes; 10^150 and more is no amount
 _UNITS: Mapping[str, int] = {  # of a day
-    "io.debezium.time.Date": 1,
-    "org.apache.kafka.connect.data.Date": 1,
-    "io.debezium.time.Timestamp": 86_400_000,
-    "org.apache.kafka.connect.data.Timestamp": 86_400_000,
-    "io.debezium.time.MicroTimestamp": 86_400_000_000,
-    "io.debezium.time.NanoTimestamp": 86_400_000_000_000,
+    **dict.fromkeys(DAYS, 1),
+    **{kind: 86_400 * parts for kind, parts in PARTS_OF_A_SECOND.items()},
 }
 # Without a schema the size tells: days until the year 2500, milliseconds, microseconds, the rest.
 _BY_SIZE = ((2e5, 1), (1e14, 86_400_000), (1e17, 86_400_000_000), (1e21, 86_400_000_000_000))
@@ -55,8 +51,8 @@ def _id(raw: bytes, _: str) -> bytes:
 def _number(raw: bytes, kind: str) -> bytes:
     if raw[:1] != b'"':
         return raw
-    if kind.startswith(_DECIMAL):
-        return _decimal(raw, kind.removeprefix(_DECIMAL))
+    if kind.startswith(DECIMAL):
+        return _decimal(raw, kind.removeprefix(DECIMAL))
     found = _NUMBER.fullmatch(raw)
     return found[1] if found else raw
 
@@ -92,35 +88,6 @@ def _flag(field: Boolean) -> Remake | None:
         return None
     meant = {b"false": msgspec.json.encode(no), b"true": msgspec.json.encode(yes)}
     return lambda raw, _: meant.get(raw, raw)
-
-
-@lru_cache(maxsize=64)
-def connect_kinds(schema: bytes | None) -> Mapping[str, str]:
-    """By name the type of each field in a Connect schema, as Debezium puts it beside a change.
-
-    A decimal's says its scale, too, as `org.apache.kafka.connect.data.Decimal:2`.
-    """
-    if schema is None:
-        return {}
-    try:
-        found = msgspec.json.decode(schema, type=_ConnectField)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    row = next((field for field in found.fields if field.field == "after"), found)
-    return {f.field: f.name + _scale(f) for f in row.fields if f.field and f.name}
-
-
-def _scale(field: "_ConnectField") -> str:
-    return f":{field.parameters['scale']}" if "scale" in field.parameters else ""
-
-
-class _ConnectField(msgspec.Struct):
-    """A type of a Connect schema, and the fields in it."""
-
-    field: str | None = None
-    name: str | None = None
-    fields: "list[_ConnectField]" = []
-    parameters: dict[str, str] = {}
 
 
 def since_1970(raw: bytes, a_second: int) -> str | None:

@@ -11,6 +11,7 @@ import structlog
 
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import prediction_reader
+from churnstream.codecs.registry_values import RegistryValues
 from churnstream.dashboard.pending_events import PendingEvents
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.record_view import position_of, timestamp_of
@@ -22,7 +23,7 @@ from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records
+from churnstream.pipeline.decoding import decode_records, registry_values
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
@@ -53,6 +54,7 @@ class Feed:
         self._kafka = settings.kafka.model_copy(update={"startup_timeout": _LOOK_EVERY})
         self._identity = ""
         self._decode = EventDecoder(state.schema, closed=False)
+        self._opened: RegistryValues | None = None
         self._read_prediction = prediction_reader(state.schema)
         self._id_of, self._in_short = state.schema.id_of, short_reason_writer(state.schema)
         self._pending = PendingEvents(state.fields)
@@ -90,6 +92,7 @@ class Feed:
     def _read(self) -> None:
         kafka, names = self._kafka, self._settings.topics
         admin = Admin(kafka, self._stopped)
+        self._opened = registry_values(self._settings, self._state.schema.source, self._stopped)
         partitions = {
             name: [(name, p) for p in admin.partitions(name)]
             for name in (names.input, names.output, names.deadletter)
@@ -131,7 +134,7 @@ class Feed:
         if not records:
             return
         state, pending = self._state, self._pending
-        found = decode_records(self._decode, records)
+        found = decode_records(self._decode, records, self._opened)
         known: defaultdict[int, dict[int, Event]] = defaultdict(dict)
         for record, event in zip(records, found, strict=True):
             partition, offset = position_of(record)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
+from churnstream.deadline import Deadline
 from churnstream.errors import (
     AbortableError,
     BrokerUnreachableError,
@@ -31,6 +32,7 @@ from churnstream.settings import KafkaSettings
 log = structlog.get_logger(__name__)
 
 _SESSION_TIMEOUT_MS = 45_000  # the client's default, and the broker's for KIP-848
+_HELD = 1.0  # seconds that a partition is not read which waits for something else
 _PAUSE = 0.1  # seconds between two attempts to read the group's offsets
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
@@ -63,6 +65,7 @@ class Reader:
         connection: Connection | None = None,
     ) -> None:
         self._topic, self._give_up = topic, give_up
+        self._held: dict[int, Deadline] = {}
         self._offsets, self._starting_offsets = offsets, starting_offsets
         self._connection = connection or Connection(settings.brokers)
         self._needs = (f"read topic {topic}", f"read group {group}")
@@ -93,6 +96,8 @@ class Reader:
             BrokerError: The client is beyond repair, or the topic is gone.
         """
         self.membership.lost.clear()
+        if self._held:
+            self._resume()
         with translated(f"reading {self._topic}"):
             first = self.membership.client.poll(timeout)
             messages = [] if first is None else [first]
@@ -210,6 +215,25 @@ class Reader:
     def cut_off(self) -> bool:
         """Whether the client says that no broker can be reached."""
         return self._connection.down
+
+    def hold(self, offsets: Mapping[int, int]) -> None:
+        """Go back to these offsets, and read their partitions again only after a moment.
+
+        Raises:
+            BrokerError: The client rejected it.
+        """
+        positions = [TopicPartition(self._topic, p, o) for p, o in offsets.items()]
+        self.membership.move(positions)
+        with translated("pausing partitions"):
+            self.membership.client.pause(positions)
+        self._held |= dict.fromkeys(offsets, Deadline(_HELD))
+
+    def _resume(self) -> None:
+        due = {p for p, deadline in self._held.items() if deadline.passed}
+        self._held = {p: deadline for p, deadline in self._held.items() if p not in due}
+        if mine := due & self.membership.assigned:
+            with translated("resuming partitions"):
+                self.membership.client.resume([TopicPartition(self._topic, p) for p in mine])
 
     def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         """Go back to the group's offsets in every partition that is ours, or only in some.

@@ -9,7 +9,7 @@ import structlog
 
 from churnstream.errors import ModelError
 from churnstream.model.shadow import Shadow, ShadowBuilder
-from churnstream.model.source import source_of
+from churnstream.model.source import ForTopic, source_of
 from churnstream.model.watch import ModelWatch
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class Models:
         own = settings.model
         self._on_use = on_use
         self._explained = settings.consumer.reasons
+        champion = source_of(own.path, own.trusted_types)
         self.champion = ModelWatch(
-            source_of(own.path, own.trusted_types), own.refresh, on_use=self._note
+            ForTopic(champion, settings.customers.schema_file), own.refresh, on_use=self._note
         )
         self.challenger = (
             ModelWatch(source_of(own.challenger, own.trusted_types), own.refresh, "challenger")

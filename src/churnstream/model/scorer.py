@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ from churnstream.model.reasons import Explained, Explainer
 from churnstream.model.term_scorer import probabilities
 from churnstream.model.threads import one_blas_thread
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.event_source import EventSource
 from churnstream.schema.fields import Category
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
@@ -54,6 +56,13 @@ class Model:
         if self.read_pipeline is None:
             raise ModelError(f"model {self.version} computes by a formula and is no pipeline")
         return self.read_pipeline()
+
+    def reading(self, source: EventSource | None) -> "Model":
+        """The same for events of another form."""
+        if source == self.schema.source:
+            return self
+        schema = msgspec.structs.replace(self.schema, source=source)
+        return replace(self, manifest=msgspec.structs.replace(self.manifest, schema=schema))
 
     @property
     def version(self) -> str:

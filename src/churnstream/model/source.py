@@ -8,6 +8,8 @@ from typing import Protocol
 from churnstream.model import manifest
 from churnstream.model.registry import SCHEME, Registered
 from churnstream.model.scorer import Model
+from churnstream.schema.schema_file import source_in
+from churnstream.settings import Settings
 
 
 class Source(Protocol):
@@ -46,6 +48,26 @@ class Folder:
         return manifest.load(self._path, self._trusted)
 
 
+class ForTopic:
+    """Models of a source for the events of a topic, in whatever form these come.
+
+    Args:
+        customers: The schema file that is named; see `churnstream.schema.schema_file.source_in`.
+    """
+
+    def __init__(self, source: Source, customers: Path | None) -> None:
+        self._source, self._customers = source, customers
+
+    def newest(self) -> str:
+        """See `Source`."""
+        return self._source.newest()
+
+    def load(self, name: str) -> Model:
+        """See `Source`."""
+        model = self._source.load(name)
+        return model.reading(source_in(self._customers, model.schema))
+
+
 def source_of(place: str, trusted: Collection[str] = ()) -> Source:
     """What is at a folder or at an address of the registry.
 
@@ -61,6 +83,18 @@ def source_of(place: str, trusted: Collection[str] = ()) -> Source:
 def is_registered(place: str) -> bool:
     """Whether this is an address in the registry and no folder."""
     return place.startswith(SCHEME)
+
+
+def load_for_topic(settings: Settings) -> Model:
+    """The model of the settings, for the events of their topic.
+
+    Raises:
+        ConfigurationError: An address of unknown form, or MLflow is not installed.
+        ModelError: There is none, or it cannot be trusted or used; says what to do.
+    """
+    own = settings.model
+    source = ForTopic(source_of(own.path, own.trusted_types), settings.customers.schema_file)
+    return source.load(source.newest())
 
 
 def load(place: str, trusted: Collection[str] = ()) -> Model:

@@ -17,9 +17,11 @@ from churnstream.pipeline.batch_publisher import BatchPublisher
 from churnstream.pipeline.consumer import Consumer
 from churnstream.pipeline.consumer_notices import Notice
 from churnstream.pipeline.dead_letter_headers import SMALLEST_LIMIT
+from churnstream.pipeline.decoding import registry_values
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.offset_window import OffsetWindow
+from churnstream.pipeline.schema_wait import SchemaWait
 from churnstream.pipeline.scoring import BatchScorer, ModelInUse
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
@@ -83,6 +85,7 @@ def connect(
     topics = FlowTopics(settings, admin, stop)
     limits = {name: admin.max_record_bytes(name) for name in (names.output, names.deadletter)}
     _check_dead_letters_fit(names.deadletter, limits[names.deadletter], admin)
+    values = registry_values(settings, models.current().schema.source, stop.requested)
     connection = Connection(settings.kafka.brokers)
     writer = _writer(settings, admin, min(limits.values()), stop, connection)
     offsets = GroupOffsets(names.input, topics.identity)
@@ -106,10 +109,18 @@ def connect(
         max_dead_letter_bytes=min(limits[names.deadletter], MAX_BYTES),
         max_prediction_bytes=min(limits[names.output], MAX_BYTES),
         explained=own.reasons,
+        opened=values,
     )
     publisher = BatchPublisher(delivery, topics)
     return Consumer(
-        reader, publisher, scorer, topics, window, batch_size=own.batch_size, listener=listener
+        reader,
+        publisher,
+        scorer,
+        topics,
+        window,
+        schemas=SchemaWait(values),
+        batch_size=own.batch_size,
+        listener=listener,
     )
 
 

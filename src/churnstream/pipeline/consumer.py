@@ -16,6 +16,7 @@ from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack,
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.log_context import context_of
 from churnstream.pipeline.offset_window import OffsetWindow, Progress, furthest
+from churnstream.pipeline.schema_wait import SchemaWait
 from churnstream.pipeline.scoring import Batch, BatchScorer
 from churnstream.pipeline.standby import Standby
 from churnstream.pipeline.stop_signal import StopSignal
@@ -40,6 +41,7 @@ class Consumer:
         scorer: Makes outcomes of events.
         topics: Looked for where something is missing.
         window: How far to read.
+        schemas: Holds back what cannot be decoded yet.
         batch_size: Records at once, at most.
         listener: Called with every notice, for those who watch.
     """
@@ -52,12 +54,13 @@ class Consumer:
         topics: FlowTopics,
         window: OffsetWindow,
         *,
+        schemas: SchemaWait,
         batch_size: int,
         listener: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         self._reader, self._publisher, self._scorer = reader, publisher, scorer
         self._topics, self._window = topics, window
-        self._batch_size, self._listener = batch_size, listener
+        self._schemas, self._batch_size, self._listener = schemas, batch_size, listener
         self._committed: dict[int, int] = {}  # by partition, also what is about to be
         self._in_flight: BatchInFlight | None = None
         self._failures = 0
@@ -105,7 +108,7 @@ class Consumer:
         read again.
         """
         begin = time.perf_counter()
-        polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
+        polled = self._poll()
         arrived = time.perf_counter()
         self._note_standby()
         inside = self._window.admit(polled)
@@ -117,6 +120,13 @@ class Consumer:
         self._publish(context, batch, inside, self._window.advance(polled, len(batch)))
         if polled.again and not self._stop.requested():
             self._reader.rewind(polled.again)
+
+    def _poll(self) -> PolledRecords:
+        polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
+        ready, waiting = self._schemas.ready(polled)
+        if waiting:
+            self._reader.hold(waiting)
+        return ready
 
     def _note_standby(self) -> None:
         assigned = bool(self._reader.membership.assigned)

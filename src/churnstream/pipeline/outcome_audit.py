@@ -20,7 +20,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records
+from churnstream.pipeline.decoding import decode_records, registry_values
 from churnstream.pipeline.outcome_ledger import Audit, EventPosition, OutcomeLedger
 from churnstream.pipeline.outcome_offsets import outcome_starts
 from churnstream.records.passed_over import PassedOver
@@ -69,11 +69,11 @@ def audit(
     ends = {p: min(end, (ends or {}).get(p, end)) for p, end in last.items()}
 
     ledger = OutcomeLedger(starts, ends, last)
-    decode = EventDecoder(schema, closed=False)
+    decode, opened = EventDecoder(schema, closed=False), registry_values(settings, schema.source)
     for batch in Scan(kafka, topics.input, starts, ends):
         ledger.add_events(map(_position, batch))
         if schema.source and schema.source.passes_over:
-            outcomes_of = zip(batch, decode_records(decode, batch), strict=True)
+            outcomes_of = zip(batch, decode_records(decode, batch, opened), strict=True)
             by_rule = [record for record, found in outcomes_of if isinstance(found, PassedOver)]
             ledger.add_passed_over(map(_position, by_rule))
     for batch in Scan(kafka, topics.output, outcomes.begins[topics.output], output_ends):

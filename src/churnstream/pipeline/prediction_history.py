@@ -16,7 +16,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records
+from churnstream.pipeline.decoding import decode_records, registry_values
 from churnstream.pipeline.outcome_offsets import outcome_starts
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -68,6 +68,7 @@ class PredictionHistory:
         self._starts, self._ends = starts, ends
         # Whoever scored may have known more categories than the schema lists.
         self._decode = EventDecoder(schema, closed=False)
+        self._opened = registry_values(settings, schema.source)
         self._read_prediction = prediction_reader(schema)
 
     def _scan(self, topic: str) -> Scan:
@@ -83,7 +84,7 @@ class PredictionHistory:
         tables = self._predictions()
         topic = self._settings.topics.input
         for batch in Scan(self._settings.kafka, topic, self._starts, self._ends):
-            yield _join(batch, tables, self._decode)
+            yield _join(batch, tables, decode_records(self._decode, batch, self._opened))
 
     def rejected(self) -> Iterator[tuple[Rejection, int, int]]:
         """Rejections with the partition and offset of the rejected record, each record once.
@@ -160,7 +161,9 @@ class _PredictionColumns:
 
 
 def _join(
-    batch: list[Message], tables: Mapping[int, _PredictionColumns], decode: EventDecoder
+    batch: list[Message],
+    tables: Mapping[int, _PredictionColumns],
+    events: list[Event | PassedOver | Rejection],
 ) -> ScoredHistory:
     partitions = np.array([r.partition() for r in batch], dtype=np.int64)
     offsets = np.array([r.offset() for r in batch], dtype=np.int64)
@@ -170,7 +173,6 @@ def _join(
     for p in np.unique(partitions):
         mine = partitions == p
         found[mine], probabilities[mine], says_yes[mine] = tables[int(p)].look_up(offsets[mine])
-    events = decode_records(decode, batch)
     # A prediction exists only for records that decode.
     no_event = (Rejection, PassedOver)
     rows = [i for i, e in enumerate(events) if found[i] and not isinstance(e, no_event)]

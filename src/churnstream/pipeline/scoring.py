@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import encode_prediction
+from churnstream.codecs.registry_values import RegistryValues
 from churnstream.errors import ModelError
 from churnstream.kafka.client import Message, contents_of
 from churnstream.kafka.polled_records import PolledRecords
@@ -122,6 +123,7 @@ class BatchScorer:
         max_prediction_bytes: The largest one that the output topic takes; what would be larger
             becomes a dead letter.
         explained: Which predictions get reasons.
+        opened: Finds what values hold that are no JSON.
     """
 
     def __init__(
@@ -132,8 +134,10 @@ class BatchScorer:
         max_dead_letter_bytes: int,
         max_prediction_bytes: int = MAX_BYTES,
         explained: Explained = "top",
+        opened: RegistryValues | None = None,
     ) -> None:
         self._models, self._group, self._explained = models, group, explained
+        self._opened = opened
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._max_prediction_bytes = max_prediction_bytes
 
@@ -148,7 +152,7 @@ class BatchScorer:
                 does that leaves out or resamples rows.
         """
         model = self._models.current()
-        decoded, probabilities = _score(_decode(polled, model), model)
+        decoded, probabilities = _score(_decode(polled, model, self._opened), model)
         values = _encoded_predictions(decoded, probabilities, model, now, self._explained)
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
@@ -270,8 +274,8 @@ class _Decoded(NamedTuple):
         )
 
 
-def _decode(polled: PolledRecords, scorer: Scorer) -> _Decoded:
-    decoded: list[Any] = decode_records(scorer.decode, polled.records)
+def _decode(polled: PolledRecords, scorer: Scorer, opened: RegistryValues | None) -> _Decoded:
+    decoded: list[Any] = decode_records(scorer.decode, polled.records, opened)
     kinds = {*map(type, decoded)}
     if Rejection not in kinds and PassedOver not in kinds:
         return _Decoded(polled, _keys(polled.records, decoded, scorer), decoded, [], [], [])

@@ -10,6 +10,7 @@ Reason = Literal[
     "empty",
     "invalid_value",
     "key_mismatch",
+    "malformed",
     "missing_field",
     "not_an_object",
     "not_json",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 Preset = Literal["debezium", "cloudevents"]
+Format = Literal["json", "json-schema", "avro", "protobuf"]
 TimeFormat = Literal["rfc3339", "local", "epoch-seconds", "epoch-millis", "epoch-micros"]
 
 RECORD_TIME = "record"
@@ -23,6 +24,8 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """How to find a customer in an event. A path is names with dots between, from outside inwards.
 
     Attributes:
+        format: Of the values, and of keys that are no plain text; all but `json` in the framing of
+            a schema registry.
         envelope: The path of the object that holds the fields, or a preset: `debezium` (the row
             after a change, with and without `schema` and `payload`), `cloudevents` (`data`, in
             structured or binary mode).
@@ -35,8 +38,10 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
             path of the id in a key that is a JSON object.
         only: By path from the outermost object the values that an event must have there; others
             are passed over.
+        tombstones: What becomes of records without a value; Debezium's are always passed over.
     """
 
+    format: Format = "json"
     envelope: str | None = None
     names: dict[str, str] = {}
     time: str | None = None
@@ -44,11 +49,17 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     zone: str = "UTC"
     key: str = ID_AS_KEY
     only: dict[str, str | tuple[str, ...]] = {}
+    tombstones: Literal["reject", "pass-over"] = "reject"
 
     @property
     def passes_over(self) -> bool:
         """Whether some records have no customer by rule, and are no fault."""
-        return bool(self.only) or self.envelope == "debezium"
+        return bool(self.only) or self.passes_over_tombstones
+
+    @property
+    def passes_over_tombstones(self) -> bool:
+        """Whether records without a value are no fault."""
+        return self.envelope == "debezium" or self.tombstones == "pass-over"
 
 
 def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str, str]]:

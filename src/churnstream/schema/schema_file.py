@@ -12,6 +12,7 @@ import msgspec
 from churnstream import config_file
 from churnstream.config_file import Names
 from churnstream.errors import ConfigurationError
+from churnstream.schema.event_source import EventSource
 from churnstream.schema.fields import AnyField
 from churnstream.schema.schema import Schema
 from churnstream.schema.schema_checks import faults
@@ -52,6 +53,24 @@ def read(path: Path) -> Schema:
     for where, problem in faults(schema):
         raise ConfigurationError(f"{path}{_line(found.lines, where)}: {'.'.join(where)}: {problem}")
     return schema
+
+
+def source_in(path: Path | None, schema: Schema) -> EventSource | None:
+    """How the topic of a schema's customers is read: as the schema file says, if it is theirs.
+
+    What events look like may change without another training, so the file of the flow counts more
+    than what a model was trained with.
+
+    Args:
+        path: The schema file that is named; None: `customers.yaml` here, if there is one.
+
+    Raises:
+        ConfigurationError: It cannot be read, or something in it is wrong.
+    """
+    if path is None and not os.path.lexists(DEFAULT_FILE):
+        return schema.source
+    found = read(find(path))
+    return found.source if found.name == schema.name else schema.source
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""The usual events that are no JSON, put into our own form; see `churnstream.codecs.source_splice`.
+
+What a value holds is at hand here, so that names and keys need no longer way.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from churnstream.codecs.opened_json import UnusableJsonError, json_of, path_of
+from churnstream.codecs.source_records import Arrived, Opened, Parsed, Path
+from churnstream.codecs.source_times import TimeReader
+from churnstream.codecs.source_values import Remake, remake_of
+from churnstream.records.wire_types import EVENT_TS
+from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS
+from churnstream.schema.schema import Schema
+
+_ROWS = {"c", "r", "u"}  # operations of Debezium after which there is a row
+
+
+class ParsedSplicer:
+    """Picks customers out of values.
+
+    Args:
+        schema: With a source.
+    """
+
+    def __init__(self, schema: Schema, times: TimeReader) -> None:
+        source = schema.source
+        assert source is not None  # noqa: S101  # for the type checker
+        self._times, self._id, self._only = times, schema.id, source.only
+        self._is_change = source.envelope == "debezium"
+        is_own = source.envelope and source.envelope not in PRESETS
+        presets: dict[str, Path] = {"debezium": ("after",), "cloudevents": ("data",)}
+        own = path_of(source.envelope) if is_own and source.envelope else ()
+        self._inside = presets.get(source.envelope or "", own)
+        commits: dict[str, Path] = {"debezium": ("source", "ts_ms"), "cloudevents": ("time",)}
+        self._time = times.path or commits.get(source.envelope or "", (*self._inside, EVENT_TS))
+        named = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
+        self._paths = {name: path_of(source.names.get(name, name)) for name in named}
+        self._is_renamed = bool(source.names)
+        self._remakes = {name: remake_of(field) for name, field in schema.fields.items()}
+        self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else ()
+        self._any_key = source.key == ANY_KEY
+        self._kinds: Mapping[Path, str] = {}
+        self._kinded: list[tuple[str, str, Remake]] = []
+
+    def __call__(self, record: Arrived) -> Opened | None:
+        """The event in a record; None if the record is not usual."""
+        parsed = record.parsed
+        row = parsed and _at(parsed.content, self._inside)
+        if not parsed or not isinstance(row, dict) or self._only:
+            return None
+        if self._is_change and parsed.content.get("op") not in _ROWS:
+            return None
+        time = self._member(parsed, record.timestamp)
+        fields = self._fields(row, parsed)
+        own = fields.get(self._id)
+        if time is None or not isinstance(own, str):
+            return None
+        key = own.encode("utf-8", "surrogatepass") if self._any_key else self._key_of(record.key)
+        try:
+            return Opened(json_of(fields)[:-1] + b"," + time + b"}", key, is_spliced=True)
+        except UnusableJsonError:
+            return None
+
+    def _member(self, parsed: Parsed, timestamp: int) -> bytes | None:
+        """The member with the event's time."""
+        found = None if self._times.is_of_record else _at(parsed.content, self._time)
+        raw = None if found is None else msgspec.json.encode(found)
+        member = self._times.member(raw, timestamp, parsed.kinds.get(self._time, ""))
+        return member if isinstance(member, bytes) else None
+
+    def _fields(self, row: dict[str, Any], parsed: Parsed) -> dict[str, Any]:
+        """The fields under their own names, as far as they are there."""
+        if self._is_renamed:
+            found = {name: _at(row, path) for name, path in self._paths.items()}
+            fields = {name: value for name, value in found.items() if value is not None}
+        else:
+            fields = {name: value for name, value in row.items() if name != EVENT_TS}
+        if parsed.kinds is not self._kinds:
+            self._note_kinds(parsed.kinds)
+        for name, kind, remake in self._kinded:
+            if fields.get(name) is not None:
+                fields[name] = msgspec.Raw(remake(msgspec.json.encode(fields[name]), kind))
+        if isinstance(own := fields.get(self._id), int):
+            fields[self._id] = str(own)
+        return fields
+
+    def _note_kinds(self, kinds: Mapping[Path, str]) -> None:
+        """Find the fields whose values have a type of their own in this schema."""
+        self._kinds = kinds
+        self._kinded = [
+            (name, kinds[at], remake)
+            for name, remake in self._remakes.items()
+            if remake and (at := (*self._inside, *self._paths[name])) in kinds
+        ]
+
+    def _key_of(self, key: bytes | None) -> bytes | None:
+        """The part of a key that must be the id."""
+        if not self._key or key is None:
+            return key
+        try:
+            found = _at(msgspec.json.decode(key), self._key)
+        except (msgspec.DecodeError, RecursionError):
+            return key
+        return str(found).encode("utf-8", "surrogatepass")
+
+
+def _at(content: Any, path: Path) -> Any:  # noqa: ANN401  # as JSON has it
+    """What stands at a path; None if nothing does."""
+    for name in path:
+        if not isinstance(content, dict):
+            return None
+        content = content.get(name)
+    return content
