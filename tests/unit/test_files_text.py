@@ -335,14 +335,23 @@ def test_a_quote_that_is_never_closed(write: Write) -> None:
     )
 
 
-def test_a_batch_left_unread_costs_nothing(write: Write) -> None:
-    """A process that stops early ends without a word."""
+LEFT = """
+import sys, pathlib, time
+from churnstream.files import delimited, open_file
+fast = delimited.ByteStream.read
+delimited.ByteStream.read = lambda self, size=-1: time.sleep(float(sys.argv[2])) or fast(self, size)
+batches = open_file.open_file(pathlib.Path(sys.argv[1])).batches(10)
+print(next(batches).num_rows)
+"""
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.05"])
+def test_a_batch_left_unread_costs_nothing(write: Write, seconds: str) -> None:
+    """A process that stops early ends without a word, also while the disk is still read."""
     path = write("a,b\n" + "1,2\n" * 1_000_000)
-    code = "import sys, pathlib, churnstream.files.open_file as f\n"
-    code += "b = f.open_file(pathlib.Path(sys.argv[1])).batches(10)\nprint(next(b).num_rows)"
 
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, str(path)],
+        [sys.executable, "-W", "error", "-c", LEFT, str(path), seconds],
         capture_output=True,
         text=True,
         check=True,

@@ -126,7 +126,7 @@ def _send_file(
     from churnstream.pipeline.producer import batch_sink, produce_batch
 
     identity = TopicIdentity(admin, settings.topics.input)
-    with progress("rows sent") as show, identity.throughout(_RECREATED):
+    with progress("rows sent") as show, identity.throughout(_RECREATED, stop.requested):
         return produce_batch(
             rows,
             batch_sink(settings, admin, rows, stop),

@@ -1,6 +1,7 @@
 """Text files of rows and delimiters, read by pyarrow in small blocks."""
 
 import re
+import time
 import weakref
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -10,6 +11,7 @@ from functools import partial
 import pyarrow as pa
 from pyarrow import csv
 
+from churnstream.deadline import Deadline
 from churnstream.files.byte_streams import ByteStream, part
 from churnstream.files.charset import UTF_8, as_utf_8, detect, in_words
 from churnstream.files.column_names import header
@@ -23,6 +25,7 @@ from churnstream.files.parquet_file import MAX_ROW
 from churnstream.files.trailing_rows import Ending, ending_of
 
 _ROW = re.compile(r"Row #(\d+): (?:Expected (\d+) columns, got (\d+)|.*UTF8)")
+_MAX_READ = 10.0  # seconds that one read from a disk may take
 _ADVICE_UTF_8 = "save the file as UTF-8, or declare its encoding"
 
 
@@ -98,22 +101,37 @@ def _rows(
         return
     stream = ByteStream(_together(first, chunks))
     try:
-        with closing(stream), _Batches(_reader(stream, dialect.delimiter, names, columns)) as found:
+        handle = _Handle(stream)
+        reader = _reader(handle, dialect.delimiter, names, columns)
+        with closing(stream), _Batches(reader, weakref.ref(handle)) as found:
+            del reader, handle
             yield from found
     except pa.ArrowInvalid as error:
         raise _row_fault(error, charset) from error
 
 
+class _Handle:
+    """A stream as pyarrow holds it: nobody else does, so that its end is the end of the reading."""
+
+    closed = False
+
+    def __init__(self, stream: ByteStream) -> None:
+        self.read = stream.read
+
+
 class _Batches:
     """The batches of a reader, which is let go of when the process ends at the latest.
 
-    The reader's end waits for a thread that reads ahead. Once the interpreter is ending, that
-    thread never comes back from a file of Python's, and the process would stand still for ever.
+    A thread of the library reads ahead, and is in the middle of that for a moment after its reader
+    is gone. Once the interpreter is ending, it never comes back from a file of Python's, and the
+    process would stand still for ever, or be aborted.
     """
 
-    def __init__(self, reader: csv.CSVStreamingReader) -> None:
+    def __init__(
+        self, reader: csv.CSVStreamingReader, handle: "weakref.ReferenceType[_Handle]"
+    ) -> None:
         held = [reader]
-        self._held, self._let_go = held, weakref.finalize(self, held.clear)
+        self._held, self._let_go = held, weakref.finalize(self, _let_go, held, handle)
 
     def __enter__(self) -> "_Batches":
         return self
@@ -130,13 +148,21 @@ class _Batches:
         return self._held[0].read_next_batch()
 
 
+def _let_go(held: list[csv.CSVStreamingReader], handle: "weakref.ReferenceType[_Handle]") -> None:
+    """Drop a reader and wait until its thread has come back: the last to go drops the handle."""
+    held.clear()
+    deadline = Deadline(_MAX_READ)
+    while handle() is not None and not deadline.passed:
+        time.sleep(0.001)
+
+
 def _together(first: bytes, rest: Iterator[bytes]) -> Generator[bytes]:
     yield first
     yield from rest
 
 
 def _reader(
-    stream: ByteStream, delimiter: str, names: Sequence[str], columns: Sequence[str]
+    stream: _Handle, delimiter: str, names: Sequence[str], columns: Sequence[str]
 ) -> csv.CSVStreamingReader:
     return csv.open_csv(
         stream,

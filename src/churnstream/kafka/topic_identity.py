@@ -4,7 +4,7 @@ Neither the client library nor an offset shows it: reading goes on in the new to
 the old one. Only the topic's ID does (KIP-516), so it travels with every offset that is committed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -51,7 +51,7 @@ class TopicIdentity:
             self._compare(advice)
 
     @contextmanager
-    def throughout(self, advice: str) -> Iterator[None]:
+    def throughout(self, advice: str, stopped: Callable[[], bool]) -> Iterator[None]:
         """Ask at the end of the work within, also where it failed.
 
         A client only says what it came of: the broker that has the new topic knows nothing of what
@@ -59,6 +59,7 @@ class TopicIdentity:
 
         Args:
             advice: See `check`.
+            stopped: Whether the process was asked to end, and has no time for an answer.
 
         Raises:
             TopicRecreatedError: It is another topic than before.
@@ -68,10 +69,12 @@ class TopicIdentity:
             yield
         except BrokerError:
             with suppress(BrokerUnreachableError):
-                self._compare(advice)
+                if not stopped():
+                    self._compare(advice)
             raise
         with suppress(BrokerUnreachableError, TopicMissingError):
-            self._compare(advice)
+            if not stopped():
+                self._compare(advice)
 
     def _compare(self, advice: str) -> None:
         found = self._admin.topic_id(self._topic, _TIMEOUT)
