@@ -18,6 +18,7 @@ from churnstream.settings import (
     ConsumerSettings,
     KafkaSettings,
     MetricsSettings,
+    SchemaRegistrySettings,
     Settings,
     TopicSettings,
 )
@@ -49,6 +50,7 @@ def settings(asked: dict[str, Any]) -> Settings:
             reasons=asked["reasons"],
         ),
         metrics=MetricsSettings(port=asked["metrics_port"] or None),
+        schema_registry=SchemaRegistrySettings(url=asked.get("registry")),
     )
 
 

@@ -40,6 +40,13 @@ class ParsedSplicer:
         named = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
         self._paths = {name: path_of(source.names.get(name, name)) for name in named}
         self._is_renamed = bool(source.names)
+        # The time stands where our own events have it, and as they do.
+        self._may_be_own = (
+            not (source.names or times.is_of_record)
+            and self._time == (*self._inside, EVENT_TS)
+            and source.time_format == "rfc3339"
+        )
+        self._is_own = self._may_be_own
         self._remakes = {name: remake_of(field) for name, field in schema.fields.items()}
         self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else ()
         self._any_key = source.key == ANY_KEY
@@ -54,16 +61,20 @@ class ParsedSplicer:
             return None
         if self._is_change and parsed.content.get("op") not in _ROWS:
             return None
-        time = self._member(parsed, record.timestamp)
-        fields = self._fields(row, parsed)
+        if parsed.kinds is not self._kinds:
+            self._note_kinds(parsed.kinds)
+        is_own = self._is_own and not self._kinded and isinstance(row.get(self._id), str)
+        time = None if is_own else self._member(parsed, record.timestamp)
+        fields = row if is_own else self._fields(row)
         own = fields.get(self._id)
-        if time is None or not isinstance(own, str):
+        if not isinstance(own, str) or not (is_own or time):
             return None
         key = own.encode("utf-8", "surrogatepass") if self._any_key else self._key_of(record.key)
         try:
-            return Opened(json_of(fields)[:-1] + b"," + time + b"}", key, is_spliced=True)
+            value = json_of(fields)
         except UnusableJsonError:
             return None
+        return Opened(value[:-1] + b"," + time + b"}" if time else value, key, is_spliced=True)
 
     def _member(self, parsed: Parsed, timestamp: int) -> bytes | None:
         """The member with the event's time."""
@@ -72,15 +83,14 @@ class ParsedSplicer:
         member = self._times.member(raw, timestamp, parsed.kinds.get(self._time, ""))
         return member if isinstance(member, bytes) else None
 
-    def _fields(self, row: dict[str, Any], parsed: Parsed) -> dict[str, Any]:
+    def _fields(self, row: dict[str, Any]) -> dict[str, Any]:
         """The fields under their own names, as far as they are there."""
         if self._is_renamed:
             found = {name: _at(row, path) for name, path in self._paths.items()}
             fields = {name: value for name, value in found.items() if value is not None}
         else:
-            fields = {name: value for name, value in row.items() if name != EVENT_TS}
-        if parsed.kinds is not self._kinds:
-            self._note_kinds(parsed.kinds)
+            fields = {**row}
+            fields.pop(EVENT_TS, None)
         for name, kind, remake in self._kinded:
             if fields.get(name) is not None:
                 fields[name] = msgspec.Raw(remake(msgspec.json.encode(fields[name]), kind))
@@ -91,6 +101,7 @@ class ParsedSplicer:
     def _note_kinds(self, kinds: Mapping[Path, str]) -> None:
         """Find the fields whose values have a type of their own in this schema."""
         self._kinds = kinds
+        self._is_own = self._may_be_own and self._time not in kinds
         self._kinded = [
             (name, kinds[at], remake)
             for name, remake in self._remakes.items()

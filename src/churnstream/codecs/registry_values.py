@@ -9,7 +9,13 @@ import msgspec
 
 from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.protobuf_values import protobuf_reader
-from churnstream.codecs.registry_framing import WriterSchema, payload_of, schema_id_of
+from churnstream.codecs.registry_framing import (
+    HEADER,
+    WriterSchema,
+    framed,
+    payload_of,
+    schema_id_of,
+)
 from churnstream.codecs.source_records import Arrived, Parsed, Path, Unreadable
 from churnstream.deadline import Deadline
 from churnstream.records.rejection import Rejection
@@ -43,7 +49,7 @@ class RegistryValues:
     def __init__(self, source: EventSource, lookup: Lookup) -> None:
         self._format, self._lookup = source.format, lookup
         self._key_matters = source.key != ANY_KEY
-        self._openers: dict[int, _Opener] = {}
+        self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
 
     def unknown(self, parts: Iterable[bytes | None]) -> set[int]:
@@ -54,7 +60,8 @@ class RegistryValues:
 
     def _knows(self, schema_id: int) -> bool:
         absent = self._absent.get(schema_id)
-        return schema_id in self._openers or bool(absent and not absent.passed)
+        is_known = framed(schema_id, b"") in self._openers
+        return is_known or bool(absent and not absent.passed)
 
     def learn(self, schema_id: int) -> None:
         """Look a schema up; what is known of it stays.
@@ -65,7 +72,7 @@ class RegistryValues:
         found = self._lookup(schema_id)
         if found is not None:
             self._absent.pop(schema_id, None)
-            self._openers[schema_id] = _opener(found, self._format)
+            self._openers[framed(schema_id, b"")] = _opener(found, self._format)
             return
         if len(self._absent) >= _MAX_ABSENT:
             self._absent.pop(next(iter(self._absent)))
@@ -91,7 +98,7 @@ class RegistryValues:
             parsed = self._parsed(record.value)
         except Unreadable as error:
             return Rejection("malformed", "value", str(error))
-        return record._replace(key=key, parsed=parsed)
+        return Arrived(record.value, key, record.timestamp, record.headers, parsed)
 
     def _key(self, key: bytes | None) -> bytes | None:
         """The text of a framed key, or its JSON; any other as it is."""
@@ -102,18 +109,23 @@ class RegistryValues:
             return str(content).encode("utf-8", "surrogatepass")
         return msgspec.json.encode(content)
 
-    def _parsed(self, framed: bytes) -> Parsed:
-        schema_id, payload = schema_id_of(framed), payload_of(framed)
+    def _parsed(self, record: bytes) -> Parsed:
+        opener = self._openers.get(record[:HEADER]) or self._looked_up(record)
+        try:
+            return Parsed(opener.read(record[HEADER:]), opener.kinds)
+        except Unreadable as error:
+            schema_id = schema_id_of(record)
+            raise Unreadable(f"cannot be read by its schema {schema_id}: {error}") from error
+
+    def _looked_up(self, record: bytes) -> "_Opener":
+        schema_id = schema_id_of(record)
         assert schema_id is not None  # noqa: S101  # for the type checker
         if not self._knows(schema_id):
             self.learn(schema_id)
-        opener = self._openers.get(schema_id)
+        opener = self._openers.get(record[:HEADER])
         if opener is None:
             raise Unreadable(f"is of schema {schema_id}, which is not in the registry")
-        try:
-            return Parsed(opener.read(payload), opener.kinds)
-        except Unreadable as error:
-            raise Unreadable(f"cannot be read by its schema {schema_id}: {error}") from error
+        return opener
 
 
 def _json_key(key: bytes | None) -> bytes | None:
