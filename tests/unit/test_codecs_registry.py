@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from event_shapes import STAMP
 from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
-from test_codecs_source import STAMP, assert_is_the_row, bank
 
+from bank_rows import assert_is_the_row, bank
+from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import WriterSchema, framed, message_place
@@ -37,7 +39,7 @@ PLAIN_ROW = {**ROW, "Since": SINCE, "event_ts": STAMP}
 AVRO = Source(format="avro")
 
 
-def as_avro(schema: object, value: object) -> bytes:
+def as_avro(schema: Any, value: object) -> bytes:
     """A value in Avro."""
     stream = io.BytesIO()
     schemaless_writer(stream, parse_schema(schema), value)
@@ -214,7 +216,7 @@ def proto(payload: bytes, source: Source | None = None) -> Any:
 
 
 def test_a_customer_in_protobuf() -> None:
-    """The message may be any of its file; numbers of 64 bits, enumerations and timestamps are read."""
+    """The message may be any of its file; enumerations and timestamps are read."""
     assert_is_the_row(proto(SECOND + MESSAGE))
 
 
@@ -363,3 +365,64 @@ def test_the_place_of_a_message(payload: bytes) -> None:
         return
     assert place
     assert payload.endswith(rest)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=200)
+CUT: dict[str, st.SearchStrategy[Any]] = {
+    "string": TEXTS,
+    "int": st.integers(-(2**31), 2**31 - 1),
+    "long": st.integers(-(2**63), 2**63 - 1),
+    "double": st.floats(allow_nan=False, allow_infinity=False),
+    "float": st.floats(allow_nan=False, allow_infinity=False, width=32),
+    "boolean": st.booleans(),
+}
+
+
+@st.composite
+def flat_records(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A schema of plain fields, and a value of it."""
+    fields, value = [], {}
+    for number in range(draw(st.integers(1, 6))):
+        name, kind = f"f{number}", draw(st.sampled_from(sorted(CUT)))
+        value[name] = draw(CUT[kind])
+        shape = draw(st.sampled_from([None, ["null", kind], [kind, "null"]]))
+        if shape and draw(st.booleans()):
+            value[name] = None
+        fields.append({"name": name, "type": shape or kind})
+    return {"type": "record", "name": "Flat", "fields": fields}, value
+
+
+@given(flat_records())
+def test_what_is_cut_out_of_avro_is_what_fastavro_reads(
+    made: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Or it is left to fastavro."""
+    schema, value = made
+    read, _, cut = avro_reader(WriterSchema("AVRO", json.dumps(schema), {}))
+    payload = as_avro(schema, value)
+    assert cut is not None
+    found = cut(payload)
+    assert read(payload) == value
+    if found is None or not found.isascii() or b"\x7f" in found:
+        return
+    try:
+        assert json.loads(found) == value
+    except json.JSONDecodeError:  # a control character, on which decoding fails as well
+        assert any(ord(c) < 0x20 for text in value.values() if isinstance(text, str) for c in text)
+
+
+@given(flat_records(), st.binary(max_size=100))
+def test_bytes_of_another_schema_are_not_cut(
+    made: tuple[dict[str, Any], dict[str, Any]], payload: bytes
+) -> None:
+    """What is cut is read by fastavro to the same."""
+    read, _, cut = avro_reader(WriterSchema("AVRO", json.dumps(made[0]), {}))
+    assert cut is not None
+    found = cut(payload)
+    if found is None:
+        return
+    try:
+        inside = json.loads(found)
+    except ValueError:
+        return
+    assert json.dumps(inside) == json.dumps(read(payload))

@@ -1,7 +1,6 @@
 """Customers in the events of somebody else's topic."""
 
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from write_topics import outcome, schema_of
 
+from bank_rows import assert_is_the_row, bank
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.source_records import Arrived
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.event_source import EventSource as Source
-from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
-from churnstream.schema.schema import Label, Schema
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-FIELDS: dict[str, AnyField] = {
-    "Age": Integer(min=18),
-    "Balance": Number(min=0.0, missing="allow"),
-    "Country": Category(values=("France", "Spain")),
-    "HasCard": Boolean(),
-    "Since": Date(),
-}
-
-
-def bank(source: Source | None) -> Schema:
-    """A schema of a bank whose events come from such a source."""
-    return Schema(
-        name="bank", id="CustomerId", fields=FIELDS, label=Label("Exited", "1"), source=source
-    )
 
 
 def decoded(
@@ -52,16 +34,6 @@ def decoded(
     if source is None:
         return decode.batch([raw], [own_key])[0]
     return decode.batch_of([Arrived(raw, own_key, STAMP, own)])[0]
-
-
-def assert_is_the_row(event: Any) -> None:
-    """The event is the one of `ROW`, of the time `NOW`."""
-    assert not isinstance(event, Rejection | PassedOver), event
-    schema = bank(None)
-    values = {name: schema.getter(name)(event) for name in FIELDS}
-    assert schema.id_of(event) == "C-1"
-    assert values == {**{n: ROW[n] for n in FIELDS}, "Since": date(2024, 3, 5)}
-    assert event.event_ts == NOW
 
 
 CLOUD = {"specversion": "1.0", "type": "customer.updated", "time": "2026-01-02T03:04:05Z"}

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from churnstream.codecs.avro_cutter import Cutter, avro_cutter
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, MICROS, MILLIS, NANOS
 from churnstream.codecs.registry_framing import WriterSchema
 from churnstream.codecs.source_records import Path, Unreadable
@@ -33,12 +34,12 @@ _NO_SCHEMA = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 Reader = Callable[[bytes], Any]
 
 
-def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str]]:
+def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str], Cutter | None]:
     """What reads values of a schema, and the types of what JSON has no word for.
 
     Returns:
         A function of a value's bytes, which raises `Unreadable` if they are none of this schema;
-        and by path the type in a Connect schema.
+        by path the type in a Connect schema; and what writes usual values as JSON.
 
     Raises:
         Unreadable: It is no schema, or one that is not read.
@@ -57,7 +58,7 @@ def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str]]:
         bare = [parse_schema(_bare(one), bare_names) for one in raw][-1]
     except (SchemaParseException, *_NO_SCHEMA) as error:
         raise Unreadable(f"is no Avro schema: {error}") from error
-    return _reader(bare, bare_names), types.kinds
+    return _reader(bare, bare_names), types.kinds, avro_cutter(bare, types.kinds)
 
 
 def _reader(schema: Any, names: dict[str, Any]) -> Reader:  # noqa: ANN401  # as JSON has it

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from churnstream.codecs.avro_cutter import Cutter
 from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import (
@@ -36,6 +37,7 @@ class _Opener(NamedTuple):
 
     read: Callable[[bytes], Any]
     kinds: Mapping[Path, str] = {}
+    cut: Cutter | None = None
 
 
 class RegistryValues:
@@ -84,6 +86,15 @@ class RegistryValues:
         Raises:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
+        value, key, timestamp, headers, _ = record
+        opener = self._openers.get(value[:HEADER]) if value else None
+        if value and opener and opener.cut and not (self._key_matters and key and not key[0]):
+            as_json = opener.cut(value[HEADER:])
+            if as_json is not None:
+                return Arrived(as_json, key, timestamp, headers)
+        return self._opened(record)
+
+    def _opened(self, record: Arrived) -> Arrived | Rejection:
         if not record.value:
             return record
         if schema_id_of(record.value) is None:

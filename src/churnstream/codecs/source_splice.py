@@ -46,6 +46,7 @@ class Splicer:
         self._cuts = [_cutter(layout) for layout in _layouts(source, times)]
         own = re.escape(msgspec.json.encode(schema.id)) + rb":\s*"
         self._digits = re.compile(rb"(" + own + rb")(-?\d{1,20})(?=\s*[,}])")
+        self._begin = msgspec.json.encode(schema.id) + b':"'
         self._text = re.compile(own + rb'"([^"\\]*)"')
 
     def __call__(self, record: Arrived) -> Opened | None:
@@ -59,10 +60,13 @@ class Splicer:
         return None
 
     def _event(self, parts: Mapping[str, bytes], record: Arrived) -> Opened | None:
-        fields = parts["fields"].strip()
+        fields = parts["fields"]
+        if fields[-1:] != b"}":
+            fields = fields.strip()
         if parts.get("op", b'"u"') not in _ROWS or fields == _EMPTY or fields[-1:] != b"}":
             return None
-        fields = self._digits.sub(rb'\1"\2"', fields, count=1)
+        if self._begin not in fields:  # a look is cheaper than a search
+            fields = self._digits.sub(rb'\1"\2"', fields, count=1)
         if self._keys_matter:
             key = record.key
         else:

@@ -76,10 +76,17 @@ def _date(raw: bytes, kind: str) -> bytes:
         return raw
     number = int(raw)
     unit = _UNITS.get(kind) or next((unit for limit, unit in _BY_SIZE if abs(number) < limit), 0)
+    day = day_of(number // unit) if unit else None
+    return b'"%b"' % day.encode() if day else raw
+
+
+@lru_cache(maxsize=50_000)  # a century and more
+def day_of(number: int) -> str | None:
+    """A day as ISO 8601 has it, counted since 1970; None outside of the years 1 to 9999."""
     try:
-        return b'"%b"' % (_EPOCH + timedelta(days=number // unit)).isoformat().encode()
-    except (OverflowError, ZeroDivisionError):
-        return raw
+        return (_EPOCH + timedelta(days=number)).isoformat()
+    except OverflowError:
+        return None
 
 
 def _flag(field: Boolean) -> Remake | None:
@@ -98,9 +105,12 @@ def since_1970(raw: bytes, a_second: int) -> str | None:
         a_second: How many units are a second.
     """
     found = _WHOLE.fullmatch(raw.strip(b'" '))
-    if not found:
-        return None
-    seconds, parts = divmod(int(found[0]), a_second)
+    return timestamp_of(int(found[0]), a_second) if found else None
+
+
+def timestamp_of(number: int, a_second: int) -> str | None:
+    """The same for a number."""
+    seconds, parts = divmod(number, a_second)
     whole = _whole_second(seconds)
     return whole and f"{whole}.{parts * 1_000_000 // a_second:06}Z"
 
