@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from chaos.crew import Crew
@@ -28,6 +29,11 @@ def last_by_key(flow: Flow, topic: str) -> dict[bytes | None, bytes | None]:
     return {record.key(): record.value() for record in flow.watch.read(topic)}
 
 
+def has_more_than(flow: Flow, count: int) -> bool:
+    """Whether there are more predictions."""
+    return flow.watch.length(flow.output) > count
+
+
 @pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
 def test_the_newest_of_every_customer_is_the_last_prediction(
     flow: Flow, newest: str, delivery: str
@@ -37,8 +43,8 @@ def test_the_newest_of_every_customer_is_the_last_prediction(
     crew.start_and_wait(0)
     producer = flow.produce(1000)
     for number in (1, 2):
-        seen = flow.watch.length(flow.output)
-        until(lambda seen=seen: flow.watch.length(flow.output) > seen + 500, 60, "more is scored")
+        enough = flow.watch.length(flow.output) + 500
+        until(partial(has_more_than, flow, enough), 60, "more is scored")
         assert crew.kill(number - 1)
         crew.start(number)
     time.sleep(1)

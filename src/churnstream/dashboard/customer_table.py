@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.analysis.customer_fields import CustomerFields, Details
 from churnstream.dashboard.bounded_texts import BoundedTexts
-from churnstream.dashboard.page_fields import Details, PageFields, parameter
+from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.risk_over_time import EVERYBODY, Part
 from churnstream.schema.schema import Segment
 from churnstream.schema.segments import OTHER, in_order
@@ -69,7 +70,7 @@ class Query(NamedTuple):
     Attributes:
         text: Part of the customer's name.
         segments: Fields and the names of their segments that are wanted.
-        sort: One of `PageFields.sorts`.
+        sort: One of `sorts_of`.
         page: From 0.
     """
 
@@ -88,7 +89,7 @@ class CustomerTable:
         levels: What is at risk now, of everybody and of those of the same segment.
     """
 
-    def __init__(self, fields: PageFields) -> None:
+    def __init__(self, fields: CustomerFields) -> None:
         self.names: list[str] = []
         self.left_out = 0
         self.levels: defaultdict[Part, float] = defaultdict(float)
