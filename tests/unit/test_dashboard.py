@@ -24,7 +24,8 @@ from builders import TELCO, Prediction, event_message, message
 from churnstream.analysis.customer_fields import CustomerFields, Details
 from churnstream.dashboard import app
 from churnstream.dashboard.access import AccessControl
-from churnstream.dashboard.customer_table import PAGE, CustomerTable, Query
+from churnstream.dashboard.customer_query import Query
+from churnstream.dashboard.customer_table import PAGE, CustomerTable
 from churnstream.dashboard.feed import Feed
 from churnstream.dashboard.latency import LatencySeries
 from churnstream.dashboard.page_address import VIEWS, PageAddress

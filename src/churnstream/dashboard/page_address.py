@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from churnstream.analysis.customer_fields import CustomerFields
-from churnstream.dashboard.customer_table import Query
+from churnstream.dashboard.customer_query import Query
 from churnstream.dashboard.page_fields import parameter, sorts_of
 from churnstream.dashboard.record_view import Position
 from churnstream.records.rejection import REASONS

@@ -218,7 +218,14 @@ class State:
         """
         customers = self.customers
         row, parts = customers.score(
-            made.name, made.risk, made.leaving, made.at, made.reasons, said
+            made.name,
+            made.risk,
+            made.leaving,
+            made.at,
+            made.reasons,
+            said,
+            event_at=made.event_at,
+            version=made.version,
         )
         levels = {part: max(0.0, customers.levels[part]) for part in parts}
         now = time.time()
