@@ -136,7 +136,9 @@ def _read(settings: Settings, schema: Schema, admin: Admin) -> NewestPredictions
             newest.add(batch)
             show(read := read + len(batch))
     if not len(newest):
-        foreign = f" ({newest.foreign:,} records are none)" if newest.foreign else ""
+        count = newest.foreign
+        records = "1 record is none" if count == 1 else f"{count:,} records are none"
+        foreign = f" ({records})" if count else ""
         raise DataError(
             f"no predictions of customers {schema.name!r} in {topic}{foreign}; "
             f"make some with: {options.again('consume', settings)}"

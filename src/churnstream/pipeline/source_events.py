@@ -1,10 +1,8 @@
 """The events that predictions are of."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.kafka.admin import Admin
@@ -22,20 +20,24 @@ from churnstream.settings import Settings
 class SourceEvents:
     """Iterates over the events that predictions are of, as far as they are still in the topic.
 
-    Memory: some 150 bytes a prediction.
+    Memory: some 110 bytes a prediction.
 
-    An event counts only if it is of the same customer: the topic may be another by now.
+    An event counts only if it is of the same customer: the topic may be another by now, and
+    predictions that somebody forged may speak of the events of others.
     """
 
     def __init__(
         self, settings: Settings, schema: Schema, admin: Admin, found: NewestColumns
     ) -> None:
         self._settings, self._admin = settings, admin
-        self._id_of, self._names = schema.id_of, found.names
+        self._id_of = schema.id_of
         self._decode = EventDecoder(schema, closed=False)
+        self._numbers = {name: i for i, name in enumerate(found.names)}
+        self._partitions = found.kept["source_partition"]
+        self._offsets = found.kept["source_offset"]
         self._wanted = {
-            int(p): _WantedOffsets.of(found.kept, int(p))
-            for p in np.unique(found.kept["source_partition"])
+            int(p): np.unique(self._offsets[self._partitions == p])
+            for p in np.unique(self._partitions)
         }
 
     def __iter__(self) -> Iterator[tuple[list[int], list[Event]]]:
@@ -48,9 +50,9 @@ class SourceEvents:
         earliest = self._admin.earliest_offsets(topic)
         latest = self._admin.latest_offsets(topic)
         ranges = {
-            p: (max(earliest[p], wanted.first), min(latest[p], wanted.last + 1))
+            p: (max(earliest[p], int(wanted[0])), min(latest[p], int(wanted[-1]) + 1))
             for p, wanted in self._wanted.items()
-            if p in latest
+            if p in earliest and p in latest
         }
         begins = {p: begin for p, (begin, end) in ranges.items() if begin < end}
         ends = {p: ranges[p][1] for p in begins}
@@ -58,32 +60,24 @@ class SourceEvents:
             yield self._matched(batch)
 
     def _matched(self, batch: Sequence[Message]) -> tuple[list[int], list[Event]]:
-        found = [self._number(record) for record in batch]
-        wanted = [i for i, number in enumerate(found) if number >= 0]
-        events = decode_records(self._decode, [batch[i] for i in wanted])
+        records = self._wanted_of(batch)
         numbers, known = [], []
-        for i, event in zip(wanted, events, strict=True):
+        for record, event in zip(records, decode_records(self._decode, records), strict=True):
             if isinstance(event, Rejection | PassedOver):
                 continue
-            if self._id_of(event) == self._names[found[i]]:
-                numbers.append(found[i])
+            number = self._numbers.get(self._id_of(event), -1)
+            source = self._partitions[number], self._offsets[number]
+            if number >= 0 and source == (record.partition(), record.offset()):
+                numbers.append(number)
                 known.append(event)
         return numbers, known
 
-    def _number(self, record: Message) -> int:
-        return self._wanted[record.partition() or 0].numbers.get(record.offset() or 0, -1)
-
-
-class _WantedOffsets(NamedTuple):
-    """Offsets of a partition of the input topic, each with the number of its prediction."""
-
-    first: int
-    last: int
-    numbers: Mapping[int, int]
-
-    @classmethod
-    def of(cls, kept: NDArray[Any], partition: int) -> "_WantedOffsets":
-        at = np.flatnonzero(kept["source_partition"] == partition)
-        offsets = kept["source_offset"][at]
-        numbers = dict(zip(offsets.tolist(), at.tolist(), strict=True))
-        return cls(int(offsets.min()), int(offsets.max()), numbers)
+    def _wanted_of(self, batch: Sequence[Message]) -> list[Message]:
+        """Those that some prediction is of; only these are decoded."""
+        partitions = np.array([record.partition() for record in batch], dtype=np.int64)
+        offsets = np.array([record.offset() for record in batch], dtype=np.int64)
+        is_wanted = np.zeros(len(batch), dtype=np.bool_)
+        for p in np.unique(partitions):
+            mine = partitions == p
+            is_wanted[mine] = np.isin(offsets[mine], self._wanted[int(p)])
+        return [batch[i] for i in np.flatnonzero(is_wanted).tolist()]
