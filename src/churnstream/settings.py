@@ -77,7 +77,14 @@ class TopicSettings(Section):
     checkpoint: str = Field(
         "telco.producer.checkpoints", description="the batch producer's position in its files"
     )
-    partitions: int = Field(3, ge=1, description="partitions of input and output when created")
+    newest: str | None = Field(
+        None,
+        min_length=1,
+        description="the newest prediction of each customer, compacted; none: no such topic",
+    )
+    partitions: int = Field(
+        3, ge=1, description="partitions of input, output and newest when created"
+    )
     replication_factor: int = Field(1, ge=1, description="copies of each partition when created")
 
     @model_validator(mode="after")
@@ -85,6 +92,8 @@ class TopicSettings(Section):
         names = [self.input, self.output, self.deadletter, self.checkpoint]
         if len(set(names)) < len(names):
             raise ValueError("input, output, deadletter and checkpoint must be four topics")
+        if self.newest in names:
+            raise ValueError("newest must be a topic of its own")
         return self
 
 

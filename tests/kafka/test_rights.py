@@ -31,6 +31,7 @@ from churnstream.cli import cli
 from documents import ROOT
 
 USER = "part"
+NEWEST = "telco.churn.newest"
 UP_TO_DATE = 'class="state good"'
 TABLE = re.compile(r"^\| Part \| Topics .*?\n\n", re.MULTILINE | re.DOTALL)
 RIGHT = re.compile(r"([a-z ]+?)(?: of)? `([^`]+)`")
@@ -43,6 +44,8 @@ FLAGS = {
     "produce --mode batch": ("--no-resume",),
     "audit": ("--in-flight-ok",),
     "drift": ("--small-ok",),
+    "export": ("-o", "-"),
+    f"export --newest-topic {NEWEST}": ("-o", "-"),
     "dashboard": ("--port", "0"),
 }
 
@@ -213,8 +216,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Events are scored already by somebody who may do everything."""
     with Cluster() as cluster:
         site = Site(tmp_path_factory.mktemp("site"), Guarded(cluster))
-        for command in ("topics create", "train", "produce --mode batch", "consume --mode batch"):
-            site.run_unguarded(command)
+        with_newest = f"--newest-topic {NEWEST}"
+        site.run_unguarded(f"topics create {with_newest}")
+        site.run_unguarded("train")
+        site.run_unguarded("produce --mode batch")
+        site.run_unguarded(f"consume --mode batch {with_newest}")
         yield site
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 import structlog
 from pyarrow import parquet
+from python_calamine import CalamineWorkbook
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -737,7 +738,13 @@ def rows(tmp_path: Path) -> Path:
 
 
 def scored_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a scored file, CSV or Parquet."""
+    """The rows of a scored file, CSV, Parquet or Excel."""
+    if path.suffix == ".xlsx":
+        names, *cells = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+        return [
+            {str(name): None if cell == "" else cell for name, cell in zip(names, row, strict=True)}
+            for row in cells
+        ]
     if path.suffix == ".parquet":
         found: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return found
@@ -747,7 +754,7 @@ def scored_rows(path: Path) -> list[dict[str, Any]]:
         ]
 
 
-@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
+@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet", "scored.xlsx"])
 @pytest.mark.parametrize("source", ["customers.csv", "customers.parquet"])
 def test_batch_predict_keeps_every_row(
     run: Run, trained: Path, rows: Path, source: str, target: str
@@ -773,7 +780,7 @@ def test_batch_predict_keeps_every_row(
 
 @pytest.mark.parametrize(
     ("target", "code"),
-    [("scored.txt", 2), ("s.xlsx", 2), ("nowhere/x.csv", 1), ("customers.csv/x.csv", 1), (".", 1)],
+    [("scored.txt", 2), ("s.xls", 2), ("nowhere/x.csv", 1), ("customers.csv/x.csv", 1), (".", 1)],
 )
 def test_batch_predict_names_a_target_that_it_cannot_write(
     run: Run, trained: Path, rows: Path, target: str, code: int
@@ -783,6 +790,15 @@ def test_batch_predict_names_a_target_that_it_cannot_write(
 
     assert_fails(answer, code, target)
     assert sorted(path.name for path in Path().iterdir()) == ["customers.csv"]
+
+
+def test_batch_predict_starts_no_formula(run: Run, trained: Path, tmp_path: Path) -> None:
+    """A text of the file that a spreadsheet would compute has an apostrophe before it."""
+    path = write_csv(tmp_path / "customers.csv", 1)
+    path.write_text(path.read_text().replace("C0", "=1+1"))
+    run("batch-predict", "--input", path, "--output", "s.csv", "--model", trained)
+
+    assert scored_rows(Path("s.csv"))[0]["customerID"] == "'=1+1"
 
 
 def test_batch_predict_does_not_name_its_draft(run: Run, trained: Path, rows: Path) -> None:

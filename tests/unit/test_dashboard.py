@@ -21,13 +21,14 @@ from starlette.routing import Route
 
 from bank import BANK, BankPrediction, bank_customer, bank_message
 from builders import TELCO, Prediction, event_message, message
+from churnstream.analysis.customer_fields import CustomerFields, Details
 from churnstream.dashboard import app
 from churnstream.dashboard.access import AccessControl
-from churnstream.dashboard.customer_table import PAGE, CustomerTable, Query
+from churnstream.dashboard.customer_query import Query
+from churnstream.dashboard.customer_table import PAGE, CustomerTable
 from churnstream.dashboard.feed import Feed
 from churnstream.dashboard.latency import LatencySeries
 from churnstream.dashboard.page_address import VIEWS, PageAddress
-from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import look
 from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import RecordLookup
@@ -46,7 +47,7 @@ from churnstream.settings import DashboardSettings, KafkaSettings, Settings
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"), dashboard=DashboardSettings())
 TOPICS = SETTINGS.topics
-FIELDS = PageFields(TELCO)
+FIELDS = CustomerFields(TELCO)
 
 
 def prediction(name: str, risk: float, **changes: object) -> Prediction:
@@ -400,9 +401,9 @@ def test_numbers_are_shown_as_they_are(bank_page: Page) -> None:
     shown = bank_page.pieces(customer="B")["customer"]
     assert [column.field for column in bank_page.state.fields.numbers] == ["Age"]
     assert "<dd>30" in shown
-    everything = PageFields(msgspec.structs.replace(BANK, segments=()))
+    everything = CustomerFields(msgspec.structs.replace(BANK, segments=()))
     assert [column.field for column in everything.numbers] == ["CreditScore", "Age", "Balance"]
-    worth = PageFields(msgspec.structs.replace(BANK, value="Balance"))
+    worth = CustomerFields(msgspec.structs.replace(BANK, value="Balance"))
     assert [column.field for column in worth.numbers] == ["Balance", "Age"]
     balance = worth.read([bank_customer(Balance=None)]).numbers[0]
     assert worth.worth(balance[0]) == 0

@@ -1110,13 +1110,15 @@ MADE = [{"key": b"k", "value": b"p"}, {"key": b"k", "value": b"q"}]
 LETTER = {"key": b"k", "value": b"v", "headers": [("name", b"content")], "timestamp": 5}
 
 
-def delivered(kind: type[AtLeastOnce] | type[ExactlyOnce]) -> tuple[Delivery, FakeWriter, Journal]:
+def delivered(
+    kind: type[AtLeastOnce] | type[ExactlyOnce], topics: TopicSettings = TOPICS
+) -> tuple[Delivery, FakeWriter, Journal]:
     """A delivery, where it sends to, and the order of all that it does."""
     journal: Journal = []
     writer = FakeWriter(journal)
     if kind is ExactlyOnce:
-        return ExactlyOnce(FakeOffsets(), writer, TOPICS), writer, journal
-    return AtLeastOnce(FakeReader({0: []}, journal=journal), writer, TOPICS), writer, journal
+        return ExactlyOnce(FakeOffsets(), writer, topics), writer, journal
+    return AtLeastOnce(FakeReader({0: []}, journal=journal), writer, topics), writer, journal
 
 
 def test_at_least_once_commits_what_the_broker_has_confirmed() -> None:
@@ -1149,6 +1151,21 @@ def test_exactly_once_is_one_transaction() -> None:
         ("commit_transaction", {0: 3}, "metadata"),
     ]
     assert writer.sent == {"telco.churn.predictions": MADE, "telco.deadletter": [LETTER]}
+
+
+@pytest.mark.parametrize("kind", [AtLeastOnce, ExactlyOnce])
+def test_the_newest_topic_gets_each_prediction_with_the_others(
+    kind: type[AtLeastOnce] | type[ExactlyOnce],
+) -> None:
+    """Where it is set: the same records, before the offset moves, in the same transaction."""
+    delivery, writer, journal = delivered(kind, TOPICS.model_copy(update={"newest": "newest"}))
+
+    delivery.publish(MADE, [], {0: 3}, "metadata")  # type: ignore[arg-type]
+    delivery.keep_offsets({0: 3}, in_rebalance=False)
+
+    assert writer.sent == {"telco.churn.predictions": MADE, "newest": MADE}
+    confirmed = [entry[0] in ("flush", "commit", "commit_transaction") for entry in journal]
+    assert confirmed == sorted(confirmed)
 
 
 def test_at_least_once_stores_the_offset_before_partitions_go() -> None:

@@ -194,6 +194,13 @@ def test_the_four_topics_are_distinct(pair: tuple[str, str]) -> None:
     assert text == "setting topics: input, output, deadletter and checkpoint must be four topics"
 
 
+def test_the_newest_topic_is_none_of_the_others() -> None:
+    """Compacted, each of them would lose records."""
+    text = fault(flags={"topics": {"output": "same", "newest": "same"}})
+
+    assert text == "setting topics: newest must be a topic of its own"
+
+
 def test_several_faults_are_counted() -> None:
     """The first fault is named, the rest are counted."""
     text = fault(flags={"consumer": {"batch_size": 0, "group": "", "instance": ""}})

@@ -1,6 +1,7 @@
 """What people see and do on the live page."""
 
 import contextlib
+import csv
 import re
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from python_calamine import CalamineWorkbook
 
 from builders import event_json
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
@@ -119,6 +121,35 @@ def test_filter_sort_and_history(browser: Browser, scored: Flow) -> None:
         page.evaluate("show('filters', document.getElementById('filters').innerHTML)")  # a push
         page.keyboard.press("Enter")
         expect(page.locator("#table")).to_contain_text("No scored customer matches")
+
+
+def test_what_is_listed_can_be_taken_along(browser: Browser, scored: Flow, tmp_path: Path) -> None:
+    """As CSV and as Excel: with the filter and in the order that are on the screen."""
+    with opened(browser, scored) as tab:
+        page = tab.open("?by.Contract=Two+year&sort=at_risk")
+        expect(page.locator("#table")).to_contain_text("of 1,695")
+        names = page.locator("#table tbody tr td:nth-child(1)").all_inner_texts()
+        found = {}
+        for kind in ("CSV", "Excel"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=f"Download as {kind}").click()
+            target = tmp_path / download.value.suggested_filename
+            download.value.save_as(target)
+            found[target.name] = names_in(target)
+        expect(page.locator("#table")).to_contain_text("of 1,695")  # the page is still there
+    assert [*found] == ["customers.csv", "customers.xlsx"]
+    for rows in found.values():
+        assert len(rows) == 1695
+        assert rows[:25] == names
+
+
+def names_in(path: Path) -> list[str]:
+    """The customers in a file, in its order."""
+    if path.suffix == ".xlsx":
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+        return [str(row[0]) for row in sheet[1:]]
+    with path.open(newline="") as file:
+        return [row["customerID"] for row in csv.DictReader(file)]
 
 
 def test_a_broken_record_is_among_the_dead_letters(browser: Browser, scored: Flow) -> None:

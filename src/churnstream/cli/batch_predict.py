@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "--input", "source", type=options.ANY_PATH, required=True, help="A file of customers."
 )
-@click.option("--output", "target", type=options.ANY_PATH, required=True, help="CSV or Parquet.")
+@click.option(
+    "--output", "target", type=options.ANY_PATH, required=True, help="CSV, Parquet or Excel."
+)
 @options.model
 @options.with_settings
 def batch_predict(settings: Settings, source: Path, target: Path) -> None:

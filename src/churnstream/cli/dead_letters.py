@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from churnstream.cli import options
 from churnstream.cli.standard_streams import done_already
+from churnstream.cli.timestamps import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from churnstream.pipeline.replay import Filter
     from churnstream.records.dead_letter import DeadLetter
     from churnstream.settings import Settings
-
-
-def _timestamp(text: str) -> datetime:
-    """An RFC 3339 timestamp or a date; UTC if it does not say."""
-    try:
-        timestamp = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is no timestamp such as 2026-11-23T08:00:00Z"
-        ) from error
-    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 @click.group("dead-letters")
@@ -39,10 +28,10 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (  # the last one applied is listed first
         click.option("--offset", multiple=True, type=int, help="Only this offset; repeatable."),
         click.option(
-            "--until", type=_timestamp, metavar="TIMESTAMP", help="Rejected before this time."
+            "--until", type=timestamp, metavar="TIMESTAMP", help="Rejected before this time."
         ),
         click.option(
-            "--since", type=_timestamp, metavar="TIMESTAMP", help="Rejected at this time or later."
+            "--since", type=timestamp, metavar="TIMESTAMP", help="Rejected at this time or later."
         ),
         click.option("--reason", multiple=True, help="Only this reason; repeatable."),
     ):

@@ -28,6 +28,7 @@ _WHERE = {
     "topics__input",
     "topics__output",
     "topics__deadletter",
+    "topics__newest",
     "consumer__group",
 }
 
@@ -98,6 +99,12 @@ kafka = _together(
     setting("topics.input", "--input-topic", "--topic", help="Customers."),
     setting("topics.output", "--output-topic", help="Predictions."),
     setting("topics.deadletter", "--deadletter-topic", help="Rejected records."),
+    setting(
+        "topics.newest",
+        "--newest-topic",
+        metavar="NAME",
+        help="The newest prediction of each customer; without it, nowhere.",
+    ),
     setting("consumer.group", "--group", help="Consumer group."),
 )
 

@@ -70,8 +70,18 @@ def say_foreign(history: PredictionHistory, settings: Settings) -> None:
     """Say which records were passed over, since they are not what churnstream writes there."""
     names = {settings.topics.output: "predictions", settings.topics.deadletter: "dead letters"}
     for topic, count in history.foreign.items():
-        if count:
-            records = "record" if count == 1 else "records"
-            what = names[topic] if count > 1 else names[topic].removesuffix("s")
-            verb = "is no" if count == 1 else "are no"
-            click.echo(f"passed over: {count:,} {records} in {topic} that {verb} {what}", err=True)
+        say_passed_over(count, topic, names[topic])
+
+
+def say_passed_over(count: int, topic: str, what: str) -> None:
+    """Say how many records of a topic are none of ours, if there are any.
+
+    Args:
+        what: They should be: predictions, dead letters.
+    """
+    if count == 1:
+        click.echo(
+            f"passed over: 1 record in {topic} that is no {what.removesuffix('s')}", err=True
+        )
+    elif count:
+        click.echo(f"passed over: {count:,} records in {topic} that are no {what}", err=True)

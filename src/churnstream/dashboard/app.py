@@ -17,6 +17,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from churnstream.dashboard.access import AccessControl
+from churnstream.dashboard.downloads import FILES, Downloads
 from churnstream.dashboard.page_address import VIEWS, PageAddress
 from churnstream.dashboard.page_cache import EVERY, PageCache, Pieces
 from churnstream.dashboard.views import Views
@@ -36,7 +37,7 @@ def application(
         token: What a browser must know; None for nothing.
         local: Whether it answers only to names of this machine.
     """
-    shared = PageCache(views)
+    shared, downloads = PageCache(views), Downloads(views)
     viewers = 0
 
     async def page(request: Request) -> Response:
@@ -70,6 +71,7 @@ def application(
         routes=[
             Route("/", page),
             Route("/changes", changes),
+            *(Route(path, downloads.answer) for path in FILES),
             Route("/style.css", static),
             Route("/live.js", static),
         ],
@@ -84,6 +86,7 @@ def _page(views: Views, address: PageAddress, pieces: Pieces) -> str:
         address=address,
         pieces=pieces,
         headings=views.headings,
+        downloads=FILES,
     )
 
 

@@ -2,15 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import isnan
-from typing import Any, NamedTuple
+from math import isnan, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.analysis.customer_fields import CustomerFields, Details
+from churnstream.analysis.customer_list import ListedCustomers, in_one_cell
 from churnstream.dashboard.bounded_texts import BoundedTexts
-from churnstream.dashboard.page_fields import Details, PageFields, parameter
+from churnstream.dashboard.customer_query import Query
+from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.risk_over_time import EVERYBODY, Part
+from churnstream.dashboard.shown_customers import CustomerGroup, CustomerShown
 from churnstream.schema.schema import Segment
 from churnstream.schema.segments import OTHER, in_order
 
@@ -20,64 +24,16 @@ _FIRST = 4096
 _REASONS = 3
 _MAX_TEXTS = 100_000
 _MAX_VALUES = 20  # of a segment; the rest are one
+_MAX_VERSIONS = 1000
 
 _COLUMNS: dict[str, tuple[type, int]] = {
-    "risk": (np.float32, 1),  # -1: not scored yet
+    "risk": (np.float64, 1),  # -1: not scored yet
     "leaving": (np.bool_, 1),
     "scored_at": (np.float64, 1),
+    "event_at": (np.float64, 1),
+    "version": (np.int32, 1),
     "reasons": (np.int32, _REASONS),
 }
-
-
-class CustomerShown(NamedTuple):
-    """One customer as the table shows it.
-
-    Attributes:
-        risk: Probability of churn.
-        at_risk: Probability times the customer's worth; None while that is not known.
-        numbers: By field; None where it is missing.
-        texts: By field of a segment, its name; "" where it is not known.
-        scored_at: Seconds since 1970.
-    """
-
-    name: str
-    risk: float
-    at_risk: float | None
-    numbers: dict[str, float | None]
-    texts: dict[str, str]
-    leaving: bool
-    scored_at: float
-    reasons: list[str]
-
-
-class CustomerGroup(NamedTuple):
-    """Customers with something in common.
-
-    Attributes:
-        churn_rate: Share of them that is expected to leave, 0 to 1; None if nobody was scored.
-        at_risk: Sum of probability times worth a month; without a worth, of the probabilities.
-    """
-
-    scored: int
-    churn_rate: float | None
-    at_risk: float
-
-
-class Query(NamedTuple):
-    """Which customers to list.
-
-    Attributes:
-        text: Part of the customer's name.
-        segments: Fields and the names of their segments that are wanted.
-        sort: One of `PageFields.sorts`.
-        page: From 0.
-    """
-
-    text: str = ""
-    segments: tuple[Part, ...] = ()
-    leaving: bool = False
-    sort: str = "risk"
-    page: int = 0
 
 
 class CustomerTable:
@@ -88,12 +44,13 @@ class CustomerTable:
         levels: What is at risk now, of everybody and of those of the same segment.
     """
 
-    def __init__(self, fields: PageFields) -> None:
+    def __init__(self, fields: CustomerFields) -> None:
         self.names: list[str] = []
         self.left_out = 0
         self.levels: defaultdict[Part, float] = defaultdict(float)
         self._fields = fields
         self._reasons = BoundedTexts(_MAX_TEXTS)
+        self._versions = BoundedTexts(_MAX_VERSIONS, OTHER)
         self._texts = {one.field: BoundedTexts(_MAX_VALUES, OTHER) for one in fields.segments}
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
@@ -121,11 +78,16 @@ class CustomerTable:
         scored_at: float,
         reasons: Sequence[str],
         said: Details | None = None,
+        *,
+        event_at: float = nan,
+        version: str = "",
     ) -> tuple[int, list[Part]]:
         """Take note of a prediction; the last one counts.
 
         Args:
+            scored_at: Seconds since 1970, as `event_at`, the event's own time.
             said: What its event says of the customer; None if that is not known.
+            version: Of the model.
 
         Returns:
             The customer's row, -1 if there is none left, and the parts that one belongs to.
@@ -144,6 +106,8 @@ class CustomerTable:
         columns["risk"][row] = risk
         columns["leaving"][row] = leaving
         columns["scored_at"][row] = scored_at
+        columns["event_at"][row] = event_at
+        columns["version"][row] = self._versions.number(version)
         numbers = [self._reasons.number(text) for text in reasons[:_REASONS]]
         columns["reasons"][row] = numbers + [0] * (_REASONS - len(numbers))
         return row, parts
@@ -241,17 +205,47 @@ class CustomerTable:
 
     def find(self, query: Query) -> tuple[list[CustomerShown], int]:
         """One page of the customers that match, largest first, and how many match in all."""
+        rows, matching = self._first(query, (query.page + 1) * PAGE)
+        shown = rows[query.page * PAGE :].tolist()
+        return [self.get(row) for row in shown], matching
+
+    def _first(self, query: Query, count: int) -> tuple[NDArray[np.intp], int]:
+        """The rows of the customers that match, largest first, and how many match in all."""
         rows = np.flatnonzero(self._matching(query))
         keys = -self._keys(query.sort)[rows].astype(np.float64)  # what is missing comes last
-        end = min(len(rows), (query.page + 1) * PAGE)
-        if end < len(rows):
-            top = np.argpartition(keys, end)[:end]
-            rows, keys, matching = rows[top], keys[top], len(rows)
-        else:
-            matching = len(rows)
-        order = np.argsort(keys, kind="stable")
-        shown = rows[order][query.page * PAGE : end].tolist()
-        return [self.get(row) for row in shown], matching
+        matching = len(rows)
+        if count < matching:
+            top = np.argpartition(keys, count)[:count]
+            rows, keys = rows[top], keys[top]
+        return rows[np.argsort(keys, kind="stable")], matching
+
+    def listed(self, query: Query, count: int) -> ListedCustomers:
+        """The first so many of the customers that match, whatever page is asked for."""
+        rows, _ = self._first(query, count)
+        own = {name: column[rows] for name, column in self._columns.items()}
+        numbers = [column[rows] for column in self._numbers.values()]
+        at_risk = self._at_risk()[rows]
+        if isinstance(self._fields.schema.value, str):
+            at_risk[np.isnan(numbers[0])] = np.nan
+        reasons, versions = self._reasons.all, self._versions.all
+        return ListedCustomers(
+            names=[self.names[row] for row in rows.tolist()],
+            risks=own["risk"],
+            leaving=own["leaving"],
+            at_risk=at_risk,
+            numbers=numbers,
+            texts=[self._texts_of(column.field, rows) for column in self._fields.texts],
+            reasons=[
+                in_one_cell(reasons[code] for code in codes if code)
+                for codes in own["reasons"].tolist()
+            ],
+            event_at=own["event_at"],
+            versions=[versions[code] for code in own["version"].tolist()],
+        )
+
+    def _texts_of(self, field: str, rows: NDArray[np.intp]) -> list[str]:
+        texts = self._texts[field].all
+        return [texts[code] for code in self._codes[field][rows].tolist()]
 
     def _keys(self, sort: str) -> NDArray[Any]:
         numbers = {parameter(field): column for field, column in self._numbers.items()}

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from churnstream.dashboard.customer_table import Query
-from churnstream.dashboard.page_fields import PageFields, parameter
+from churnstream.analysis.customer_fields import CustomerFields
+from churnstream.dashboard.customer_query import Query
+from churnstream.dashboard.page_fields import parameter, sorts_of
 from churnstream.dashboard.record_view import Position
 from churnstream.records.rejection import REASONS
 
@@ -34,7 +35,7 @@ class PageAddress(NamedTuple):
 
     @classmethod
     def of(
-        cls, given: Mapping[str, str], topics: Sequence[str], fields: PageFields
+        cls, given: Mapping[str, str], topics: Sequence[str], fields: CustomerFields
     ) -> "PageAddress":
         """Read it."""
         view = given.get("view", "customers")
@@ -48,7 +49,7 @@ class PageAddress(NamedTuple):
                     if (wanted := given.get(parameter(one.field)))
                 ),
                 leaving=given.get("leaving") == "yes",
-                sort=given["sort"] if given.get("sort") in fields.sorts else "risk",
+                sort=given["sort"] if given.get("sort") in sorts_of(fields) else "risk",
                 page=min(_number(given, "page") or 0, _MAX_PAGE),
             ),
             customer=given.get("customer", "")[:_MAX_WORD_LENGTH],

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.analysis.customer_fields import CustomerFields, Details
 from churnstream.dashboard.bounded_texts import short_name
-from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.escaping import printable
 from churnstream.schema.record_types import Event
 from churnstream.schema.segments import OTHER
@@ -56,7 +56,7 @@ class PendingEvents:
         partitions: How many there are.
     """
 
-    def __init__(self, fields: PageFields, partitions: int = 1) -> None:
+    def __init__(self, fields: CustomerFields, partitions: int = 1) -> None:
         self._fields = fields
         self._segments = [f"segment {i}" for i in range(len(fields.segments))]
         self._numbers = [f"number {i}" for i in range(len(fields.numbers))]

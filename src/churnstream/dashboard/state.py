@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from churnstream.analysis.customer_fields import CustomerFields, Details
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.customer_table import CustomerTable
 from churnstream.dashboard.latency import LatencySeries
-from churnstream.dashboard.page_fields import Details, PageFields
 from churnstream.dashboard.processes import Process
 from churnstream.dashboard.record_rates import RecordRate
 from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
@@ -168,7 +168,7 @@ class State:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self.schema, self.fields = schema, PageFields(schema)
+        self.schema, self.fields = schema, CustomerFields(schema)
         self.lock = threading.RLock()
         self.changes = self.epoch = 0
         self.problem, self.problem_since = "", 0.0
@@ -218,7 +218,14 @@ class State:
         """
         customers = self.customers
         row, parts = customers.score(
-            made.name, made.risk, made.leaving, made.at, made.reasons, said
+            made.name,
+            made.risk,
+            made.leaving,
+            made.at,
+            made.reasons,
+            said,
+            event_at=made.event_at,
+            version=made.version,
         )
         levels = {part: max(0.0, customers.levels[part]) for part in parts}
         now = time.time()

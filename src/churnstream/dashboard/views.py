@@ -5,12 +5,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
+from churnstream.analysis.customer_list import customer_list
 from churnstream.analysis.shown_columns import heading_of
-from churnstream.dashboard.customer_table import PAGE, CustomerGroup
+from churnstream.dashboard.customer_table import PAGE
 from churnstream.dashboard.page_address import PageAddress
 from churnstream.dashboard.page_fields import parameter
 from churnstream.dashboard.record_view import RecordLookup, ShownRecord
 from churnstream.dashboard.risk_over_time import Part
+from churnstream.dashboard.shown_customers import CustomerGroup
 from churnstream.dashboard.state import State
 from churnstream.pages.render import macro
 from churnstream.schema.schema import Segment
@@ -19,6 +23,7 @@ from churnstream.settings import Settings
 
 _MAX_DEAD_LETTERS = 100
 _MAX_PARTITIONS = 300
+_MAX_IN_FILE = 50_000  # more customers would take a workbook too long
 _NUMBER_OF_PIECE = re.compile(r"-\d+$")
 
 
@@ -108,6 +113,15 @@ class Views:
                 for name, mine in values.items()
             }
 
+    def customers_in_file(self, address: PageAddress) -> pa.Table:
+        """The customers that the page at an address lists, on all its pages, the first 50,000.
+
+        The table has the columns of `churnstream export`.
+        """
+        with self._state.lock:
+            listed = self._state.customers.listed(address.query, _MAX_IN_FILE)
+        return customer_list(self._state.fields, listed)
+
     def _status(self) -> dict[str, Any]:
         state = self._state
         return {
@@ -132,7 +146,12 @@ class Views:
             "over-time": {"series": state.over_time},
             **self._segments(),
             "filters": {"filters": [self._filter(address, one) for one in state.fields.segments]},
-            "table": {"rows": rows, "matching": matching, "size": PAGE},
+            "table": {
+                "rows": rows,
+                "matching": matching,
+                "size": PAGE,
+                "in_file": _MAX_IN_FILE,
+            },
             "just-scored": {"latest": list(state.latest)},
         }
         if address.customer:

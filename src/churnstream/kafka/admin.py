@@ -255,9 +255,12 @@ class Admin:
         """The topic's `max.message.bytes`: the largest record batch that the broker takes."""
         return int(self._configuration(topic).get("max.message.bytes") or _BROKER_DEFAULT_BYTES)
 
-    def is_compacted(self, topic: str) -> bool:
-        """Whether the topic keeps only the newest record of each key, and takes none without."""
-        return "compact" in (self._configuration(topic).get("cleanup.policy") or "")
+    def cleanup_policy(self, topic: str) -> str:
+        """The topic's `cleanup.policy`: "delete", "compact" or both; "" where nobody says.
+
+        One that is compacted keeps the newest record of each key, and takes none without a key.
+        """
+        return self._configuration(topic).get("cleanup.policy") or ""
 
     def _configuration(self, topic: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, topic)

@@ -1,19 +1,19 @@
 """Scoring without a broker: single customers as JSON, and files."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
-from pyarrow import csv, parquet
 
 from churnstream import safe_files
 from churnstream.codecs.customer_rows import CustomerRows
 from churnstream.codecs.event_encoder import decode_rows
-from churnstream.errors import ConfigurationError, DataError
+from churnstream.errors import DataError
+from churnstream.files.table_writer import writer_of
 from churnstream.model.scorer import Model
 from churnstream.records.rejection import UNDECODABLE, Rejection, RejectionCount, not_scorable
 from churnstream.schema.record_types import Event
@@ -91,7 +91,7 @@ def score_file(
     The target appears when it is whole; a file of that name is replaced.
 
     Args:
-        target: CSV or Parquet, by its suffix.
+        target: CSV, Parquet or Excel, by its suffix.
         on_rows: Told how many rows are done.
 
     Returns:
@@ -107,7 +107,7 @@ def score_file(
             f"{rows.file.path}: has the column {taken[0]} already, where the result goes; rename it"
         )
     schema = pa.schema([(name, pa.string()) for name in columns] + list(_RESULT))
-    writer_type = _writer_of(target)
+    writer_type = writer_of(target)
     done, rejected = 0, RejectionCount()
     try:
         with safe_files.replacing(target) as file, writer_type(file, schema) as writer:
@@ -130,17 +130,6 @@ _RESULT = (
     pa.field("model_version", pa.string()),
     pa.field("error", pa.string()),
 )
-
-
-def _writer_of(target: Path) -> Callable[..., AbstractContextManager[Any]]:
-    suffix = target.suffix.lower()
-    if suffix == ".csv":
-        return csv.CSVWriter  # type: ignore[no-any-return]
-    if suffix in (".parquet", ".pq"):
-        return parquet.ParquetWriter  # type: ignore[no-any-return]
-    raise ConfigurationError(
-        f"{target}: is written in no known format; its name must end in .csv, .parquet or .pq"
-    )
 
 
 def _score_rows(model: Model, batch: pa.RecordBatch) -> tuple[list[pa.Array], dict[int, Rejection]]:

@@ -262,6 +262,8 @@ class ConsumerMetrics:
         took = done.ended - batch.scored_at.timestamp()
         self._process.labels(self._topics.input).observe(took)
         self._sent.labels(self._topics.output).inc(len(batch.events))
+        if self._topics.newest:
+            self._sent.labels(self._topics.newest).inc(len(batch.events))
         self._sent.labels(self._topics.deadletter).inc(len(batch.rejected))
         for reason, count in Counts(why.reason for why in batch.rejections).items():
             self._dead_letters.labels(reason).inc(count)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import structlog
 
@@ -40,6 +41,27 @@ def _quiet_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+class _MaxBytes(NamedTuple):
+    """The largest records that the topics of outcomes take."""
+
+    prediction: int
+    dead_letter: int
+
+
+def _checked_limits(settings: Settings, admin: Admin) -> _MaxBytes:
+    """What the topics of outcomes take; those that could not keep them are found out here."""
+    names = settings.topics
+    limits = _MaxBytes(
+        admin.max_record_bytes(names.output), admin.max_record_bytes(names.deadletter)
+    )
+    _check_dead_letters_fit(names.deadletter, limits.dead_letter, admin)
+    if names.newest is None:
+        return limits
+    _check_keeps_newest(names.newest, settings.kafka.brokers, admin)
+    newest = admin.max_record_bytes(names.newest)
+    return limits._replace(prediction=min(limits.prediction, newest))
+
+
 def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
     """Find out before the first event what the topic would reject, or lose, later."""
     if max_bytes < SMALLEST_LIMIT:
@@ -47,10 +69,24 @@ def _check_dead_letters_fit(topic: str, max_bytes: int, admin: Admin) -> None:
             f"{topic} takes {max_bytes:,} bytes a record, too few for what a dead letter says; "
             f"set its max.message.bytes to {SMALLEST_LIMIT:,} or more"
         )
-    if admin.is_compacted(topic):
+    if "compact" in admin.cleanup_policy(topic):
         raise ConfigurationError(
             f"{topic} is compacted, which would remove dead letters and take none without a key; "
             "set its cleanup.policy to delete"
+        )
+
+
+def _check_keeps_newest(topic: str, brokers: str, admin: Admin) -> None:
+    """Say what is wrong with the topic of newest predictions, and the command that mends it."""
+    policy = admin.cleanup_policy(topic)
+    if policy not in ("compact", ""):
+        log.warning(
+            "newest_not_compacted",
+            topic=topic,
+            cleanup_policy=policy,
+            because="it removes predictions by their age, the newest of a customer too",
+            mend=f"kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics "
+            f"--entity-name {topic} --add-config cleanup.policy=compact",
         )
 
 
@@ -76,18 +112,17 @@ def connect(
     """A consumer on the broker that `admin` speaks to, with the delivery it can keep.
 
     Raises:
-        TopicMissingError: Input, output or dead-letter topic does not exist.
+        TopicMissingError: Input, output, newest or dead-letter topic does not exist.
         ConfigurationError: The dead-letter topic cannot keep every dead letter.
         BrokerError: The broker rejected it.
     """
     own, names = settings.consumer, settings.topics
     _quiet_collector()
     topics = FlowTopics(settings, admin, stop)
-    limits = {name: admin.max_record_bytes(name) for name in (names.output, names.deadletter)}
-    _check_dead_letters_fit(names.deadletter, limits[names.deadletter], admin)
+    limits = _checked_limits(settings, admin)
     values = registry_values(settings, models.current().schema.source, stop.requested)
     connection = Connection(settings.kafka.brokers)
-    writer = _writer(settings, admin, min(limits.values()), stop, connection)
+    writer = _writer(settings, admin, min(limits), stop, connection)
     offsets = GroupOffsets(names.input, topics.identity)
     reader = Reader(
         settings.kafka,
@@ -106,8 +141,8 @@ def connect(
     scorer = BatchScorer(
         models,
         group=own.group,
-        max_dead_letter_bytes=min(limits[names.deadletter], MAX_BYTES),
-        max_prediction_bytes=min(limits[names.output], MAX_BYTES),
+        max_dead_letter_bytes=min(limits.dead_letter, MAX_BYTES),
+        max_prediction_bytes=min(limits.prediction, MAX_BYTES),
         explained=own.reasons,
         opened=values,
     )

@@ -22,7 +22,7 @@ class Delivery(Protocol):
         """Make all of it visible. May run in a thread of its own.
 
         Args:
-            predictions: For the output topic.
+            predictions: For the output topic, and for that of the newest ones where there is one.
             dead_letters: For the dead-letter topic.
             offsets: Last processed offset + 1 by partition; not empty.
             membership: `Reader.group_metadata` of the polling thread, taken just now.
@@ -114,5 +114,7 @@ def _send(
     dead_letters: Sequence[FullRecord],
 ) -> None:
     writer.send(topics.output, predictions)
+    if topics.newest:
+        writer.send(topics.newest, predictions)
     for dead_letter in dead_letters:
         writer.send_full(topics.deadletter, dead_letter)

@@ -11,7 +11,7 @@ from churnstream.settings import Settings
 
 
 class FlowTopics:
-    """Input, output and dead-letter topic of a consumer.
+    """Those that a consumer reads and writes: input, output, dead letters, and newest if set.
 
     Attributes:
         identity: Of the input topic.
@@ -33,8 +33,9 @@ class FlowTopics:
             TopicMissingError: One does not.
         """
         names = self._settings.topics
-        for topic in (names.input, names.output, names.deadletter):
-            self._admin.partitions(topic)
+        for topic in (names.input, names.output, names.newest, names.deadletter):
+            if topic is not None:
+                self._admin.partitions(topic)
 
     def require_if_reachable(self) -> None:
         """The same, unless nobody can be asked; the client says nothing of a topic that is gone.

@@ -120,8 +120,8 @@ class BatchScorer:
         models: Asked before each batch.
         group: The consumer group, for the dead letters' headers.
         max_dead_letter_bytes: The largest record that the dead-letter topic takes.
-        max_prediction_bytes: The largest one that the output topic takes; what would be larger
-            becomes a dead letter.
+        max_prediction_bytes: The largest one that the topics of predictions take; what would be
+            larger becomes a dead letter.
         explained: Which predictions get reasons.
         opened: Finds what values hold that are no JSON.
     """

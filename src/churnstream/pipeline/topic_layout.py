@@ -38,11 +38,14 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
     topics = settings.topics
     copies = topics.replication_factor
     large = {"max.message.bytes": str(_DEADLETTER_BYTES)}
+    compact = {"cleanup.policy": "compact"}
+    newest = [topics.newest] if topics.newest else []
     return [
         TopicSpec(topics.input, topics.partitions, copies, {}),
         TopicSpec(topics.output, topics.partitions, copies, {}),
+        *(TopicSpec(name, topics.partitions, copies, compact) for name in newest),
         TopicSpec(topics.deadletter, 1, copies, large),
-        TopicSpec(topics.checkpoint, 1, copies, {"cleanup.policy": "compact"}),
+        TopicSpec(topics.checkpoint, 1, copies, compact),
     ]
 
 
