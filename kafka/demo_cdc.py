@@ -18,8 +18,7 @@ from pathlib import Path
 
 import customers_table
 from cluster import Cluster
-from connect import Connect, connector
-from customers_table import COMPLETE
+from connect_worker import Connect, connector
 from jvm import ClusterError, complaint, kafka_version
 from postgres import Postgres
 
@@ -113,7 +112,7 @@ def _run(folder: Path, servers: ExitStack) -> None:
     database = servers.enter_context(Postgres())
     cluster = servers.enter_context(Cluster())
     brokers = cluster.bootstrap_servers
-    connect = servers.enter_context(Connect(brokers, environment=database.environment))
+    worker = servers.enter_context(Connect(brokers, environment=database.environment))
     flow = Flow(folder, brokers)
     flow.run("topics", "create")
     _tell(
@@ -123,28 +122,27 @@ def _run(folder: Path, servers: ExitStack) -> None:
     began = time.monotonic()
     flow.run("train", "--dataset", str(customers_table.BUNDLED))
     _tell("model trained with `source: {envelope: debezium}` in its schema", began)
-    _work(database, connect, flow)
+    _work(database, worker, flow)
     print(f"\n{database.run(_AT_RISK, layout='aligned')}")
     print(flow.run("audit"))
 
 
-def _work(database: Postgres, connect: Connect, flow: Flow) -> None:
+def _work(database: Postgres, worker: Connect, flow: Flow) -> None:
     """Change the table, and wait until the other one has followed."""
     began = time.monotonic()
     everybody = customers_table.size()
     customers_table.create(database)
     customers_table.insert(database, 0, AT_FIRST)
     with flow.consumer():
-        connect.add(connector("customers-source"))
-        connect.add(connector("predictions-sink"))
+        worker.add(connector("customers-source"))
+        worker.add(connector("predictions-sink"))
         _tell(f"connectors run; {AT_FIRST:,} customers were there before", began)
         began = time.monotonic()
         customers_table.insert(database, AT_FIRST, everybody)
-        some = 'select "customerID" from customers order by 1 limit'
-        database.run(f'delete from customers where "customerID" in ({some} {DELETED})')
-        customers_table.change(database, f'"customerID" in ({some} {CHANGED})')
+        customers_table.delete(database, 0, DELETED)
+        customers_table.change(database, DELETED, DELETED + CHANGED)
         living = everybody - DELETED
-        _wait(lambda: database.number(COMPLETE) == living, "the newest predictions")
+        _wait(lambda: customers_table.up_to_date(database) == living, "the newest predictions")
         _tell(
             f"{everybody - AT_FIRST:,} inserted, {DELETED} deleted, {CHANGED} changed; the newest"
             f" prediction of each of {living:,} customers is in churn_predictions",

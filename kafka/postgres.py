@@ -95,9 +95,10 @@ class Postgres:
         Raises:
             ClusterError: One of them failed.
         """
-        options = ("--no-psqlrc", "--quiet", "--single-transaction", "-P", f"format={layout}")
+        options = ["--no-psqlrc", "--quiet", "--single-transaction", "-v", "ON_ERROR_STOP=1"]
+        printed = ["-P", f"format={layout}", "-P", "footer=off"]
         done = subprocess.run(
-            [_program("psql"), *options, "-v", "ON_ERROR_STOP=1", "-c", statements],
+            [_program("psql"), *options, *printed, "-c", statements],
             env=os.environ | self.environment,
             input=rows,
             capture_output=True,

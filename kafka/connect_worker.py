@@ -1,9 +1,9 @@
 """A worker of Kafka Connect on 127.0.0.1 with Debezium's connectors, for the demo and for tests.
 
-    with Connect(cluster.bootstrap_servers, environment=database.environment) as connect:
-        connect.add(connector("customers-source"))  # as deploy/connect/ has it
-        connect.kill()  # as a power cut would
-        connect.start()
+    with Connect(cluster.bootstrap_servers, environment=database.environment) as worker:
+        worker.add(connector("customers-source"))  # as deploy/connect/ has it
+        worker.kill()  # as a power cut would
+        worker.start()
 """
 
 from __future__ import annotations
@@ -35,16 +35,9 @@ Connector = Mapping[str, Any]
 """Its `name` and its `config`."""
 
 
-def connector(name: str, **renamed: str) -> Connector:
-    """A connector as its file in `deploy/connect` has it.
-
-    Args:
-        renamed: By text in the file, what stands there instead.
-    """
-    text = (CONNECTORS / f"{name}.json").read_text()
-    for old, new in renamed.items():
-        text = text.replace(old, new)
-    found: Connector = json.loads(text)
+def connector(name: str) -> Connector:
+    """A connector as its file in `deploy/connect` has it."""
+    found: Connector = json.loads((CONNECTORS / f"{name}.json").read_text())
     return found
 
 
