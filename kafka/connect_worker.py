@@ -1,9 +1,9 @@
 """A worker of Kafka Connect on 127.0.0.1 with Debezium's connectors, for the demo and for tests.
 
-    with Connect(cluster.bootstrap_servers, environment=database.environment) as worker:
-        worker.add(connector("customers-source"))  # as deploy/connect/ has it
-        worker.kill()  # as a power cut would
-        worker.start()
+with Connect(cluster.bootstrap_servers, environment=database.environment) as worker:
+    worker.add(connector("customers-source"))  # as deploy/connect/ has it
+    worker.kill()  # as a power cut would
+    worker.start()
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ class Connect:
         replicas: Of the worker's own topics.
     """
 
-    def __init__(
-        self, servers: str, *, environment: Mapping[str, str], replicas: int = 1
-    ) -> None:
+    def __init__(self, servers: str, *, environment: Mapping[str, str], replicas: int = 1) -> None:
         self._unique = f"churnstream-connect-{uuid4().hex[:12]}"
         self.folder = Path(tempfile.gettempdir(), self._unique)
         self._jvm = Jvm(self.folder, WORKER, free_ports(1)[0], environment)

@@ -1,8 +1,8 @@
 """A PostgreSQL of its own on 127.0.0.1, for the demo and for tests; nothing of it stays.
 
-    with Postgres() as database:
-        database.run("create table customers (id text primary key)")
-        database.table("select * from customers")  # rows of texts
+with Postgres() as database:
+    database.run("create table customers (id text primary key)")
+    database.table("select * from customers")  # rows of texts
 """
 
 from __future__ import annotations
@@ -182,4 +182,3 @@ def _program(name: str) -> str:
     if program is None:
         raise ClusterError(f"{name} is not installed. {ADVICE}")
     return program
-

@@ -37,4 +37,3 @@ def worker(cluster: Cluster, database: Postgres) -> Iterator[Connect]:
     """Kafka Connect without connectors."""
     with Connect(cluster.bootstrap_servers, environment=database.environment) as worker:
         yield worker
-        import shutil; shutil.copy(worker.folder/"server.log","/tmp/cdc/connect.log")

@@ -1,4 +1,4 @@
-"""What the sink has written, held against the topics and against what the model says of each row."""
+"""What the sink has written, held against the topics and what the model says of each row."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
+from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.fields import AnyField, Boolean, Date, Numeric, written
 
 Remake = Callable[[bytes, str], bytes]
@@ -21,6 +22,7 @@ Remake = Callable[[bytes, str], bytes]
 
 _NUMBER = re.compile(rb'"\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*"')
 _WHOLE = re.compile(rb"-?\d{1,20}")
+_ZONED_DAY = re.compile(rb'"(\d{4}-\d\d-\d\d)Z"')
 _DECIMAL = "org.apache.kafka.connect.data.Decimal:"
 _EPOCH = date(1970, 1, 1)
 _MAX_DECIMAL = 64  # bytes; 10^150 and more is no amount
@@ -53,6 +55,8 @@ def _id(raw: bytes, _: str) -> bytes:
 
 
 def _number(raw: bytes, kind: str) -> bytes:
+    if raw[:1] == b"{":
+        return _scaled(raw)
     if raw[:1] != b'"':
         return raw
     if kind.startswith(_DECIMAL):
@@ -74,8 +78,21 @@ def _decimal(raw: bytes, scale: str) -> bytes:
     return f"{number:f}".encode()
 
 
+def _scaled(raw: bytes) -> bytes:
+    """A decimal that says its own scale: Debezium's for a column that has none."""
+    try:
+        found = msgspec.json.decode(raw, type=_VariableScaleDecimal)
+    except UNDECODABLE:
+        return raw
+    text = bytes(found.value)
+    made = _decimal(text, str(found.scale)) if text[:1] == b'"' else text
+    return raw if made is text else made
+
+
 def _date(raw: bytes, kind: str) -> bytes:
-    """A day as a whole number: days, or smaller parts, since 1970."""
+    """A day as a whole number: days, or smaller parts, since 1970. Or as text with a zone."""
+    if found := _ZONED_DAY.fullmatch(raw):
+        return b'"%b"' % found[1]
     if not _WHOLE.fullmatch(raw):
         return raw
     number = int(raw)
@@ -112,6 +129,13 @@ def connect_kinds(schema: bytes | None) -> Mapping[str, str]:
 
 def _scale(field: "_ConnectField") -> str:
     return f":{field.parameters['scale']}" if "scale" in field.parameters else ""
+
+
+class _VariableScaleDecimal(msgspec.Struct, forbid_unknown_fields=True):
+    """A number without its point, as bytes in base64, and how many digits stand behind that."""
+
+    scale: int
+    value: msgspec.Raw
 
 
 class _ConnectField(msgspec.Struct):
