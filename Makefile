@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
+.PHONY: demo-cdc test-connect
 .PHONY: test-monitoring test-web screenshots
 .PHONY: airflow airflow-up airflow-down test-airflow
 
@@ -55,6 +56,12 @@ kafka-status: $(INSTALLED)  ## say what runs
 
 test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start and stop
 	$(BIN)/pytest tests/kafka
+
+demo-cdc: $(INSTALLED)  ## a table in PostgreSQL, through Debezium and Kafka Connect, to a table of predictions
+	$(BIN)/python kafka/demo_cdc.py
+
+test-connect: $(INSTALLED)  ## tests against real Kafka Connect, Debezium and PostgreSQL, which they start and stop
+	$(BIN)/pytest tests/connect
 
 MLFLOW := $(VENV)-mlflow
 $(MLFLOW)/.installed: requirements/mlflow.lock pyproject.toml

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -38,34 +39,44 @@ def cache_folder() -> Path:
 
 def kafka_version(*, zookeeper: bool = False) -> str:
     """Return the version that the pom names, so that it stands in one place only."""
-    place = "profiles/profile/properties" if zookeeper else "properties"
-    version = ElementTree.parse(POM).findtext(f"{place}/kafka.version")
+    return version_in(POM, "kafka", "profiles/profile/properties" if zookeeper else "properties")
+
+
+def version_in(pom: Path, name: str, place: str = "properties") -> str:
+    """Return what a pom says is the version of something."""
+    version = ElementTree.parse(pom).findtext(f"{place}/{name}.version")
     if version is None:
-        raise ClusterError(f"{POM} names no kafka.version in {place}")
+        raise ClusterError(f"{pom} names no {name}.version in {place}")
     return version
 
 
 def jars(*, zookeeper: bool = False) -> Path:
     """Return the folder with Kafka's jars, fetched by Maven the first time."""
-    folder = cache_folder() / f"kafka-{kafka_version(zookeeper=zookeeper)}"
+    name = f"kafka-{kafka_version(zookeeper=zookeeper)}"
+    return fetched(name, POM, "zookeeper" if zookeeper else None)
+
+
+def fetched(name: str, pom: Path, profile: str | None = None) -> Path:
+    """Return a folder of the cache with the jars of a pom, fetched by Maven the first time."""
+    folder = cache_folder() / name
     if not folder.is_dir():
-        _fetch(folder, ["-P", "zookeeper"] if zookeeper else [])
+        _fetch(folder, pom, ["-P", profile] if profile else [])
     return folder
 
 
-def _fetch(folder: Path, profile: list[str]) -> None:
+def _fetch(folder: Path, pom: Path, profile: list[str]) -> None:
     need("mvn", "Maven fetches Kafka's jars: install it (Debian: apt-get install maven)")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Fetched beside its place and moved there whole: a fetch cut short never looks complete.
     with tempfile.TemporaryDirectory(dir=folder.parent) as part:
-        fetched = Path(part) / folder.name
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fetched}"]
-        command = ["mvn", "-q", "-B", "-f", str(POM), *profile, *goal]
+        copied = Path(part) / folder.name
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={copied}"]
+        command = ["mvn", "-q", "-B", "-f", str(pom), *profile, *goal]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ClusterError(f"Maven could not fetch Kafka's jars: {complaint(done.stdout)}")
         if not folder.is_dir():  # another run may have been quicker
-            fetched.rename(folder)
+            copied.rename(folder)
 
 
 def need(program: str, advice: str) -> None:
@@ -76,11 +87,16 @@ def need(program: str, advice: str) -> None:
 
 @dataclass
 class Jvm:
-    """One detached JVM. Its folder keeps the configuration, the pid, the log and the data."""
+    """One detached JVM. Its folder keeps the configuration, the pid, the log and the data.
+
+    Attributes:
+        environment: Variables that it gets beside ours.
+    """
 
     folder: Path
     main: str
     port: int
+    environment: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -118,6 +134,7 @@ class Jvm:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
+                env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

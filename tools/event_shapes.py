@@ -173,6 +173,12 @@ def _debezium() -> Iterator[Shape]:
         plain,
         {"schema": _CONNECT, "payload": change("c", precise)},
     )
+    scaled = {"scale": 2, "value": precise["Balance"]}
+    yield Shape(
+        "Debezium: a decimal that says its scale", plain, change("c", {**ROW, "Balance": scaled})
+    )
+    zoned = {**ROW, "Since": f"{ROW['Since']}Z"}
+    yield Shape("Debezium: a day with its zone", plain, change("c", zoned))
     yield Shape(
         "Debezium: its key",
         f"{plain}, key: payload.CustomerId",

@@ -117,6 +117,17 @@ def test_passed_over(source: Source, value: object, rule: str) -> None:
             "event_ts: at is no time",
         ),
         (AT_RECORD, {**ROW, "Age": "old"}, "C-1", "Age: expected a whole number"),
+        *(
+            (AT_RECORD, {**ROW, "Balance": odd}, "C-1", "Balance: expected a number, got an object")
+            for odd in (
+                {"scale": 2, "value": "no base64"},
+                {"scale": 2, "value": 123456},
+                {"scale": 10**30, "value": "Hw4="},
+                {"scale": 2, "value": "Hw4=", "more": 1},
+                {},
+            )
+        ),
+        (AT_RECORD, {**ROW, "Since": "2024-03-99Z"}, "C-1", "Since: "),
         (AT_RECORD, ROW, None, "key: is null; expected CustomerId"),
         (AT_RECORD, ROW, "C-2", 'key: is "C-2"; expected CustomerId'),
         (Source(key="id", time="record"), ROW, {"id": "C-1"}, "key: is"),

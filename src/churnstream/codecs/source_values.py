@@ -15,6 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
+from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.fields import AnyField, Boolean, Date, Numeric, written
 
 Remake = Callable[[bytes, str], bytes]
@@ -22,6 +23,7 @@ Remake = Callable[[bytes, str], bytes]
 
 _NUMBER = re.compile(rb'"\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*"')
 _WHOLE = re.compile(rb"-?\d{1,20}")
+_ZONED_DAY = re.compile(rb'"(\d{4}-\d\d-\d\d)Z"')
 _EPOCH = date(1970, 1, 1)
 _MAX_DECIMAL = 64  # bytes; 10^150 and more is no amount
 _UNITS: Mapping[str, int] = {  # of a day
@@ -49,6 +51,8 @@ def _id(raw: bytes, _: str) -> bytes:
 
 
 def _number(raw: bytes, kind: str) -> bytes:
+    if raw[:1] == b"{":
+        return _scaled(raw)
     if raw[:1] != b'"':
         return raw
     if kind.startswith(DECIMAL):
@@ -70,8 +74,21 @@ def _decimal(raw: bytes, scale: str) -> bytes:
     return f"{number:f}".encode()
 
 
+def _scaled(raw: bytes) -> bytes:
+    """A decimal that says its own scale: Debezium's for a column that has none."""
+    try:
+        found = msgspec.json.decode(raw, type=_VariableScaleDecimal)
+    except UNDECODABLE:
+        return raw
+    text = bytes(found.value)
+    made = _decimal(text, str(found.scale)) if text[:1] == b'"' else text
+    return raw if made is text else made
+
+
 def _date(raw: bytes, kind: str) -> bytes:
-    """A day as a whole number: days, or smaller parts, since 1970."""
+    """A day as a whole number: days, or smaller parts, since 1970. Or as text with a zone."""
+    if found := _ZONED_DAY.fullmatch(raw):
+        return b'"%b"' % found[1]
     if not _WHOLE.fullmatch(raw):
         return raw
     number = int(raw)
@@ -95,6 +112,13 @@ def _flag(field: Boolean) -> Remake | None:
         return None
     meant = {b"false": msgspec.json.encode(no), b"true": msgspec.json.encode(yes)}
     return lambda raw, _: meant.get(raw, raw)
+
+
+class _VariableScaleDecimal(msgspec.Struct, forbid_unknown_fields=True):
+    """A number without its point, as bytes in base64, and how many digits stand behind that."""
+
+    scale: int
+    value: msgspec.Raw
 
 
 def since_1970(raw: bytes, a_second: int) -> str | None:

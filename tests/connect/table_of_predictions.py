@@ -1,0 +1,101 @@
+"""What the sink has written, held against the topics and what the model says of each row."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from typing import NamedTuple
+
+import msgspec
+from chaos.flow import Flow
+from chaos.processes import Process
+from chaos.watch import Position, until
+from postgres import Postgres
+
+_WITHIN = 120  # seconds
+
+TOMBSTONE = "tombstone"
+
+
+class Tables(NamedTuple):
+    """The rows of customers and of predictions.
+
+    Attributes:
+        id: The column that names a customer in both.
+    """
+
+    database: Postgres
+    customers: str
+    predictions: str
+    id: str
+
+    @property
+    def joined(self) -> str:
+        """Both, where there is a prediction of a customer who is there."""
+        return f'{self.customers} join {self.predictions} on {self.predictions}."{self.id}" = ' + (
+            f'{self.customers}."{self.id}"::text'
+        )
+
+    def wait_written(self, newest: dict[str, Position]) -> None:
+        """Wait until each customer who is there has the prediction of the newest event."""
+        until(lambda: self.positions() == newest, _WITHIN, "the sink has written the newest")
+
+    def unlike_the_model(self, flow: Flow) -> list[list[str]]:
+        """Customers whose prediction is missing, or is not what the model says of their row now."""
+        rows, scored = flow.folder / "rows-now.csv", flow.folder / "scored.csv"
+        rows.write_text(self.database.run(f"select * from {self.customers}"))
+        names = ("--input", str(rows), "--output", str(scored), "--model", str(flow.model))
+        process = Process(flow.folder, "batch-predict", "batch-predict", *names, environment={})
+        assert process.wait(60) == 0, process.last_words
+        header = next(csv.reader(scored.read_text().splitlines()))
+        columns = ", ".join(f'"{name}" text' for name in header)
+        self.database.run(
+            f"drop table if exists expected; create table expected ({columns});"
+            "copy expected from stdin with (format csv, header)",
+            scored.read_text(),
+        )
+        return self.database.table(
+            f"""select e."{self.id}", e.churn_probability, p.churn_probability
+            from expected e left join {self.predictions} p using ("{self.id}")
+            where coalesce(abs(e.churn_probability::float8 - p.churn_probability) > 1e-12
+                           or e.prediction <> p.prediction, true)"""
+        )
+
+    def positions(self) -> dict[str, Position]:
+        """Of which event each living customer's prediction speaks."""
+        key, at = f'{self.predictions}."{self.id}"', "source_partition, source_offset"
+        rows = self.database.table(f"select {key}, {at} from {self.joined}")
+        return {name: Position(int(partition), int(offset)) for name, partition, offset in rows}
+
+
+class ChangesOfRows(NamedTuple):
+    """What the source has written.
+
+    Attributes:
+        counts: How many changes of each operation there are, and tombstones.
+        newest: By customer who is still there, where the newest change of the row is.
+    """
+
+    counts: Counter[str]
+    newest: dict[str, Position]
+
+    @classmethod
+    def of(cls, flow: Flow) -> ChangesOfRows:
+        """All that the topic has."""
+        counts: Counter[str] = Counter()
+        newest: dict[str, Position] = {}
+        for record in flow.watch.read(flow.input):
+            value, name = record.value(), (record.key() or b"").decode()
+            operation = _operation(value) if value else TOMBSTONE
+            counts[operation] += 1
+            if operation in ("d", TOMBSTONE):
+                newest.pop(name, None)
+            else:
+                newest[name] = Position(record.partition() or 0, record.offset() or 0)
+        return cls(counts, newest)
+
+
+def _operation(value: bytes) -> str:
+    change = msgspec.json.decode(value)
+    operation: str = change.get("payload", change)["op"]
+    return operation
