@@ -7,7 +7,16 @@ import contextlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    Secret,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -47,14 +56,17 @@ class TopicSettings(Section):
     checkpoint: str = Field(
         "telco.producer.checkpoints", description="the batch producer's position in its files"
     )
+    notified: str = Field("telco.churn.notified", description="of whom webhooks were sent")
     partitions: int = Field(3, ge=1, description="partitions of input and output when created")
     replication_factor: int = Field(1, ge=1, description="copies of each partition when created")
 
     @model_validator(mode="after")
     def _are_distinct(self) -> "TopicSettings":
-        names = [self.input, self.output, self.deadletter, self.checkpoint]
+        names = [self.input, self.output, self.deadletter, self.checkpoint, self.notified]
         if len(set(names)) < len(names):
-            raise ValueError("input, output, deadletter and checkpoint must be four topics")
+            raise ValueError(
+                "input, output, deadletter, checkpoint and notified must be five topics"
+            )
         return self
 
 
@@ -178,6 +190,21 @@ class SummarySettings(Section):
     top_k: int = Field(10, ge=0, description="how many customers at risk are listed")
 
 
+class NotifySettings(Section):
+    """A webhook for each customer who becomes likely to leave."""
+
+    url: Secret[HttpUrl] | None = Field(
+        None, description="consumer: where to POST; none: nowhere; may hold a password, never shown"
+    )
+    secret: SecretStr | None = Field(
+        None, min_length=8, description="signs each webhook; none: they are unsigned; never shown"
+    )
+    timeout: float = Field(10.0, gt=0, le=300, description="seconds to wait for an answer")
+    drain: float = Field(
+        30.0, ge=0, description="batch: seconds to go on sending after the last event is scored"
+    )
+
+
 class MetricsSettings(Section):
     """Metrics and health of a running producer or consumer, over HTTP."""
 
@@ -230,6 +257,7 @@ class Settings(Section):
     consumer: ConsumerSettings = ConsumerSettings()
     model: ModelSettings = ModelSettings()
     summary: SummarySettings = SummarySettings()
+    notify: NotifySettings = NotifySettings()
     metrics: MetricsSettings = MetricsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     log: LogSettings = LogSettings()
@@ -257,6 +285,7 @@ def named_after(settings: Settings, name: str) -> Settings:
             "output": f"{name}.churn.predictions",
             "deadletter": f"{name}.deadletter",
             "checkpoint": f"{name}.producer.checkpoints",
+            "notified": f"{name}.churn.notified",
         },
         "consumer": {"group": f"churnstream-{name}"},
         "model": {"path": f"models/{name}-churn"},

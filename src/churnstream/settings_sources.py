@@ -175,7 +175,9 @@ def _in_words(
     others = len({_names(fault["loc"]) for fault in faults}) - 1
     more = f" (and {others} more)" if others else ""
     where = _source(names, flags, path, lines)
-    return f"{where}setting {'.'.join(names)}: {message[:1].lower()}{message[1:]}{more}"
+    if not message[:2].isupper():
+        message = f"{message[:1].lower()}{message[1:]}"
+    return f"{where}setting {'.'.join(names)}: {message}{more}"
 
 
 def _names(location: tuple[int | str, ...]) -> Names:

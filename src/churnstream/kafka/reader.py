@@ -63,6 +63,7 @@ class Reader:
         connection: Connection | None = None,
     ) -> None:
         self._topic, self._give_up = topic, give_up
+        self._held: set[int] = set()
         self._offsets, self._starting_offsets = offsets, starting_offsets
         self._connection = connection or Connection(settings.brokers)
         self._needs = (f"read topic {topic}", f"read group {group}")
@@ -115,6 +116,21 @@ class Reader:
         polled = polled.since(self.membership.positions)
         self.membership.positions |= polled.next_offsets
         return polled._replace(again=frozenset(lost & self.membership.assigned)) if lost else polled
+
+    def hold(self, held: bool) -> None:
+        """Let no more records come, or let them come again; polls keep the membership.
+
+        Raises:
+            BrokerError: The client rejected it.
+        """
+        wanted = set(self.membership.assigned) if held else set()
+        self._held -= self.membership.lost  # what comes back is not held
+        with translated(f"reading {self._topic}"):
+            if stop := wanted - self._held:
+                self.membership.client.pause([TopicPartition(self._topic, p) for p in stop])
+            if go_on := (self._held & self.membership.assigned) - wanted:
+                self.membership.client.resume([TopicPartition(self._topic, p) for p in go_on])
+        self._held = wanted
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
         ends: dict[int, int] = {}
