@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from builders import customer
+from churnstream.pipeline.notify import notifier
 from churnstream.pipeline.notify.webhook import SIGNATURE, signature
 from integration.flow import Flow, NewFlow, Sent, headers_of, until, value_of
 from receiver import Received, Receiver, hang
@@ -42,7 +43,7 @@ def names(receiver: Receiver) -> list[str]:
 
 
 def test_each_crossing_is_notified_once(flow: Flow) -> None:
-    """Of a customer who stays at risk nothing more is said, over restarts; of one back at risk it is."""
+    """Over restarts, too; one who is back at risk after having left it crosses again."""
     with Receiver() as receiver:
         flow.send([event("A"), event("B", **STAYS), event("A")])
         ran = flow.run("consume --mode batch", "--notify", receiver.url)
@@ -149,6 +150,23 @@ def test_a_receiver_that_hangs_holds_up_nothing(flow: Flow) -> None:
     assert took < 5
     assert "100 scored" in consumer.out
     assert "0 notified, 0 refused" in consumer.out
+
+
+def test_no_more_is_read_than_can_wait(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading stops while too many wait, and goes on when they are delivered."""
+    monkeypatch.setattr(notifier, "_MAX_PENDING", 2)
+    monkeypatch.setattr(notifier, "_BATCH", 3)
+
+    def slow(_: Received) -> tuple[int, dict[str, str]]:
+        time.sleep(0.1)
+        return 204, {}
+
+    with Receiver(slow) as receiver:
+        flow.send([event(f"C{number}") for number in range(60)])
+        ran = flow.run("consume --mode batch", "--notify", receiver.url)
+
+    assert "60 notified, 0 refused\n" in ran.out
+    assert sorted(names(receiver)) == sorted(f"C{number}" for number in range(60))
 
 
 def test_foreign_records_stop_nothing(flow: Flow) -> None:

@@ -42,6 +42,7 @@ FLAGS = {
     "produce --mode streaming": ("--max-events", "3"),
     "produce --mode batch": ("--no-resume",),
     "audit": ("--in-flight-ok",),
+    "consume --mode batch --notify": ("http://127.0.0.1:9/",),  # where nobody listens
     "drift": ("--small-ok",),
     "dashboard": ("--port", "0"),
 }
@@ -162,6 +163,7 @@ class Guarded:
             "PATH": str(Path(sys.executable).parent),
             "CHURNSTREAM_KAFKA__BROKERS": self.address,
             "CHURNSTREAM_KAFKA__CLIENT": json.dumps(self._client),
+            "CHURNSTREAM_NOTIFY__DRAIN": "10",
         }
 
 
@@ -213,7 +215,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Events are scored already by somebody who may do everything."""
     with Cluster() as cluster:
         site = Site(tmp_path_factory.mktemp("site"), Guarded(cluster))
-        for command in ("topics create", "train", "produce --mode batch", "consume --mode batch"):
+        for command in (
+            "topics create --notified",
+            "train",
+            "produce --mode batch",
+            "consume --mode batch",
+        ):
             site.run_unguarded(command)
         yield site
 

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 IN_FLIGHT = 8
 _FAILURES_OF_AN_OUTAGE = 3  # one after the other
-_IN_VAIN = 20  # times, with pauses that add up to a quarter of an hour
+_IN_VAIN = 20  # attempts, with pauses that add up to ten minutes; and others that got through
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,14 +69,12 @@ class Courier:
         One that fails again and again while others get through would hold up its partition for
         ever, so it counts as refused in the end. One that fails like all others never does.
         """
-        body, accepted, in_vain, attempt = _encode(notification), -1, 0, 0
+        body, attempt, accepted = _encode(notification), 0, self._receiver.accepted
         while not self._ended.is_set():
             answer, attempt = self._attempt(body, notification.notification_id), attempt + 1
             if answer.outcome != "retried":
                 return answer
-            in_vain += 0 <= accepted < self._receiver.accepted and answer.pause is None
-            accepted = self._receiver.accepted
-            if in_vain >= _IN_VAIN:
+            if attempt >= _IN_VAIN and self._receiver.accepted - accepted >= _IN_VAIN:
                 words = f"{answer.words}, {attempt} times while others were accepted"
                 self._on_outcome("refused")
                 return WebhookAnswer("refused", words)

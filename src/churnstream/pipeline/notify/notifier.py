@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 5_000
 _MAX_PENDING = 2_000  # customers whose notifications wait in memory; then no more records are read
+_MAX_UNKEPT = 20_000  # nor where one that fails keeps so many others from being kept
 _IDLE, _BUSY = 0.5, 0.05  # seconds to wait for a record, without and with notifications under way
 _COMMIT_EVERY = 1.0  # seconds; what was sent in the last one is sent again after a kill
 
@@ -108,7 +109,7 @@ class Notifier:
 
     def step(self) -> None:
         """Read some records, send what they ask for, and keep what was answered."""
-        self._reader.hold(len(self._pending) >= _MAX_PENDING)
+        self._reader.hold(len(self._pending) >= _MAX_PENDING or self._pending.unkept >= _MAX_UNKEPT)
         polled = self._reader.poll(_BATCH, _BUSY if self._pending else _IDLE)
         self._follow_partitions()
         self._read(polled)
@@ -177,7 +178,7 @@ class Notifier:
         offsets = self._pending.to_commit(self._reached)
         if not offsets:
             return
-        states = self._pending.take_states()
+        states = self._pending.take_states(offsets)
         if not states and offsets == self.committed:
             return
         try:

@@ -2,9 +2,18 @@
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from churnstream.kafka.writer import Record
 from churnstream.pipeline.notify.customers_at_risk import SENT_AGAIN, RiskChange
+
+
+class _State(NamedTuple):
+    """What became of a customer by a change at an offset."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
 
 
 class PendingChanges:
@@ -17,12 +26,17 @@ class PendingChanges:
     def __init__(self) -> None:
         self._chains: defaultdict[tuple[int, bytes], deque[RiskChange]] = defaultdict(deque)
         self._open: defaultdict[int, dict[int, None]] = defaultdict(dict)  # offsets, ascending
-        self._states: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        self._states: defaultdict[int, list[_State]] = defaultdict(list)  # not kept yet
         self._ready: list[RiskChange] = []
 
     def __len__(self) -> int:
         """How many customers wait."""
         return len(self._chains)
+
+    @property
+    def unkept(self) -> int:
+        """How many states wait for an offset before them."""
+        return sum(map(len, self._states.values()))
 
     def add(self, change: RiskChange) -> None:
         """Take a change, later than all of its partition before."""
@@ -66,14 +80,8 @@ class PendingChanges:
 
     def _end(self, chain: deque[RiskChange], state: bytes | None) -> None:
         ended = chain.popleft()
-        self._states[ended.partition][ended.key] = state
+        self._states[ended.partition].append(_State(ended.offset, ended.key, state))
         self._open[ended.partition].pop(ended.offset, None)
-
-    def take_states(self) -> list[Record]:
-        """What to write of the customers whose changes were dealt with, each once."""
-        states = [(key, state) for own in self._states.values() for key, state in own.items()]
-        self._states.clear()
-        return [{"key": key, "value": state} for key, state in states]
 
     def to_commit(self, reached: Mapping[int, int]) -> dict[int, int]:
         """The offset up to which everything is dealt with, by partition.
@@ -82,6 +90,22 @@ class PendingChanges:
             reached: Up to where it was read, by partition.
         """
         return {p: min(next(iter(self._open[p]), end), end) for p, end in reached.items()}
+
+    def take_states(self, offsets: Mapping[int, int]) -> list[Record]:
+        """What to keep of customers whose changes were dealt with, in order.
+
+        What lies behind an offset is left for later: records that are read again from there would
+        meet a state that they have not led to yet, and seem to change it.
+
+        Args:
+            offsets: To commit with it, by partition.
+        """
+        taken: list[_State] = []
+        for p, end in offsets.items():
+            own = self._states[p]
+            taken += [state for state in own if state.offset < end]
+            self._states[p] = [state for state in own if state.offset >= end]
+        return [{"key": state.key, "value": state.value} for state in taken]
 
     def forget(self, partition: int) -> None:
         """Drop what belongs to a partition."""
