@@ -11,7 +11,7 @@ from churnstream.kafka.reader import Reader
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.kafka.topic_identity import TopicIdentity
-from churnstream.kafka.writer import Writer
+from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.notify.courier import IN_FLIGHT, Courier
 from churnstream.pipeline.notify.customers_at_risk import CustomersAtRisk
@@ -104,7 +104,7 @@ def _check_topics(settings: Settings, admin: Admin) -> None:
 
 
 def _writer(settings: Settings, admin: Admin, stop: StopSignal, connection: Connection) -> Writer:
-    """Where the state of customers goes; it may write there, as far as that can be tried."""
+    """Where the state of customers goes, tried with a record that says nothing."""
     own, topic = settings.consumer, settings.topics.notified
     is_transactional = own.delivery == "exactly-once" and not admin.embedded
     writer = Writer(
@@ -114,12 +114,13 @@ def _writer(settings: Settings, admin: Admin, stop: StopSignal, connection: Conn
         give_up=stop.overdue,
         connection=connection,
     )
+    nothing: Record = {"key": b"", "value": None}
     if is_transactional:
         writer.init_transactions()
         writer.begin()
-        writer.send(topic, [{"key": b"", "value": None}])
-        try:
-            writer.flush()
-        finally:
-            writer.abort()
+        writer.send(topic, [nothing])
+        writer.commit()
+    else:
+        writer.send(topic, [nothing])
+        writer.flush()
     return writer
