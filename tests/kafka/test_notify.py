@@ -12,6 +12,7 @@ from chaos.crew import Crew
 from chaos.flow import SESSION, Flow
 from chaos.watch import until
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from builders import decode_prediction, event_json
 from receiver import Received, Receiver
@@ -134,3 +135,24 @@ def test_a_restart_that_nobody_forces_repeats_nothing(flow: Flow) -> None:
 
     assert crew.problems == []
     assert Counter(one["id"] for one in receiver.accepted) == crossings(flow)
+
+
+def test_a_notifier_that_cannot_work_holds_up_nothing(flow: Flow) -> None:
+    """While its topic is gone events are scored as ever; once it is there again, it goes on."""
+    admin = AdminClient({"bootstrap.servers": flow.servers})
+    with Receiver() as receiver:
+        crew = Crew(flow, *SESSION, "--notify", receiver.url)
+        crew.start_and_wait(0)
+        customers = Customers(flow, Random(9))
+        customers.send(50, 100)
+        until(lambda: told(receiver) == crossings(flow), 60, "every crossing is notified")
+        (gone,) = admin.delete_topics([f"{flow.group}.notified"]).values()
+        gone.result()
+        customers.send(200, 100)
+        until(lambda: flow.is_scored, 30, "all is scored")
+        until(lambda: crew.said("notifier_failed") > 0, 60, "the notifier says that it cannot work")
+        flow.run("topics", "create", "--notified")
+        until(lambda: not crossings(flow) - told(receiver), 120, "every crossing is notified")
+        crew.finish()
+
+    assert crew.problems == []
