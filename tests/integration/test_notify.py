@@ -1,7 +1,10 @@
 """Webhooks of a consumer on the embedded broker, to a real HTTP server."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -12,9 +15,11 @@ import yaml
 from builders import customer
 from churnstream.pipeline.notify import notifier
 from churnstream.pipeline.notify.webhook import SIGNATURE, signature
+from churnstream.testing.embedded import free_port
 from integration.flow import Flow, NewFlow, Sent, headers_of, until, value_of
 from receiver import Received, Receiver, hang
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook.py"
 STAYS = {"Contract": "Two year", "tenure": 70, "InternetService": "No"}
 
 
@@ -228,6 +233,29 @@ def test_a_topic_that_is_missing_ends_the_consumer_at_its_start(flow: Flow) -> N
     assert ran.code == 1
     assert ran.error.endswith("; run: churnstream topics create --notified")
     assert flow.predictions() == []
+
+
+@pytest.mark.parametrize("secret", ["geheim-geheim", "another-one"])
+def test_the_example_takes_what_is_genuine(flow: Flow, tmp_path: Path, secret: str) -> None:
+    """A receiver that checks the signature shows the customer, or turns the webhook down."""
+    out, port = tmp_path / "out", free_port()
+    with out.open("wb") as file:
+        receiver = subprocess.Popen(
+            [sys.executable, str(EXAMPLE), str(port)],
+            env=os.environ | {"CHURNSTREAM_NOTIFY__SECRET": secret},
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        flow.send([event("A")])
+        ran = flow.run("consume --mode batch", "--notify", f"http://127.0.0.1:{port}/")
+    finally:
+        receiver.kill()
+        receiver.wait()
+
+    is_genuine = secret == "geheim-geheim"
+    assert ("1 notified, 0 refused" if is_genuine else "0 notified, 1 refused") in ran.out
+    assert out.read_text().startswith("A: ") is is_genuine
 
 
 def test_the_audit_sees_no_difference(flow: Flow, tmp_path: Path) -> None:
