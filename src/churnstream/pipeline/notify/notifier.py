@@ -89,6 +89,7 @@ class Notifier:
         self.committed: dict[int, int] = {}
         self._commit_due, self._log_due = Deadline(_COMMIT_EVERY), Deadline(interval)
         self._said: Counter[str] = Counter()
+        self._refusals_said: set[str] = set()
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Work until it is over, then leave the group.
@@ -164,6 +165,10 @@ class Notifier:
                 self._say_refused(change, answer)
 
     def _say_refused(self, change: RiskChange, answer: WebhookAnswer) -> None:
+        """Say each answer once an interval: a wrong address refuses every customer."""
+        if answer.words in self._refusals_said:
+            return
+        self._refusals_said.add(answer.words)
         name = change.notification.notification_id if change.notification else ""
         log.warning(
             "notification_refused",
@@ -209,6 +214,7 @@ class Notifier:
         if new:
             log.info("notifications_sent", **new, waiting=len(self._pending))
         self._said = Counter(self._counts.totals)
+        self._refusals_said.clear()
 
 
 def _state(change: RiskChange, answer: WebhookAnswer) -> NotifiedCustomer:
