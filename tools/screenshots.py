@@ -24,10 +24,11 @@ from rich.text import Text
 
 from builders import TELCO, decode_prediction, telco_rows
 from churnstream.codecs.event_encoder import encode_events
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Writer
-from churnstream.settings import KafkaSettings, TopicSettings
+from churnstream.settings import TopicSettings
 from churnstream.testing.broken_records import broken_records
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
 

@@ -12,6 +12,7 @@ import yaml
 from write_schemas import ABOUT, TELCO
 
 from churnstream.codecs.json_schema import schema_components
+from churnstream.connection_settings import KafkaSettings
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import (
     HEADER_NAMES,
@@ -19,7 +20,7 @@ from churnstream.pipeline.dead_letter_headers import (
     KEY_OMITTED,
     VALUE_OMITTED,
 )
-from churnstream.settings import ConsumerSettings, KafkaSettings, Settings
+from churnstream.settings import ConsumerSettings, Settings
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
 _BINDING = {"bindingVersion": "0.5.0"}

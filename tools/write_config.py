@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from churnstream.cli import cli
-from churnstream.settings import Section, Settings
+from churnstream.connection_settings import Section
+from churnstream.settings import Settings
 from churnstream.settings_sources import variable
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from prometheus_client.core import Metric
 
 from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.notifier_metrics import NotifierMetrics
 from churnstream.observability.producer_metrics import ProducerMetrics
+from churnstream.pipeline.notify.notifier import NotifyCounts
 from churnstream.settings import TopicSettings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
@@ -33,9 +35,11 @@ def files() -> dict[Path, str]:
 
 def registries() -> dict[str, CollectorRegistry]:
     """The metrics of each kind of process, by the heading of its table."""
-    topics = TopicSettings()
+    topics, notifier = TopicSettings(), CollectorRegistry()
+    NotifierMetrics(notifier, NotifyCounts())
     return {
         "Metrics of a consumer": ConsumerMetrics(topics, ConsumerHealth(60)).registry,
+        "And with --notify": notifier,
         "Metrics of a producer": ProducerMetrics(topics, ProducerHealth(60)).registry,
     }
 

@@ -3,11 +3,11 @@
 from typing import Any
 from unittest import mock
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka import producer_client
 from churnstream.kafka.client import Connection
 from churnstream.kafka.consumer_config import consumer_config
 from churnstream.kafka.writer import Writer
-from churnstream.settings import KafkaSettings
 
 
 def consumer_settings(kafka: KafkaSettings, group: str, *, embedded: bool) -> dict[str, Any]:

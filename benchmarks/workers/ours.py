@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workers.meter import Meter, task, wait_for_go
+from churnstream.connection_settings import KafkaSettings, SchemaRegistrySettings
 from churnstream.kafka.admin import Admin
 from churnstream.model.manifest import load
 from churnstream.model.scorer import Model
@@ -14,14 +15,7 @@ from churnstream.pipeline.consumer_notices import Committed, Notice
 from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop_signal import StopSignal
-from churnstream.settings import (
-    ConsumerSettings,
-    KafkaSettings,
-    MetricsSettings,
-    SchemaRegistrySettings,
-    Settings,
-    TopicSettings,
-)
+from churnstream.settings import ConsumerSettings, MetricsSettings, Settings, TopicSettings
 
 
 class InUse:

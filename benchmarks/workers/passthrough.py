@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Message, Producer
 
 from benchmarks.workers.clients import consumer_settings, producer_settings
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.settings import KafkaSettings
+from churnstream.connection_settings import KafkaSettings
 
 _VALUE = b"x" * 240
 

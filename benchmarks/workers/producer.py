@@ -6,12 +6,13 @@ from typing import Any
 from benchmarks.events import SCHEMA
 from benchmarks.workers.meter import Meter, task, wait_for_go
 from churnstream.codecs.customer_rows import open_rows
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Writer
 from churnstream.observability.logs import configure
 from churnstream.pipeline.producer import batch_sink, produce_batch, produce_streaming
 from churnstream.pipeline.stop_signal import StopSignal
-from churnstream.settings import KafkaSettings, ProducerSettings, Settings, TopicSettings
+from churnstream.settings import ProducerSettings, Settings, TopicSettings
 
 
 def batch(own: Settings, meter: Meter) -> None:

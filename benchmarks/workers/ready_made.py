@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 from benchmarks.events import SIZE, of_size
 from benchmarks.workers.clients import producer_settings
 from benchmarks.workers.meter import Meter, task, wait_for_go
-from churnstream.settings import KafkaSettings
+from churnstream.connection_settings import KafkaSettings
 
 
 def batches(size: int) -> Iterator[list[Any]]:

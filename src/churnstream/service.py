@@ -8,6 +8,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.model.champion import Models
 from churnstream.pipeline.connect import connect
 from churnstream.pipeline.consumer_notices import Committed, Notice
+from churnstream.pipeline.notify.notifier_thread import notifying
 from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch
 from churnstream.pipeline.stop_signal import StopSignal
@@ -68,17 +69,19 @@ class StreamScorer:
         """
         admin = Admin(self._settings.kafka, self._stop.requested)
         with Models(self._settings) as models:
-            name = models.champion.current().schema.name
-            consumer = connect(
-                named_after(self._settings, name),
-                admin,
-                models.champion,
-                window=OffsetWindow(),
-                starts={},
-                stop=self._stop,
-                listener=self._listen,
-            )
-            consumer.run(self._stop)
+            schema = models.champion.current().schema
+            settings = named_after(self._settings, schema.name)
+            with notifying(settings, schema, self._stop):
+                consumer = connect(
+                    settings,
+                    admin,
+                    models.champion,
+                    window=OffsetWindow(),
+                    starts={},
+                    stop=self._stop,
+                    listener=self._listen,
+                )
+                consumer.run(self._stop)
 
     def stop(self) -> None:
         """Ask `run` to end after the batch in hand, from any thread."""

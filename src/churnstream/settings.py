@@ -1,71 +1,16 @@
 """Every setting: its name, default, bounds and meaning. A new one is declared here.
 
-Where the values come from is in `settings_sources.py`: a file, the environment, flags.
+How to reach servers stands in `connection_settings.py`. Where the values come from is in
+`settings_sources.py`: a file, the environment, flags.
 """
 
 import contextlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, HttpUrl, Secret, SecretStr, field_validator, model_validator
 
-
-class Section(BaseModel):
-    """A group of settings: frozen, and a name that it does not know is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
-
-
-class KafkaSettings(Section):
-    """How to reach the broker."""
-
-    brokers: str = Field("127.0.0.1:9092", min_length=1, description="HOST:PORT, comma-separated")
-    startup_timeout: float = Field(
-        10.0, gt=0, description="seconds to wait for a broker's first answer"
-    )
-    client: dict[str, str | int | float | bool] = Field(
-        default_factory=dict,
-        repr=False,  # it may hold a password
-        description="librdkafka properties, for SASL, TLS and tuning; never printed",
-    )
-
-    @field_validator("client", mode="before")
-    @classmethod
-    def _may_be_empty(cls, properties: object) -> object:
-        """A list of properties that are all commented out is null in YAML."""
-        return {} if properties is None else properties
-
-
-class SchemaRegistrySettings(Section):
-    """The registry with the schemas of records, for `source: format` other than json."""
-
-    url: str | None = Field(
-        None,
-        pattern="^https?://",
-        repr=False,  # it may hold a password
-        description="where it is, as http://127.0.0.1:8081; several comma-separated",
-    )
-    user: str | None = Field(None, min_length=1, description="for basic authentication")
-    password: str | None = Field(None, repr=False, description="the user's; never printed")
-    token: str | None = Field(
-        None, min_length=1, repr=False, description="bearer token, in place of them; never printed"
-    )
-    ca_file: Path | None = Field(None, description="certificates to trust, PEM; none: well-known")
-    certificate_file: Path | None = Field(None, description="our own certificate, PEM")
-    key_file: Path | None = Field(None, description="its key, PEM")
-    register_schemas: bool = Field(
-        True, description="register the schemas of what is written; no: look them up only"
-    )
-
-    @model_validator(mode="after")
-    def _has_one_identity(self) -> "SchemaRegistrySettings":
-        if self.token and (self.user or self.password):
-            raise ValueError("token stands in place of user and password; give one of the two")
-        if bool(self.user) != (self.password is not None):
-            raise ValueError("user and password belong together")
-        return self
+from churnstream.connection_settings import KafkaSettings, SchemaRegistrySettings, Section
 
 
 class TopicSettings(Section):
@@ -77,6 +22,7 @@ class TopicSettings(Section):
     checkpoint: str = Field(
         "telco.producer.checkpoints", description="the batch producer's position in its files"
     )
+    notified: str = Field("telco.churn.notified", description="of whom webhooks were sent")
     newest: str | None = Field(
         None,
         min_length=1,
@@ -89,9 +35,11 @@ class TopicSettings(Section):
 
     @model_validator(mode="after")
     def _are_distinct(self) -> "TopicSettings":
-        names = [self.input, self.output, self.deadletter, self.checkpoint]
+        names = [self.input, self.output, self.deadletter, self.checkpoint, self.notified]
         if len(set(names)) < len(names):
-            raise ValueError("input, output, deadletter and checkpoint must be four topics")
+            raise ValueError(
+                "input, output, deadletter, checkpoint and notified must be five topics"
+            )
         if self.newest in names:
             raise ValueError("newest must be a topic of its own")
         return self
@@ -217,6 +165,21 @@ class SummarySettings(Section):
     top_k: int = Field(10, ge=0, description="how many customers at risk are listed")
 
 
+class NotifySettings(Section):
+    """A webhook for each customer who becomes likely to leave."""
+
+    url: Secret[HttpUrl] | None = Field(
+        None, description="consumer: where to POST; none: nowhere; may hold a password, never shown"
+    )
+    secret: SecretStr | None = Field(
+        None, min_length=8, description="signs each webhook; none: they are unsigned; never shown"
+    )
+    timeout: float = Field(10.0, gt=0, le=300, description="seconds to wait for an answer")
+    drain: float = Field(
+        30.0, ge=0, description="batch: seconds to go on sending after the last event is scored"
+    )
+
+
 class MetricsSettings(Section):
     """Metrics and health of a running producer or consumer, over HTTP."""
 
@@ -270,6 +233,7 @@ class Settings(Section):
     consumer: ConsumerSettings = ConsumerSettings()
     model: ModelSettings = ModelSettings()
     summary: SummarySettings = SummarySettings()
+    notify: NotifySettings = NotifySettings()
     metrics: MetricsSettings = MetricsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     log: LogSettings = LogSettings()
@@ -297,6 +261,7 @@ def named_after(settings: Settings, name: str) -> Settings:
             "output": f"{name}.churn.predictions",
             "deadletter": f"{name}.deadletter",
             "checkpoint": f"{name}.producer.checkpoints",
+            "notified": f"{name}.churn.notified",
         },
         "consumer": {"group": f"churnstream-{name}"},
         "model": {"path": f"models/{name}-churn"},

@@ -23,8 +23,9 @@ from pydantic_settings import (
 
 from churnstream import config_file
 from churnstream.config_file import ConfigFile, Names
+from churnstream.connection_settings import Section
 from churnstream.errors import ConfigurationError
-from churnstream.settings import Section, Settings
+from churnstream.settings import Settings
 
 DEFAULT_FILE = Path("config.yaml")
 PREFIX = "CHURNSTREAM_"
@@ -175,7 +176,9 @@ def _in_words(
     others = len({_names(fault["loc"]) for fault in faults}) - 1
     more = f" (and {others} more)" if others else ""
     where = _source(names, flags, path, lines)
-    return f"{where}setting {'.'.join(names)}: {message[:1].lower()}{message[1:]}{more}"
+    if not message[:2].isupper():
+        message = f"{message[:1].lower()}{message[1:]}"
+    return f"{where}setting {'.'.join(names)}: {message}{more}"
 
 
 def _names(location: tuple[int | str, ...]) -> Names:

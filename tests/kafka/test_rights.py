@@ -43,6 +43,7 @@ FLAGS = {
     "produce --mode streaming": ("--max-events", "3"),
     "produce --mode batch": ("--no-resume",),
     "audit": ("--in-flight-ok",),
+    "consume --mode batch --notify": ("http://127.0.0.1:9/",),  # where nobody listens
     "drift": ("--small-ok",),
     "export": ("-o", "-"),
     f"export --newest-topic {NEWEST}": ("-o", "-"),
@@ -165,6 +166,7 @@ class Guarded:
             "PATH": str(Path(sys.executable).parent),
             "CHURNSTREAM_KAFKA__BROKERS": self.address,
             "CHURNSTREAM_KAFKA__CLIENT": json.dumps(self._client),
+            "CHURNSTREAM_NOTIFY__DRAIN": "10",
         }
 
 
@@ -217,10 +219,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with Cluster() as cluster:
         site = Site(tmp_path_factory.mktemp("site"), Guarded(cluster))
         with_newest = f"--newest-topic {NEWEST}"
-        site.run_unguarded(f"topics create {with_newest}")
-        site.run_unguarded("train")
-        site.run_unguarded("produce --mode batch")
-        site.run_unguarded(f"consume --mode batch {with_newest}")
+        for command in (
+            f"topics create --notified {with_newest}",
+            "train",
+            "produce --mode batch",
+            f"consume --mode batch {with_newest}",
+        ):
+            site.run_unguarded(command)
         yield site
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from builders import TELCO, CustomerEvent
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.group_offsets import GroupOffsets
 from churnstream.kafka.polled_records import PolledRecords
@@ -32,7 +33,6 @@ from churnstream.pipeline.schema_wait import SchemaWait
 from churnstream.pipeline.scoring import Batch, BatchScorer, Scorer
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.records.prediction import ReasonGiven
-from churnstream.settings import KafkaSettings
 
 Journal = list[tuple[Any, ...]]
 

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from bank import BANK, BankPrediction, bank_customer, bank_message
 from builders import TELCO, Prediction, event_message, message
 from churnstream.analysis.customer_fields import CustomerFields, Details
+from churnstream.connection_settings import KafkaSettings
 from churnstream.dashboard import app
 from churnstream.dashboard.access import AccessControl
 from churnstream.dashboard.customer_query import Query
@@ -42,7 +43,7 @@ from churnstream.records.rejection import Rejection
 from churnstream.schema.fields import Category
 from churnstream.schema.record_types import prediction_type
 from churnstream.schema.schema import Schema
-from churnstream.settings import DashboardSettings, KafkaSettings, Settings
+from churnstream.settings import DashboardSettings, Settings
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"), dashboard=DashboardSettings())

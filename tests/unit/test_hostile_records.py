@@ -23,6 +23,7 @@ from churnstream.analysis.summary_table import render_summary
 from churnstream.analysis.window_report import WindowReportBuilder
 from churnstream.cli.dead_letters import dead_letter_row
 from churnstream.cli.options import json_text
+from churnstream.connection_settings import KafkaSettings
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.feed import Feed
 from churnstream.dashboard.latency import LatencySeries
@@ -36,7 +37,7 @@ from churnstream.escaping import printable
 from churnstream.pipeline import outcome_audit, outcome_offsets, prediction_history, replay
 from churnstream.pipeline.dead_letter_headers import HEADER_NAMES
 from churnstream.pipeline.topic_layout import PartitionState
-from churnstream.settings import KafkaSettings, Settings
+from churnstream.settings import Settings
 
 SETTINGS = Settings(kafka=KafkaSettings(brokers="127.0.0.1:1"))
 TOPICS = SETTINGS.topics

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerUnreachableError, TopicMissingError
 from churnstream.kafka import admin_client as module
 from churnstream.kafka.admin import Admin
@@ -14,7 +15,6 @@ from churnstream.kafka.admin_client import RetryingAdminClient
 from churnstream.kafka.client import KafkaError, KafkaException
 from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.kafka.topic_creation import TopicSpec
-from churnstream.settings import KafkaSettings
 
 
 def failing(*codes: int) -> Callable[[], str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka import lost_client as module
@@ -14,7 +15,6 @@ from churnstream.kafka.client import KafkaError, KafkaException
 from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.tail import Tail
-from churnstream.settings import KafkaSettings
 
 TOPIC = "telco.raw.customers"
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from builders import CustomerEvent, decode_event, telco_rows, write_csv
 from churnstream.codecs.customer_rows import CustomerRows
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -28,7 +29,6 @@ from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
 from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, TransactionSink
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
-from churnstream.settings import KafkaSettings
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 
 TOPIC = "telco.raw.customers"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnstream.cli import cli
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerUnreachableError, ConfigurationError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.properties import LIMITS, REJECTED, check_properties
 from churnstream.kafka.writer import Writer
-from churnstream.settings import KafkaSettings
 from fakes import reader_of
 
 NOBODY = "127.0.0.1:1"

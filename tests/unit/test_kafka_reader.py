@@ -9,13 +9,13 @@ from confluent_kafka import Message
 from structlog.testing import capture_logs
 
 from builders import message
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import AbortableError, BrokerError, RightMissingError
 from churnstream.kafka import group_membership, offset_commit
 from churnstream.kafka import reader as module
 from churnstream.kafka.client import KafkaError, KafkaException, TopicPartition
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
-from churnstream.settings import KafkaSettings
 from fakes import reader_of
 
 TOPIC = "telco.raw.customers"

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import AbortableError, BrokerError, FencedError, TransactionEndedError
 from churnstream.kafka import producer_client, transactions
 from churnstream.kafka.client import KafkaError, KafkaException
 from churnstream.kafka.writer import Writer
-from churnstream.settings import KafkaSettings
 
 # The same call may be made again; so says the client each time that half a second is over.
 NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer", False, True)

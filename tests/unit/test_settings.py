@@ -185,13 +185,16 @@ def test_a_seed_that_training_cannot_take_is_rejected(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [("input", "output"), ("input", "deadletter"), ("input", "checkpoint")]
+    "pair",
+    [("input", "output"), ("input", "deadletter"), ("input", "checkpoint"), ("output", "notified")],
 )
-def test_the_four_topics_are_distinct(pair: tuple[str, str]) -> None:
+def test_the_five_topics_are_distinct(pair: tuple[str, str]) -> None:
     """A topic that is its own output would be read for ever."""
     text = fault(flags={"topics": dict.fromkeys(pair, "same")})
 
-    assert text == "setting topics: input, output, deadletter and checkpoint must be four topics"
+    assert text == (
+        "setting topics: input, output, deadletter, checkpoint and notified must be five topics"
+    )
 
 
 def test_the_newest_topic_is_none_of_the_others() -> None:
@@ -533,15 +536,37 @@ def test_secrets_of_a_broken_variable_do_not_show(monkeypatch: pytest.MonkeyPatc
     assert "geheim" not in fault()
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://x:geheim@host/", "geheim", "http://", "https://geheim@:99999/", "//geheim/"]
+)
+def test_a_webhook_must_be_a_web_address(url: str) -> None:
+    """One that is none is not repeated: it may hold a password."""
+    text = fault(flags={"notify": {"url": url}})
+
+    assert text.startswith("setting notify.url: ")
+    assert "geheim" not in text
+
+
+def test_a_webhooks_address_and_secret_do_not_show() -> None:
+    """Neither where the settings are printed nor where they are written out."""
+    url = "https://user:geheim@hooks.example.com/T0/geheim"
+    own = load(flags={"notify": {"url": url, "secret": "geheim-geheim"}}).notify
+
+    assert "geheim" not in f"{own} {own!r} {own.model_dump_json()}"
+    assert own.url
+    assert str(own.url.get_secret_value()) == url
+
+
 @pytest.mark.parametrize("file", [None, Path(__file__).parents[2] / "config.yaml"])
 def test_names_follow_the_schema(file: Path | None) -> None:
     """Where they are Telco's; a file that lists every default says no more than none."""
     settings = named_after(load(file, {"topics": {"output": "mine"}}), "bank")
     topics = settings.topics
     assert (topics.input, topics.output) == ("bank.raw.customers", "mine")
-    assert (topics.deadletter, topics.checkpoint) == (
+    assert (topics.deadletter, topics.checkpoint, topics.notified) == (
         "bank.deadletter",
         "bank.producer.checkpoints",
+        "bank.churn.notified",
     )
     assert (settings.consumer.group, settings.model.path) == (
         "churnstream-bank",

@@ -65,6 +65,13 @@ _COMMITTED = "the events are scored and committed all the same"
     metavar="FOLDER|models:/NAME@ALIAS",
     help="Score with this model, too, and publish nothing of it.",
 )
+@options.setting(
+    "notify.url",
+    "--notify",
+    metavar="URL",
+    help="POST a webhook for each customer who becomes likely to leave. A list of processes shows "
+    "the address: one with a password belongs in CHURNSTREAM_NOTIFY__URL.",
+)
 @click.option(
     FLAG,
     "pid_file",
@@ -88,6 +95,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
               churnstream consume --mode batch --to 2026-12-01T00:00:00Z
               churnstream consume --model models:/telco-churn@champion
               churnstream consume --detach .churnstream/consumer.pid
+              churnstream consume --notify https://crm.example.com/churn
     """
     if pid_file:
         click.echo(f"consumer {run_detached(sys.argv[1:], pid_file)}")
@@ -96,20 +104,29 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
         try_summary(settings)
     from churnstream.kafka.admin import Admin
     from churnstream.model.champion import Models
+    from churnstream.pipeline.notify.notifier_thread import notifying
 
     stop = options.process_stop()
     with instrumented_consumer(settings) as instruments:
         admin = Admin(settings.kafka, stop.requested)
         with Models(settings, instruments.use_model) as models:
             instruments.follow(models)
-            _check_names(settings, models.champion.current().schema)
-            if settings.consumer.mode == "streaming":
-                consume_streaming(settings, admin, models, stop, instruments.on_notice)
-                return
             schema = models.champion.current().schema
-            report = consume_batch(settings, admin, models, stop, instruments.on_notice)
+            _check_names(settings, schema)
+            with notifying(settings, schema, stop) as notifier:
+                instruments.follow_notifier(notifier)
+                if settings.consumer.mode == "streaming":
+                    consume_streaming(settings, admin, models, stop, instruments.on_notice)
+                    report = None
+                else:
+                    report = consume_batch(settings, admin, models, stop, instruments.on_notice)
+                    if notifier:
+                        notifier.drain()
     with done_already(_COMMITTED):
-        show_report(report, schema, settings)
+        if report:
+            show_report(report, schema, settings)
+        if notifier:
+            click.echo(notifier.in_words())
 
 
 def _check_names(settings: Settings, model: Schema) -> None:

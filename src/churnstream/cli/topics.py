@@ -18,18 +18,20 @@ def topics() -> None:
 
 
 @topics.command("create")
+@click.option("--notified", is_flag=True, help="The topic that consume --notify needs, too.")
 @options.kafka
 @options.with_settings
-def create_topics(settings: Settings) -> None:
+def create_topics(settings: Settings, notified: bool) -> None:
     """Create the topics that do not exist yet; run it as often as you like.
 
     \b
-    Example: churnstream topics create --broker 127.0.0.1:9092
+    Examples: churnstream topics create --broker 127.0.0.1:9092
+              churnstream topics create --notified
     """
     from churnstream.kafka.admin import Admin
     from churnstream.pipeline.topic_layout import create
 
-    for name, is_new in create(Admin(settings.kafka), settings).items():
+    for name, is_new in create(Admin(settings.kafka), settings, notified=notified).items():
         click.echo(f"{name}: {'created' if is_new else 'is there already'}")
 
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import ChurnstreamError
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message, headers_of
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.topic_layout import PartitionState
 from churnstream.records.rejection import UNDECODABLE
-from churnstream.settings import KafkaSettings
 
 NO_TIMESTAMP = -1e18
 """The timestamp of a record that has none: no clock shows it."""

@@ -12,6 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerError, TopicMissingError
 from churnstream.kafka.admin_client import SLICE, RetryingAdminClient
@@ -24,7 +25,6 @@ from churnstream.kafka.client import (
 )
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.topic_creation import TopicSpec, create_topics
-from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 import structlog
 from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import KafkaError, KafkaException, client_config, translated
 from churnstream.kafka.lost_client import LostClientDetector
-from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

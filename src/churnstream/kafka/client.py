@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import (
     AbortableError,
     BrokerError,
@@ -23,7 +24,6 @@ from churnstream.errors import (
     TransactionEndedError,
 )
 from churnstream.kafka.properties import check_properties
-from churnstream.settings import KafkaSettings
 
 __all__ = ["KafkaError", "KafkaException", "Message", "TopicPartition", "client_config"]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.client import Connection, client_config
-from churnstream.settings import KafkaSettings
 
 _FETCHED_AHEAD_KB = 16 * 1024
 # Against the embedded broker a join takes half of the session timeout.

@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 _JOIN = 4.0  # seconds to finish joining before leaving
 _PAUSE = 0.1
+_MOMENT = 1.0  # seconds that a partition is not read which waits for something else
 
 
 class GroupMembership:
@@ -55,6 +56,7 @@ class GroupMembership:
         self.rebalances = 0
         self.lost: set[int] = set()
         self.positions: dict[int, int] = {}
+        self._put_off: dict[int, Deadline] = {}
         self.before_loss: Callable[[bool], None] = lambda _: None
         self._config, self._topic = config, topic
         self._starting_offsets, self._detector = starting_offsets, detector
@@ -95,6 +97,30 @@ class GroupMembership:
         with translated("moving to another offset"):
             self.client.incremental_unassign(positions)
             self.client.incremental_assign(positions)
+
+    def put_off(self, positions: list[TopicPartition]) -> None:
+        """Go to other offsets, and read their partitions again only after a moment.
+
+        Raises:
+            BrokerError: The client rejected it.
+        """
+        self.move(positions)
+        with translated("pausing partitions"):
+            self.client.pause(positions)
+        self._put_off |= dict.fromkeys((p.partition for p in positions), Deadline(_MOMENT))
+
+    def resume_due(self) -> None:
+        """Read again what was put off a moment ago.
+
+        Raises:
+            BrokerError: The client rejected it.
+        """
+        due = {p for p, deadline in self._put_off.items() if deadline.passed}
+        for partition in due:
+            del self._put_off[partition]
+        if mine := due & self.assigned:
+            with translated("resuming partitions"):
+                self.client.resume([TopicPartition(self._topic, p) for p in mine])
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         self._starting_offsets.on_assign(partitions)

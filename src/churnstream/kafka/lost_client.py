@@ -6,10 +6,10 @@ import structlog
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import KafkaException, client_config, translated
-from churnstream.settings import KafkaSettings
 
 Client = Consumer | AdminClient
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from confluent_kafka import Producer
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerError
 from churnstream.kafka.client import Connection, KafkaError, Message, client_config, translated
-from churnstream.settings import KafkaSettings
 
 # Above what one batch needs, and far below the client's default of 1 GB.
 _BUFFER_KB = 64 * 1024

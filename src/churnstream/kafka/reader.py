@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
-from churnstream.deadline import Deadline
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import (
     AbortableError,
     BrokerUnreachableError,
@@ -27,12 +27,10 @@ from churnstream.kafka.lost_client import LostClientDetector
 from churnstream.kafka.offset_commit import HangingError, commit
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.starting_offsets import StartingOffsets
-from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
 _SESSION_TIMEOUT_MS = 45_000  # the client's default, and the broker's for KIP-848
-_HELD = 1.0  # seconds that a partition is not read which waits for something else
 _PAUSE = 0.1  # seconds between two attempts to read the group's offsets
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
@@ -65,7 +63,7 @@ class Reader:
         connection: Connection | None = None,
     ) -> None:
         self._topic, self._give_up = topic, give_up
-        self._held: dict[int, Deadline] = {}
+        self._held: set[int] = set()
         self._offsets, self._starting_offsets = offsets, starting_offsets
         self._connection = connection or Connection(settings.brokers)
         self._needs = (f"read topic {topic}", f"read group {group}")
@@ -96,8 +94,7 @@ class Reader:
             BrokerError: The client is beyond repair, or the topic is gone.
         """
         self.membership.lost.clear()
-        if self._held:
-            self._resume()
+        self.membership.resume_due()
         with translated(f"reading {self._topic}"):
             first = self.membership.client.poll(timeout)
             messages = [] if first is None else [first]
@@ -120,6 +117,21 @@ class Reader:
         polled = polled.since(self.membership.positions)
         self.membership.positions |= polled.next_offsets
         return polled._replace(again=frozenset(lost & self.membership.assigned)) if lost else polled
+
+    def hold(self, held: bool) -> None:
+        """Let no more records come, or let them come again; polls keep the membership.
+
+        Raises:
+            BrokerError: The client rejected it.
+        """
+        wanted = set(self.membership.assigned) if held else set()
+        self._held -= self.membership.lost  # what comes back is not held
+        with translated(f"reading {self._topic}"):
+            if stop := wanted - self._held:
+                self.membership.client.pause([TopicPartition(self._topic, p) for p in stop])
+            if go_on := (self._held & self.membership.assigned) - wanted:
+                self.membership.client.resume([TopicPartition(self._topic, p) for p in go_on])
+        self._held = wanted
 
     def _sort_errors(self, messages: list[Message]) -> dict[int, int]:
         ends: dict[int, int] = {}
@@ -216,24 +228,14 @@ class Reader:
         """Whether the client says that no broker can be reached."""
         return self._connection.down
 
-    def hold(self, offsets: Mapping[int, int]) -> None:
+    def put_off(self, offsets: Mapping[int, int]) -> None:
         """Go back to these offsets, and read their partitions again only after a moment.
 
         Raises:
             BrokerError: The client rejected it.
         """
         positions = [TopicPartition(self._topic, p, o) for p, o in offsets.items()]
-        self.membership.move(positions)
-        with translated("pausing partitions"):
-            self.membership.client.pause(positions)
-        self._held |= dict.fromkeys(offsets, Deadline(_HELD))
-
-    def _resume(self) -> None:
-        due = {p for p, deadline in self._held.items() if deadline.passed}
-        self._held = {p: deadline for p, deadline in self._held.items() if p not in due}
-        if mine := due & self.membership.assigned:
-            with translated("resuming partitions"):
-                self.membership.client.resume([TopicPartition(self._topic, p) for p in mine])
+        self.membership.put_off(positions)
 
     def rewind(self, only: Collection[int] | None = None) -> dict[int, int]:
         """Go back to the group's offsets in every partition that is ours, or only in some.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from confluent_kafka import Consumer
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import (
     OF_A_GROUP,
@@ -15,7 +16,6 @@ from churnstream.kafka.client import (
     translated,
 )
 from churnstream.kafka.lost_client import LostClientDetector
-from churnstream.settings import KafkaSettings
 
 _BATCH = 10_000
 _WAIT = 0.5

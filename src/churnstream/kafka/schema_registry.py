@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from churnstream.connection_settings import SchemaRegistrySettings
 from churnstream.deadline import Deadline
 from churnstream.errors import ConfigurationError, SchemasUnavailableError
-from churnstream.settings import SchemaRegistrySettings
 
 log = structlog.get_logger(__name__)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.client import (
     OF_A_GROUP,
     Connection,
@@ -15,7 +16,6 @@ from churnstream.kafka.client import (
     translated,
 )
 from churnstream.kafka.lost_client import LostClientDetector
-from churnstream.settings import KafkaSettings
 
 _BATCH = 5_000
 _PASSING = {KafkaError._ALL_BROKERS_DOWN, *OF_A_GROUP}  # the client goes on by itself

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypedDict
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import AbortableError, RecordRejectedError, RightMissingError
 from churnstream.kafka.client import (
     Connection,
@@ -16,7 +17,6 @@ from churnstream.kafka.client import (
 )
 from churnstream.kafka.producer_client import MAX_BYTES, ProducerClient
 from churnstream.kafka.transactions import Transactions
-from churnstream.settings import KafkaSettings
 
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
 

@@ -6,21 +6,20 @@ costs some array operations whatever its size: nothing here is called for a sing
 """
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from churnstream.model.scorer import Model
 from churnstream.model.shadow import Shadow
 from churnstream.observability.drift_metrics import WINDOW, DriftMonitor
 from churnstream.observability.histogram import BatchHistogram
 from churnstream.observability.liveness import ConsumerHealth
+from churnstream.observability.looked_up_gauge import LookedUpGauge
 from churnstream.observability.producer_metrics import TOPIC as _TOPIC
 from churnstream.pipeline.consumer_notices import Committed, Notice, RolledBack, Stepped
 from churnstream.records.rejection import REASONS
@@ -32,28 +31,6 @@ _AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86
 _SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 _LATENCY_SAMPLE = 500  # events of a batch, evenly spread
 _event_ts = attrgetter("event_ts")
-
-
-class _LookedUpGauge(Collector):
-    """A gauge with one label, whose values are looked up when somebody asks."""
-
-    def __init__(
-        self,
-        name: str,
-        documentation: str,
-        label: str,
-        look_up: Callable[[], Mapping[str, float]],
-        registry: CollectorRegistry,
-    ) -> None:
-        self.labels = (label,)
-        self._name, self._documentation, self._look_up = name, documentation, look_up
-        registry.register(self)
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(self._name, self._documentation, labels=self.labels)
-        for value, number in self._look_up().items():
-            family.add_metric([value], number)
-        yield family
 
 
 _COMPARED = {
@@ -146,7 +123,7 @@ class ConsumerMetrics:
     def _declare_group(self, registry: CollectorRegistry) -> None:
         """The group, and this consumer of it."""
         health = self._health
-        _LookedUpGauge(
+        LookedUpGauge(
             "churnstream_consumer_lag",
             "Events between the group's offset and the end, of the partitions read here.",
             "partition",
@@ -182,7 +159,7 @@ class ConsumerMetrics:
     def _declare_models(self, registry: CollectorRegistry) -> None:
         """The models, and how they fit the customers."""
         health = self._health
-        _LookedUpGauge(
+        LookedUpGauge(
             "churnstream_model_info",
             "1 for the model in use.",
             "version",
@@ -197,7 +174,7 @@ class ConsumerMetrics:
             "Models that were not taken into use, since they could not be trusted or used.",
             registry=registry,
         )
-        _LookedUpGauge(
+        LookedUpGauge(
             "churnstream_drift_index",
             f"Population stability index of a sample of {WINDOW:,} recent events against the "
             "training customers; absent before there are so many.",
@@ -206,7 +183,7 @@ class ConsumerMetrics:
             registry,
         )
         for measure, meaning in _COMPARED.items():
-            _LookedUpGauge(
+            LookedUpGauge(
                 f"churnstream_challenger_{measure}",
                 meaning,
                 "version",

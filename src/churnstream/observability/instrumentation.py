@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from churnstream.model.scorer import Model
     from churnstream.observability.consumer_metrics import ConsumerMetrics
     from churnstream.pipeline.consumer_notices import Notice
+    from churnstream.pipeline.notify.notifier_thread import NotifierThread
     from churnstream.settings import Settings
 
 
@@ -38,6 +39,13 @@ class ConsumerInstrumentation:
         if self._metrics:
             self._metrics.rejected_models = lambda: models.champion.rejected
             self._metrics.compared = models.comparison
+
+    def follow_notifier(self, notifier: NotifierThread | None) -> None:
+        """Count what it sends, if there is one."""
+        if self._metrics and notifier:
+            from churnstream.observability.notifier_metrics import NotifierMetrics
+
+            NotifierMetrics(self._metrics.registry, notifier.counts)
 
     def on_notice(self, notice: Notice) -> None:
         """Take note of what the consumer does."""

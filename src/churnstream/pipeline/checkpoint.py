@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 import msgspec
 import structlog
 
+from churnstream.connection_settings import KafkaSettings
 from churnstream.deadline import Deadline
 from churnstream.errors import (
     AbortableError,
@@ -22,7 +23,6 @@ from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.position_file import PositionFile
-from churnstream.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

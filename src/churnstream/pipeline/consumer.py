@@ -125,7 +125,7 @@ class Consumer:
         polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
         ready, waiting = self._schemas.ready(polled)
         if waiting:
-            self._reader.hold(waiting)
+            self._reader.put_off(waiting)
         return ready
 
     def _note_standby(self) -> None:

@@ -10,6 +10,7 @@ from churnstream.settings import Settings
 
 # The broker's default limit is 1 MiB a record; a dead letter is a record plus its headers.
 _DEADLETTER_BYTES = 2 * 1024 * 1024
+_COMPACTED = {"cleanup.policy": "compact"}
 
 
 class PartitionState(msgspec.Struct, frozen=True):
@@ -33,25 +34,31 @@ class PartitionState(msgspec.Struct, frozen=True):
     beyond: int = 0
 
 
-def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """The topics to create, in the order of the flow."""
+def topic_specs(settings: Settings, *, notified: bool = False) -> list[TopicSpec]:
+    """The topics to create, in the order of the flow.
+
+    Args:
+        notified: Whether to have the one that webhooks need although no address for them is set.
+    """
     topics = settings.topics
     copies = topics.replication_factor
     large = {"max.message.bytes": str(_DEADLETTER_BYTES)}
-    compact = {"cleanup.policy": "compact"}
     newest = [topics.newest] if topics.newest else []
-    return [
+    specs = [
         TopicSpec(topics.input, topics.partitions, copies, {}),
         TopicSpec(topics.output, topics.partitions, copies, {}),
-        *(TopicSpec(name, topics.partitions, copies, compact) for name in newest),
+        *(TopicSpec(name, topics.partitions, copies, _COMPACTED) for name in newest),
         TopicSpec(topics.deadletter, 1, copies, large),
-        TopicSpec(topics.checkpoint, 1, copies, compact),
+        TopicSpec(topics.checkpoint, 1, copies, _COMPACTED),
     ]
+    if notified or settings.notify.url:
+        specs.append(TopicSpec(topics.notified, 1, copies, _COMPACTED))
+    return specs
 
 
-def create(admin: Admin, settings: Settings) -> dict[str, bool]:
-    """Create the topics that do not exist; by name, whether each is new."""
-    return admin.create(topic_specs(settings))
+def create(admin: Admin, settings: Settings, *, notified: bool = False) -> dict[str, bool]:
+    """Create the topics that do not exist; by name, whether each is new. See `topic_specs`."""
+    return admin.create(topic_specs(settings, notified=notified))
 
 
 def describe(admin: Admin, settings: Settings) -> list[PartitionState]:

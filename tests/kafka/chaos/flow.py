@@ -68,6 +68,7 @@ class Flow:
         self.customers = customers or customers_of()
         self.environment = {
             "CHURNSTREAM_TOPICS__REPLICATION_FACTOR": str(copies),
+            "CHURNSTREAM_TOPICS__NOTIFIED": f"{name}.notified",
             **_told(self.customers),
         }
         self._numbers = itertools.count()
