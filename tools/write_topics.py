@@ -11,6 +11,7 @@ from pathlib import Path
 from event_shapes import ROW, SCHEMA, STAMP, TIMED, Shape, passed_over, rejected, scored
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.source_hints import with_hint
 from churnstream.codecs.source_records import Arrived
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -106,9 +107,13 @@ def outcome(shape: Shape, schema: Schema) -> object:
     """What becomes of an event."""
     decode = EventDecoder(schema)
     if decode.source is None:
-        return decode.batch([shape.raw_value], [shape.raw_key])[0]
-    headers = [(name, text.encode()) for name, text in shape.headers.items()]
-    return decode.batch_of([Arrived(shape.raw_value, shape.raw_key, STAMP, headers)])[0]
+        (found,) = decode.batch([shape.raw_value], [shape.raw_key])
+    else:
+        headers = [(name, text.encode()) for name, text in shape.headers.items()]
+        (found,) = decode.batch_of([Arrived(shape.raw_value, shape.raw_key, STAMP, headers)])
+    if isinstance(found, Rejection):
+        return with_hint(found, shape.raw_value, shape.raw_key, schema)
+    return found
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "churnstream"
 EVERYBODYS = {
     "__main__",
     "config_file",
+    "connection_settings",
     "deadline",
     "errors",
     "escaping",

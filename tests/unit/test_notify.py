@@ -23,9 +23,9 @@ from churnstream.kafka.polled_records import PolledRecords
 from churnstream.observability.notifier_metrics import NotifierMetrics
 from churnstream.pipeline.notify import courier as courier_module
 from churnstream.pipeline.notify.courier import Courier
-from churnstream.pipeline.notify.customers_at_risk import CustomersAtRisk, RiskChange
 from churnstream.pipeline.notify.notifier import NotifyCounts
 from churnstream.pipeline.notify.pending_changes import PendingChanges
+from churnstream.pipeline.notify.risk_changes import AtRisk, RiskChange
 from churnstream.pipeline.notify.webhook import SIGNATURE, Webhook, signature
 from churnstream.pipeline.notify.webhook_answer import answer_of, pause_before
 from churnstream.settings import NotifySettings
@@ -176,7 +176,7 @@ def prediction(name: str, says_yes: bool, offset: int = 0, **changes: Any) -> Me
 
 def changes_of(records: list[Message], known: set[bytes] | None = None) -> list[tuple[str, bool]]:
     """What records of one partition change."""
-    at_risk = CustomersAtRisk(TELCO, TOPIC)
+    at_risk = AtRisk(TELCO, TOPIC)
     at_risk.learn(0, known or set())
     found = at_risk.changes(PolledRecords.of(records, {}))
     return [(change.key.decode(), change.notification is not None) for change in found]
@@ -223,7 +223,7 @@ def test_a_notification_says_who_and_why() -> None:
     """In the fields of the documentation; what is repeated has the same name."""
     reasons = [{"feature": "tenure", "value": "1", "effect": 0.4, "text": "New"}]
     record = prediction("A", True, 7, reasons=reasons)
-    at_risk = CustomersAtRisk(TELCO, TOPIC)
+    at_risk = AtRisk(TELCO, TOPIC)
     at_risk.learn(0, set())
     (change,) = at_risk.changes(PolledRecords.of([record], {}))
 
@@ -240,7 +240,7 @@ def test_a_notification_says_who_and_why() -> None:
 
 
 def test_a_customer_at_risk_takes_some_hundred_bytes() -> None:
-    """Only their IDs are kept; see `CustomersAtRisk`."""
+    """Only their IDs are kept; see `AtRisk`."""
     keys = {b"%010d" % number for number in range(100_000)}
     size = sys.getsizeof(keys) + sum(map(sys.getsizeof, keys))
 
@@ -252,7 +252,7 @@ def test_a_customer_at_risk_takes_some_hundred_bytes() -> None:
 
 def crossing(key: bytes, offset: int, partition: int = 0) -> RiskChange:
     """A customer who becomes likely to leave."""
-    at_risk = CustomersAtRisk(TELCO, TOPIC)
+    at_risk = AtRisk(TELCO, TOPIC)
     at_risk.learn(0, set())
     record = prediction(key.decode(), True, offset)
     (change,) = at_risk.changes(PolledRecords.of([record], {}))

@@ -41,18 +41,19 @@ class EventDecoder:
         closed: Whether a category must be one of those that the schema lists.
 
     Attributes:
+        schema: With other values in each category where it is not closed.
         source: Finds customers in the events of somebody else's topic; None where these are in our
             own form.
     """
 
     def __init__(self, schema: Schema, *, closed: bool = True) -> None:
-        self._schema = schema if closed else schema.opened
+        self.schema = schema if closed else schema.opened
         self._type = event_type(schema, closed=closed)
         self._decode = msgspec.json.Decoder(self._type).decode
         names, label = schema.attributes, schema.label
         self._id = attrgetter(names[schema.id])
         self._label = attrgetter(names[label.field]) if label else None
-        fields = self._schema.fields.items()
+        fields = self.schema.fields.items()
         self._optional = [names[n] for n, field in fields if field.missing == "allow"]
         rules = {n: f.missing for n, f in fields if isinstance(f.missing, MissingRule)}
         self._ruled = [attrgetter(names[n]) for n in rules]
@@ -73,7 +74,7 @@ class EventDecoder:
         try:
             event = self._decode(value)
         except UNDECODABLE:
-            event = decode_leniently(value, self._schema, self._type)
+            event = decode_leniently(value, self.schema, self._type)
             return event if isinstance(event, Rejection) else self._with_key(event, key)
         return self._looked_at(event, value, key)
 
@@ -195,7 +196,7 @@ class EventDecoder:
         """An event as a second look has it, or why it is rejected."""
         is_ruled = any(get(event) is None for get in self._ruled)
         if is_ruled or not all(means_itself(get(event)) for get, means_itself in self._open):
-            return decode_leniently(value or b"", self._schema, self._type)
+            return decode_leniently(value or b"", self.schema, self._type)
         absent = [name for name in self._optional if getattr(event, name) is msgspec.UNSET]
         return msgspec.structs.replace(event, **dict.fromkeys(absent)) if absent else event
 
@@ -206,7 +207,7 @@ class EventDecoder:
         """
         colons = self._colons + self._labels([event]) - self._absent([event])
         is_odd = value.count(b":") != colons or b"\\" in value
-        if is_odd and (why := repetition(value, self._schema)):
+        if is_odd and (why := repetition(value, self.schema)):
             return why
         event = self._settled(event, value)
         return event if isinstance(event, Rejection) else self._with_key(event, key)
@@ -214,7 +215,7 @@ class EventDecoder:
     def _with_key(self, event: Event, key: bytes | None) -> Event | Rejection:
         own = self._id(event)
         if own.encode("utf-8", "surrogatepass") != key:
-            return _key_mismatch(key, self._schema.id, own)
+            return _key_mismatch(key, self.schema.id, own)
         if event.event_ts.tzinfo is UTC:
             return event
         timestamp = in_utc(event.event_ts)

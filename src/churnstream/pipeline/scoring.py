@@ -1,11 +1,11 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import compress, repeat
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import encode_prediction
 from churnstream.codecs.registry_values import RegistryValues
 from churnstream.errors import ModelError
-from churnstream.kafka.client import Message, contents_of
+from churnstream.kafka.client import Message
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.producer_client import MAX_BYTES
 from churnstream.kafka.writer import FullRecord, Record
@@ -24,7 +24,7 @@ from churnstream.pipeline.dead_letter_headers import (
     dead_letter_record,
     describe_rejection,
 )
-from churnstream.pipeline.decoding import decode_records
+from churnstream.pipeline.decoded_batch import DecodedBatch, decode_batch
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.prediction import Prediction, ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
@@ -152,7 +152,7 @@ class BatchScorer:
                 does that leaves out or resamples rows.
         """
         model = self._models.current()
-        decoded, probabilities = _score(_decode(polled, model, self._opened), model)
+        decoded, probabilities = _score(decode_batch(polled, model.decode, self._opened), model)
         values = _encoded_predictions(decoded, probabilities, model, now, self._explained)
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
@@ -177,11 +177,11 @@ class BatchScorer:
 
     def _that_fit(
         self,
-        decoded: "_Decoded",
+        decoded: DecodedBatch,
         probabilities: NDArray[np.float64],
         values: list[bytes],
         model: Scorer,
-    ) -> tuple["_Decoded", NDArray[np.float64], list[bytes]]:
+    ) -> tuple[DecodedBatch, NDArray[np.float64], list[bytes]]:
         """The good records without those whose prediction the output topic would not take."""
         limit = self._max_prediction_bytes
         # A key is a part of its value, so none of these is larger than twice the largest value.
@@ -202,7 +202,7 @@ class BatchScorer:
         return dead_letter_record(record, said, self._max_dead_letter_bytes)
 
 
-def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.float64]]:
+def _score(decoded: DecodedBatch, scorer: Scorer) -> tuple[DecodedBatch, NDArray[np.float64]]:
     """Probabilities of the good records, and those that have one."""
     probabilities = scorer.score(decoded.events)
     if len(probabilities) != len(decoded.events):  # they would go to other customers
@@ -218,7 +218,7 @@ def _score(decoded: "_Decoded", scorer: Scorer) -> tuple["_Decoded", NDArray[np.
 
 
 def _encoded_predictions(
-    decoded: "_Decoded",
+    decoded: DecodedBatch,
     probabilities: NDArray[np.float64],
     scorer: Scorer,
     now: datetime,
@@ -240,63 +240,3 @@ def _encoded_predictions(
     in_order = (columns[name] for name in Prediction.__struct_fields__)
     ids = map(scorer.schema.id_of, events)
     return list(map(encode_prediction, map(prediction_type(scorer.schema), ids, *in_order)))
-
-
-class _Decoded(NamedTuple):
-    """Good records with keys and events, rejected ones with the reasons, and what is no customer.
-
-    Attributes:
-        keys: Of the predictions.
-    """
-
-    good: PolledRecords
-    keys: list[bytes | None]
-    events: list[Event]
-    rejected: list[Message]
-    rejections: list[Rejection]
-    passed_over: list[PassedOver]
-
-    def without(self, stays: NDArray[np.bool_], why: Callable[[int], Rejection]) -> "_Decoded":
-        """Move good records to the rejected ones.
-
-        Args:
-            stays: Of each good record, whether it is good still, shape (n,).
-            why: The reason for one that is not, by its number.
-        """
-        kept, others = np.flatnonzero(stays).tolist(), np.flatnonzero(~stays).tolist()
-        return _Decoded(
-            PolledRecords.of([self.good.records[i] for i in kept], self.good.end_offsets),
-            [self.keys[i] for i in kept],
-            [self.events[i] for i in kept],
-            [*self.rejected, *(self.good.records[i] for i in others)],
-            [*self.rejections, *map(why, others)],
-            self.passed_over,
-        )
-
-
-def _decode(polled: PolledRecords, scorer: Scorer, opened: RegistryValues | None) -> _Decoded:
-    decoded: list[Any] = decode_records(scorer.decode, polled.records, opened)
-    kinds = {*map(type, decoded)}
-    if Rejection not in kinds and PassedOver not in kinds:
-        return _Decoded(polled, _keys(polled.records, decoded, scorer), decoded, [], [], [])
-    bad = [i for i, outcome in enumerate(decoded) if type(outcome) is Rejection]
-    passed_over = [outcome for outcome in decoded if type(outcome) is PassedOver]
-    good = [i for i, found in enumerate(decoded) if type(found) not in (Rejection, PassedOver)]
-    records, events = [polled.records[i] for i in good], [decoded[i] for i in good]
-    return _Decoded(
-        PolledRecords.of(records, polled.end_offsets),
-        _keys(records, events, scorer),
-        events,
-        [polled.records[i] for i in bad],
-        [decoded[i] for i in bad],
-        passed_over,
-    )
-
-
-def _keys(
-    records: Sequence[Message], events: Sequence[Event], scorer: Scorer
-) -> list[bytes | None]:
-    """The ids, which in our own events are the keys."""
-    if scorer.decode.source is None:
-        return contents_of(records)[1]
-    return [own.encode("utf-8", "surrogatepass") for own in map(scorer.schema.id_of, events)]

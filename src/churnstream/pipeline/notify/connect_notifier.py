@@ -14,9 +14,9 @@ from churnstream.kafka.topic_identity import TopicIdentity
 from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.notify.courier import IN_FLIGHT, Courier
-from churnstream.pipeline.notify.customers_at_risk import CustomersAtRisk
 from churnstream.pipeline.notify.notified_topic import known_customers
 from churnstream.pipeline.notify.notifier import Notifier, NotifyCounts
+from churnstream.pipeline.notify.risk_changes import AtRisk
 from churnstream.pipeline.notify.webhook import Webhook
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.schema.schema import Schema
@@ -74,7 +74,7 @@ def connect_notifier(
         reader,
         delivery,
         Courier(webhook, counts.add),
-        CustomersAtRisk(schema, names.input),
+        AtRisk(schema, names.input),
         lambda partitions: known_customers(settings, admin, partitions),
         counts,
         interval=settings.log.interval,

@@ -7,7 +7,7 @@ from threading import Event, Lock, Thread
 import msgspec
 import structlog
 
-from churnstream.pipeline.notify.customers_at_risk import RiskChange
+from churnstream.pipeline.notify.risk_changes import RiskChange
 from churnstream.pipeline.notify.webhook import Webhook
 from churnstream.pipeline.notify.webhook_answer import WebhookAnswer, pause_before
 from churnstream.records.notification import Notification

@@ -8,7 +8,7 @@ import structlog
 
 from churnstream.kafka.admin import Admin
 from churnstream.pipeline.checkpoint import notes
-from churnstream.pipeline.notify.customers_at_risk import SENT_AGAIN, RiskChange
+from churnstream.pipeline.notify.risk_changes import SENT_AGAIN, RiskChange
 from churnstream.records.notification import NotifiedCustomer
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.settings import Settings

@@ -16,9 +16,9 @@ from churnstream.kafka.polled_records import PolledRecords
 from churnstream.kafka.reader import Reader
 from churnstream.pipeline.delivery import Delivery
 from churnstream.pipeline.notify.courier import Courier
-from churnstream.pipeline.notify.customers_at_risk import CustomersAtRisk, RiskChange
 from churnstream.pipeline.notify.notified_topic import KnownCustomers, encode_state
 from churnstream.pipeline.notify.pending_changes import PendingChanges
+from churnstream.pipeline.notify.risk_changes import AtRisk, RiskChange
 from churnstream.pipeline.notify.webhook_answer import WebhookAnswer
 from churnstream.records.notification import NotifiedCustomer
 
@@ -76,7 +76,7 @@ class Notifier:
         reader: Reader,
         delivery: Delivery,
         courier: Courier,
-        at_risk: CustomersAtRisk,
+        at_risk: AtRisk,
         known: Callable[[Collection[int]], Mapping[int, KnownCustomers]],
         counts: NotifyCounts,
         *,

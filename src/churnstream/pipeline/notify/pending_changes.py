@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from churnstream.kafka.writer import Record
-from churnstream.pipeline.notify.customers_at_risk import SENT_AGAIN, RiskChange
+from churnstream.pipeline.notify.risk_changes import SENT_AGAIN, RiskChange
 
 
 class _State(NamedTuple):

@@ -36,7 +36,7 @@ class RiskChange(NamedTuple):
     notification: Notification | None
 
 
-class CustomersAtRisk:
+class AtRisk:
     """The customers whose newest prediction says "Yes", by partition.
 
     Memory: about 100 bytes for each of them with an ID of ten characters, nothing for the others.

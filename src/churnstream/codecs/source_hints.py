@@ -1,0 +1,128 @@
+"""What the schema's `source` would have to say for a record that was rejected.
+
+Only what can be seen in the record itself is proposed; it is a hint for whoever reads the dead
+letter, and changes nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from churnstream.codecs.registry_framing import HEADER, schema_id_of
+from churnstream.codecs.source_records import Path
+from churnstream.records.rejection import UNDECODABLE, Rejection
+from churnstream.records.wire_types import EVENT_TS
+from churnstream.schema.event_source import EventSource
+from churnstream.schema.schema import Schema
+
+_MAX_BYTES = 64 * 1024  # a look at more would take longer than a hint is worth
+_MAX_DEPTH = 6
+_SEPARATORS = re.compile(r"[\W_]+")
+_TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp", re.IGNORECASE)
+_FIRST = 1e8  # seconds: a smaller number is no time since 1973
+_UNITS = ((1e11, "epoch-seconds"), (1e14, "epoch-millis"), (1e17, "epoch-micros"))
+
+
+def with_hint(why: Rejection, value: bytes | None, key: bytes | None, schema: Schema) -> Rejection:
+    """A rejection that also names the line of `source`, where one would help."""
+    line = _line(why, value, key, schema)
+    if line is None:
+        return why
+    hint = f"{why.detail}; to read it, say in the schema: source: {{{line}}}"
+    return msgspec.structs.replace(why, detail=hint)
+
+
+def _line(why: Rejection, value: bytes | None, key: bytes | None, schema: Schema) -> str | None:
+    source = schema.source or EventSource()
+    if value is None:
+        return "tombstones: pass-over" if why.reason == "empty" else None
+    if source.format == "json" and value[:1] == b"\0" and schema_id_of(value) is not None:
+        return f"format: {'json-schema' if value[HEADER : HEADER + 1] == b'{' else 'avro'}"
+    event = _object(value) if len(value) <= _MAX_BYTES else None
+    if event is None:
+        return None
+    if source.envelope is None and (preset := _preset(event)):
+        return f"envelope: {preset}"
+    return _line_for(why, event, key, schema)
+
+
+def _line_for(
+    why: Rejection, event: dict[str, Any], key: bytes | None, schema: Schema
+) -> str | None:
+    if why.field == "key":
+        return _key_line(key, schema)
+    if why.field == EVENT_TS:
+        return _time_line(event, why)
+    return _field_line(why, event, schema) if why.reason == "missing_field" else None
+
+
+def _object(value: bytes | None) -> dict[str, Any] | None:
+    try:
+        event = msgspec.json.decode(value or b"")
+    except UNDECODABLE:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _preset(event: dict[str, Any]) -> str | None:
+    inner = event.get("payload") if isinstance(event.get("payload"), dict) else event
+    if isinstance(inner, dict) and "op" in inner and ("after" in inner or "before" in inner):
+        return "debezium"
+    return "cloudevents" if "specversion" in event and "data" in event else None
+
+
+def _key_line(key: bytes | None, schema: Schema) -> str:
+    """The place of the id in a key that is an object, or that it does not matter."""
+    places = [path for path, name, _ in _members(_object(key), ()) if _same(name, schema.id)]
+    return f"key: {'.'.join(places[0])}" if places else "key: any"
+
+
+def _time_line(event: dict[str, Any], why: Rejection) -> str:
+    """Where a time is, and how it is written, as far as that can be seen."""
+    own = event.get(EVENT_TS)
+    if why.reason != "missing_field":
+        unit = _unit(own)
+        return f"time_format: {unit}" if unit else "time_format: local, zone: Europe/Berlin"
+    for path, name, value in _members(event, ()):
+        if _TIMES.search(name) and isinstance(value, int | str):
+            if unit := _unit(value):
+                return f"time: {'.'.join(path)}, time_format: {unit}"
+            if isinstance(value, str) and "T" in value:
+                return f"time: {'.'.join(path)}"
+    return "time: record"
+
+
+def _unit(value: object) -> str | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return next((unit for limit, unit in _UNITS if _FIRST < value < limit), None)
+
+
+def _field_line(why: Rejection, event: dict[str, Any], schema: Schema) -> str | None:
+    """The object that holds the fields, or the place and name of the one that is missing."""
+    wanted = (schema.id, *schema.fields)
+    places = [path for path, name, _ in _members(event, ()) if _same(name, why.field)]
+    if not places:
+        return None
+    *above, name = places[0]
+    found: Any = event
+    for one in above:
+        found = found[one]
+    if above and name == why.field and sum(own in found for own in wanted) * 2 > len(wanted):
+        return f"envelope: {'.'.join(above)}"
+    return f"names: {{{why.field}: {'.'.join(places[0])}}}"
+
+
+def _members(found: object, above: Path) -> Iterator[tuple[Path, str, Any]]:
+    """The members of an object and of those in it: path, name and value."""
+    if isinstance(found, dict) and len(above) < _MAX_DEPTH:
+        for name, value in found.items():
+            yield (*above, name), name, value
+        for name, value in found.items():
+            yield from _members(value, (*above, name))
+
+
+def _same(one: str, other: str) -> bool:
+    return _SEPARATORS.sub("", one).casefold() == _SEPARATORS.sub("", other).casefold()
