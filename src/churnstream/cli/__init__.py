@@ -127,7 +127,7 @@ def _run(stop: StopSignal) -> int:
     except OSError as error:
         if _is_debugging():
             raise
-        options.silence_stdout()
+        standard_streams.silence_stdout()
         return _failed(error.strerror or str(error), 1)
 
 

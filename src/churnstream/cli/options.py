@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import re
 import shlex
 import sys
@@ -16,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from churnstream.cli.setting_flag import SettingFlag
+from churnstream.cli.standard_streams import silence_stdout
 from churnstream.pipeline.stop_signal import StopSignal
 
 if TYPE_CHECKING:
@@ -274,12 +273,6 @@ def _unsecret(property_text: str) -> str:
     name, _, value = property_text.partition("=")
     is_secret = any(word in name for word in ("password", "secret", "key", "token", "config"))
     return f"{name}={'…' if is_secret else value}"
-
-
-def silence_stdout() -> None:
-    """Keep the end of the process from writing what could not be written before."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _property(text: str) -> tuple[str, str]:

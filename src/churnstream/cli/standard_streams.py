@@ -116,3 +116,9 @@ def done_already(what: str) -> Iterator[None]:
         yield
     except ChurnstreamError as error:
         raise ChurnstreamError(f"{error}; {what}") from error
+
+
+def silence_stdout() -> None:
+    """Keep the end of the process from writing what could not be written before."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
