@@ -22,10 +22,13 @@ FILE = Path(__file__).parents[1] / "docs" / "topics.md"
 _INTRO = """# Topics as they are
 
 A topic that is there already need not be translated. What its events look like stands in the schema
-under `source:`, and a model that is trained with that schema reads them: no code, no job in front.
+under `source:`, and consumer, audit, report and live page read them by it: no code, no job in front.
+The schema file of the flow counts, not the one that a model was trained with, so that a line may be
+added without another training. An event that is rejected for want of one names it in its dead letter.
 
 ```yaml
 source:
+  format: avro                     # json, or with a schema registry: json-schema, avro, protobuf
   envelope: payload.after          # the object with the fields, or a preset: debezium, cloudevents
   names: {{Age: person.age}}         # where a field stands by another name, or deeper
   time: meta.at                    # where the event's time is; record: the record's timestamp
@@ -33,6 +36,7 @@ source:
   zone: Europe/Berlin              # of times without a zone
   key: any                         # id: must be the id; any; or where in the key the id is
   only: {{type: customer.updated}}   # other events are passed over
+  tombstones: pass-over            # records without a value; else they are rejected
 ```
 
 All of it is optional. A path is names with dots between, from outside inwards: that of a name
@@ -41,6 +45,36 @@ and without `schema` and `payload`, and takes the time of the commit; `cloudeven
 modes, and takes `time`. What is passed over by rule is neither scored nor a dead letter; summaries
 and metrics count it, and `churnstream audit` applies the same rule to prove that nothing is lost.
 The prediction's key is always the id.
+
+## Schema registries
+
+Avro, Protobuf and JSON Schema are read in Confluent's framing: a zero byte, four bytes with the
+schema's id, the value. They take `pip install 'churnstream[formats]'` and the registry's address:
+
+```sh
+churnstream consume --schema-registry http://127.0.0.1:8081
+```
+
+- `schema_registry.user` and `.password`, or `.token`, say who asks; `.ca_file`, `.certificate_file`
+  and `.key_file` are for TLS. Secrets belong into the environment
+  (`CHURNSTREAM_SCHEMA_REGISTRY__PASSWORD`), and are never printed.
+- Everything else under `source:` goes for them, too: `envelope: debezium` with `format: avro` reads
+  what Debezium writes with Confluent's Avro converter. A framed key is read alike, so that
+  `key: CustomerId` finds the id in a key that is a record.
+- A schema that changes is looked up when its first record comes, without a restart. Logical types
+  (dates, timestamps, decimals) and those of Connect and Debezium mean what they mean in JSON.
+- A registry that is away at the start is waited for like a broker. Later, records of schemas that
+  are known are scored; one of a new schema waits, and with it what is behind it in its partition.
+  Nothing becomes a dead letter for that, and the log says `schema_registry_unavailable` once.
+- An id that the registry does not have, and bytes that are none of their schema, are dead letters
+  with the reason `malformed`. A schema in which a type lies within itself, or with lists of values
+  that take no bytes, is not read: a record of a few bytes could be endless.
+- JSON Schema needs no registry to be read, since each record says all by itself.
+
+Compatibility is the registry's to keep; this was tested with the registry that a client library
+tests itself with, not with one that enforces rules.
+
+## The shapes
 
 `make generated` writes the tables below from `tools/event_shapes.py`, and tests read each event.
 The schema of all of them:
