@@ -22,9 +22,10 @@ FILE = Path(__file__).parents[1] / "docs" / "topics.md"
 _INTRO = """# Topics as they are
 
 A topic that is there already need not be translated. What its events look like stands in the schema
-under `source:`, and consumer, audit, report and live page read them by it: no code, no job in front.
-The schema file of the flow counts, not the one that a model was trained with, so that a line may be
-added without another training. An event that is rejected for want of one names it in its dead letter.
+under `source:`, and consumer, audit, report and live page read them by it: no code, no job before
+them. The schema file of the flow counts, not the one that a model was trained with, so that a line
+may be added without another training. An event that is rejected for want of one names it in its
+dead letter.
 
 ```yaml
 source:

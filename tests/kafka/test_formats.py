@@ -69,6 +69,15 @@ class Sender:
         self._parsed = parse_schema(self._schema)
         self.schema_id = registered(registry, f"{flow.input}-value", self._schema)
 
+    def send_odd(self) -> None:
+        """Write one event whose tenure is below 0."""
+        (key, value), *_ = self._events
+        stream = io.BytesIO()
+        schemaless_writer(stream, self._parsed, json.loads(value) | {"tenure": -5})
+        producer = Producer({"bootstrap.servers": self._flow.servers, "log_level": 0})
+        producer.produce(self._flow.input, framed(self.schema_id, stream.getvalue()), key)
+        assert producer.flush(60) == 0
+
     def send(self, count: int, partition: int | None = None, schema_id: int | None = None) -> None:
         """Write so many events."""
         producer = Producer({"bootstrap.servers": self._flow.servers, "log_level": 0})
@@ -127,6 +136,21 @@ def test_ids_that_the_registry_does_not_have_are_dead_letters(
     assert listed.count("is of schema 4711, which is not in the registry") == 3
     assert listed.count(f"cannot be read by its schema {other}") == 4
     assert flow.audit().complete
+
+
+def test_dead_letters_are_bytes_and_shown_as_json(avro_flow: Flow, registry: Registry) -> None:
+    """They are written as they came, and listed so that people can read them."""
+    flow = avro_flow
+    Sender(flow, registry).send_odd()
+    flow.run_batch()
+
+    (shown,) = map(json.loads, flow.run("dead-letters", "list", "--json").output.splitlines())
+    assert json.loads(shown["value"])["tenure"] == -5
+    registry.kill()
+    flow.environment["CHURNSTREAM_KAFKA__STARTUP_TIMEOUT"] = "1"
+    listed = flow.run("dead-letters", "list", "--json")
+    assert json.loads(listed.output)["value"].startswith("\0\0\0\0")
+    assert "values are shown as they are" in listed.log
 
 
 def test_a_registry_that_goes_away(avro_flow: Flow, registry: Registry) -> None:

@@ -9,6 +9,7 @@ import click
 from churnstream.cli import options
 from churnstream.cli.standard_streams import done_already
 from churnstream.cli.timestamps import timestamp
+from churnstream.errors import ChurnstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,8 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
 
     wanted = _filter(values)
     found = chain.from_iterable(find(settings, Admin(settings.kafka), wanted))
-    shown = [dead_letter_row(*pair) for pair in islice(found, limit)]
+    as_text = _reader_of(settings)
+    shown = [dead_letter_row(*pair, as_text) for pair in islice(found, limit)]
     more = sum(1 for _ in found)
     if as_json:
         for row in shown:
@@ -87,9 +89,30 @@ def list_dead_letters(settings: Settings, limit: int, as_json: bool, **values: A
         click.echo(f"{more:,} more; see --limit" if more else "no dead letters", err=True)
 
 
-def dead_letter_row(record: Message, dead_letter: DeadLetter) -> dict[str, object]:
+def _reader_of(settings: Settings) -> Callable[[bytes | None], bytes | None]:
+    """What makes JSON of values in a registry's format; of all others it makes nothing else."""
+    from churnstream.cli.customer_source import schema_of
+    from churnstream.pipeline.decoding import registry_values
+
+    try:
+        values = registry_values(settings, schema_of(settings).source)
+    except ChurnstreamError as error:
+        click.echo(f"values are shown as they are: {error}", err=True)
+        return _as_it_is
+    return values.shown if values else _as_it_is
+
+
+def _as_it_is(part: bytes | None) -> bytes | None:
+    return part
+
+
+def dead_letter_row(
+    record: Message,
+    dead_letter: DeadLetter,
+    as_text: Callable[[bytes | None], bytes | None] = _as_it_is,
+) -> dict[str, object]:
     """A dead letter as `dead-letters list --json` shows it."""
-    key, value = record.key(), record.value()
+    key, value = as_text(record.key()), as_text(record.value())
     return {
         "offset": record.offset(),
         "reason": dead_letter.reason,

@@ -9,6 +9,7 @@ import msgspec
 
 from churnstream.codecs.avro_cutter import Cutter
 from churnstream.codecs.avro_values import avro_reader
+from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import (
     HEADER,
@@ -19,6 +20,7 @@ from churnstream.codecs.registry_framing import (
 )
 from churnstream.codecs.source_records import Arrived, Parsed, Path, Unreadable
 from churnstream.deadline import Deadline
+from churnstream.errors import SchemasUnavailableError
 from churnstream.records.rejection import Rejection
 from churnstream.schema.event_source import ANY_KEY, EventSource, Format
 
@@ -93,6 +95,16 @@ class RegistryValues:
             if as_json is not None:
                 return Arrived(as_json, key, timestamp, headers)
         return self._opened(record)
+
+    def shown(self, part: bytes | None) -> bytes | None:
+        """A value or key as JSON for people to read; as it is where that cannot be had now."""
+        if part is None or schema_id_of(part) is None:
+            return part
+        if self._format == "json-schema":
+            return payload_of(part)
+        with suppress(Unreadable, UnusableJsonError, SchemasUnavailableError):
+            return json_of(self._parsed(part).content)
+        return part
 
     def _opened(self, record: Arrived) -> Arrived | Rejection:
         if not record.value:

@@ -93,6 +93,7 @@ class Feed:
         kafka, names = self._kafka, self._settings.topics
         admin = Admin(kafka, self._stopped)
         self._opened = registry_values(self._settings, self._state.schema.source, self._stopped)
+        self._state.opened = self._opened
         partitions = {
             name: [(name, p) for p in admin.partitions(name)]
             for name in (names.input, names.output, names.deadletter)

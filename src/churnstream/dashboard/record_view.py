@@ -5,7 +5,7 @@ it.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -60,11 +60,24 @@ class ShownRecord(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-class RecordLookup:
-    """Looks records up by topic and position."""
+AsJson = Callable[[bytes | None], bytes | None]
+"""Takes a key or value; JSON where it is in the format of a registry, else as it is."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+
+def as_it_is(part: bytes | None) -> bytes | None:
+    """See `AsJson`."""
+    return part
+
+
+class RecordLookup:
+    """Looks records up by topic and position.
+
+    Args:
+        as_json: Makes keys and values readable.
+    """
+
+    def __init__(self, settings: KafkaSettings, as_json: AsJson = as_it_is) -> None:
+        self._settings, self._as_json = settings, as_json
         self._kept: OrderedDict[tuple[str, Position], ShownRecord] = OrderedDict()
 
     def forget(self) -> None:
@@ -92,7 +105,7 @@ class RecordLookup:
             return f"It cannot be read: {error}."
         if not found or found[0].offset() != offset:
             return _NOT_THERE
-        record = self._kept[topic, position] = _whole(found[0])
+        record = self._kept[topic, position] = _whole(found[0], self._as_json)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return record
@@ -109,20 +122,20 @@ def position_of(message: Message) -> Position:
     return Position(message.partition() or 0, message.offset() or 0)
 
 
-def record_of(message: Message) -> ShownRecord:
+def record_of(message: Message, as_json: AsJson = as_it_is) -> ShownRecord:
     """A record as a list shows it: the beginning of key and value, and no headers."""
-    value = message.value() or b""
+    value = as_json(message.value()) or b""
     return ShownRecord(
         *position_of(message),
         timestamp_of(message),
-        _text(message.key(), _MAX_IN_A_LIST),
+        _text(as_json(message.key()), _MAX_IN_A_LIST),
         _text(value, _MAX_IN_A_LIST),
-        len(value),
+        len(message.value() or b""),
         [],
     )
 
 
-def _whole(message: Message) -> ShownRecord:
+def _whole(message: Message, as_json: AsJson) -> ShownRecord:
     headers = headers_of(message)
     if headers is None:
         headers = [("headers", b"cannot be shown: a name is not UTF-8")]
@@ -132,9 +145,9 @@ def _whole(message: Message) -> ShownRecord:
     ]
     if more := len(headers) - _MAX_HEADERS:
         shown += [("…", f"{more:,} more headers")] if more > 0 else []
-    value = message.value() or b""
+    value = as_json(message.value()) or b""
     return record_of(message)._replace(
-        key=_text(message.key(), _MAX_KEY_LENGTH), value=_indented(value), headers=shown
+        key=_text(as_json(message.key()), _MAX_KEY_LENGTH), value=_indented(value), headers=shown
     )
 
 

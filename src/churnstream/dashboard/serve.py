@@ -26,7 +26,7 @@ def serve_dashboard(
 ) -> None:
     """Serve the page of customers of a schema until a stop is asked for."""
     state = State(schema)
-    views = Views(settings, state, RecordLookup(settings.kafka))
+    views = Views(settings, state, RecordLookup(settings.kafka, state.as_json))
     threads = Feed(settings, state, stop.requested).start()
     app = application(views, stopped=stop.requested, token=token, local=local)
     with serving(app, listener, "page") as thread:

@@ -9,12 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from churnstream.analysis.customer_fields import CustomerFields, Details
+from churnstream.codecs.registry_values import RegistryValues
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.customer_table import CustomerTable
 from churnstream.dashboard.latency import LatencySeries
 from churnstream.dashboard.processes import Process
 from churnstream.dashboard.record_rates import RecordRate
-from churnstream.dashboard.record_view import NO_TIMESTAMP, Position, ShownRecord, record_of
+from churnstream.dashboard.record_view import (
+    NO_TIMESTAMP,
+    Position,
+    ShownRecord,
+    record_of,
+)
 from churnstream.dashboard.risk_over_time import RiskOverTime
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
@@ -165,6 +171,7 @@ class State:
         reading: Whether what was in the topics at the start is still being read.
         partitions: Topics as the broker last described them.
         processes: Producers and consumers as they last described themselves.
+        opened: Opens records of the input topic; None where they are plain JSON.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -175,6 +182,7 @@ class State:
         self.reading = True
         self.partitions: Sequence[PartitionState] = ()
         self.processes: Sequence[Process] = ()
+        self.opened: RegistryValues | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -206,9 +214,13 @@ class State:
             self.problem_since = time.time()
         self.problem = problem
 
+    def as_json(self, part: bytes | None) -> bytes | None:
+        """A key or value, as JSON where it is in the format of a registry."""
+        return self.opened.shown(part) if self.opened else part
+
     def add_newest(self, topic: str, records: Sequence[Message]) -> None:
         """Take note of the last of some records as they lie in a topic."""
-        self.newest[topic].extendleft(map(record_of, records[-_NEWEST:]))
+        self.newest[topic].extendleft(record_of(one, self.as_json) for one in records[-_NEWEST:])
 
     def add_prediction(self, made: KeptPrediction, said: Details | None) -> None:
         """Take note of a prediction.
