@@ -35,7 +35,7 @@ source:
   time: meta.at                    # where the event's time is; record: the record's timestamp
   time_format: epoch-millis        # rfc3339, local, epoch-seconds, epoch-millis, epoch-micros
   zone: Europe/Berlin              # of times without a zone
-  key: any                         # id: must be the id; any; or where in the key the id is
+  key: any                         # id: must be or hold the id; any; or where in it the id is
   only: {{type: customer.updated}}   # other events are passed over
   tombstones: pass-over            # records without a value; else they are rejected
 ```
@@ -46,6 +46,11 @@ and without `schema` and `payload`, and takes the time of the commit; `cloudeven
 modes, and takes `time`. What is passed over by rule is neither scored nor a dead letter; summaries
 and metrics count it, and `churnstream audit` applies the same rule to prove that nothing is lost.
 The prediction's key is always the id.
+
+`churnstream init --topic crm.customers` looks at the newest events of a topic and writes the schema
+with its `source`: the format, where customers are, how keys and times are written. A topic seldom
+knows who has left: train with a file of customers of whom that is known (`train --dataset FILE`),
+whose columns have the schema's names.
 
 ## Schema registries
 

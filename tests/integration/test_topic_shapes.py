@@ -10,9 +10,11 @@ from random import Random
 
 import msgspec
 import pytest
-from event_shapes import SCHEMA, STAMP, Shape, passed_over, rejected, scored
+from event_shapes import SCHEMA, STAMP, Shape, change, passed_over, rejected, scored
 
 from churnstream.records.prediction import Prediction
+from churnstream.schema import schema_file
+from churnstream.schema.event_source import EventSource
 from integration.flow import Flow, NewFlow, Sent, churnstream, raw_headers
 
 
@@ -96,3 +98,22 @@ def test_rejected(sent: tuple[Flow, list[object]]) -> None:
     (dead_letter,) = flow.dead_letters()
     said = dict(raw_headers(dead_letter))["__connect.errors.exception.message"]
     assert b"source" in (said or b"")
+
+
+def test_a_schema_is_inferred_from_a_topic(flow: Flow, tmp_path: Path) -> None:
+    """With where the customers are in its events, so that a consumer reads them."""
+    choose, sent = Random(1), []
+    for number in range(200):
+        own = f"C-{number}"
+        row = {"cust_no": own, "Age": choose.randint(18, 80), "Plan": choose.choice("ab")}
+        sent.append(Sent(json.dumps(change("c", row)).encode(), json.dumps({"cust": own}).encode()))
+    flow.send(sent)
+    target = tmp_path / "customers.yaml"
+    broker, topic = flow.settings.kafka.brokers, flow.settings.topics.input
+    ran = churnstream("init", "--topic", topic, "--broker", broker, "-o", target)
+
+    assert ran.code == 0, ran.err
+    found = schema_file.read(target)
+    assert found.source == EventSource(envelope="debezium", key="cust")
+    assert (found.id, [*found.fields]) == ("cust_no", ["Age", "Plan"])
+    assert f"--input-topic {topic}" in ran.out

@@ -131,7 +131,8 @@ def test_passed_over(source: Source, value: object, rule: str) -> None:
         (AT_RECORD, ROW, None, "key: is null; expected CustomerId"),
         (AT_RECORD, ROW, "C-2", 'key: is "C-2"; expected CustomerId'),
         (Source(key="id", time="record"), ROW, {"id": "C-1"}, "key: is"),
-        (Source(key="id.x", time="record"), ROW, "no object", "value: is not JSON"),
+        (Source(time="record"), ROW, {"CustomerId": "C-2"}, 'key: is "C-2"'),
+        (Source(key="id.x", time="record"), ROW, "no object", 'key: is "no object"'),
         (Source(envelope="debezium"), change("c", None), "C-1", "value: has no after"),
         (AT_RECORD, b'{"Age": 1, "Age": 2}', "C-1", '"Age": appears more than once'),
         (Source(names={"Age": "x.y"}), {**TIMED, "x": {"z": 1}}, "C-1", "Age: is missing"),
@@ -167,3 +168,12 @@ def test_anything_may_come(source: Source, value: bytes, key: bytes | None, stam
     decode = EventDecoder(bank(source))
     (found,) = decode.batch_of([Arrived(value, key, stamp, [("ce_time", None)])])
     assert found is not None
+
+
+@pytest.mark.parametrize(
+    "key", [{"CustomerId": "C-1"}, {"schema": {}, "payload": {"CustomerId": "C-1", "more": 1}}]
+)
+@pytest.mark.parametrize("source", [AT_RECORD, Source(time="record", only={"Age": "42"})])
+def test_a_key_that_holds_the_id_under_its_name(source: Source, key: object) -> None:
+    """As Debezium writes the primary key, without a line that says so."""
+    assert_is_the_row(decoded(source, ROW, key))

@@ -7,31 +7,30 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from churnstream.cli import options
-from churnstream.cli.progress_bar import progress
+from churnstream.cli.flag_settings import taken_from
 from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from churnstream.files.customer_file import CustomerFile
+    from churnstream.cli.sample import Sample
     from churnstream.schema.inference.findings import Finding
     from churnstream.schema.inference.infer import Inferred
     from churnstream.schema.inference.questions import Question
-    from churnstream.schema.schema import Origin, Schema
+    from churnstream.schema.schema import Schema
 
-_SAMPLE = 200_000  # rows
-_SEED = 42
 _PIPE_WIDTH = 1_000  # characters; a pipe has no edge at which to break lines
 _MAX_EXAMPLE = 20
 
 
 @click.command()
-@click.argument("file", type=options.ANY_PATH)
+@click.argument("file", type=options.ANY_PATH, required=False)
+@click.option("--topic", metavar="TOPIC", help="Look at the newest events of a topic instead.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The column that names the customer.")
 @click.option(
     "--label",
@@ -55,8 +54,11 @@ _MAX_EXAMPLE = 20
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 @options.as_json("The schema and the findings as JSON.")
+@options.connection
+@options.logs
 def init(
-    file: Path,
+    file: Path | None,
+    topic: str | None,
     id_column: str | None,
     label: str | None,
     value: str | None,
@@ -65,8 +67,11 @@ def init(
     output: Path,
     force: bool,
     as_json: bool,
+    config: Path | None,
+    properties: tuple[str, ...],
+    **values: Any,  # noqa: ANN401  # flags that set settings
 ) -> None:
-    """Look at a file of customers and write its schema: what the columns are.
+    """Look at a file of customers, or at a topic, and write its schema: what the columns are.
 
     Says what it concluded of each column and why, and leaves out what is no feature, such as names,
     row numbers, and columns that know who has left. What is not certain it asks on a terminal; in
@@ -75,34 +80,37 @@ def init(
     \b
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
+              churnstream init --topic crm.customers --broker 127.0.0.1:9092
     """
-    from churnstream.files.open_file import open_file
+    from churnstream.cli.sample import sample_of_file, sample_of_topic
     from churnstream.files.plain_numbers import plain_numbers
-    from churnstream.schema.inference.infer import infer_schema, name_for
+    from churnstream.schema.inference.infer import infer_schema
 
+    if (file is None) == (topic is None):
+        raise ConfigurationError("name a file of customers, or a topic with --topic")
     _require_free(output, force=force)
-    source = open_file(file)
-    with progress(f"looking at {file.name}"):
-        sample = source.sample(_SAMPLE, _SEED)
-        in_all = source.row_count() if sample.num_rows == _SAMPLE else None
-
+    if file is not None:
+        sample = sample_of_file(file, output)
+    else:
+        values["topics__input"] = topic
+        sample = sample_of_topic(taken_from(config, properties, values))
     infer = partial(
         infer_schema,
-        sample,
-        name=name or name_for(file),
+        sample.rows,
+        name=name or sample.name,
         value=value,
         leave_out=leave_out,
-        rows_in_all=in_all,
-        plain=partial(plain_numbers, form=source.form),
+        rows_in_all=sample.in_all,
+        plain=partial(plain_numbers, form=sample.form),
     )
     given: dict[str, str | None] = {"id": id_column, "label": label}
     inferred = infer(id=id_column, label=label)
     if inferred.questions:
         given |= {q.about: _answer(q, may_ask=not as_json) for q in inferred.questions}
         inferred = infer(id=given["id"], label=given["label"])
-    schema = _placed(_of(inferred), source, output)
-    _write(schema, inferred, file, output)
-    _show(inferred, schema, source, output, as_json=as_json)
+    schema = sample.placed(_of(inferred))
+    _write(schema, inferred, sample, output)
+    _show(inferred, schema, sample, output, as_json=as_json)
 
 
 def _require_free(output: Path, *, force: bool) -> None:
@@ -140,36 +148,12 @@ def _of(inferred: Inferred) -> Schema:
     return inferred.schema
 
 
-def _placed(schema: Schema, source: CustomerFile, output: Path) -> Schema:
-    """The schema with the file that it was made from, seen from where the schema goes."""
-    import msgspec
-
-    folder = output.resolve().parent
-    path = os.path.relpath(source.path.resolve(), folder)
-    return msgspec.structs.replace(schema, file=_form(source, path))
-
-
-def _form(source: CustomerFile, path: str) -> Origin:
-    """How the file is read, as far as it is not what is found without a word."""
-    from churnstream.schema.schema import Origin
-
-    form = source.form
-    return Origin(
-        path=path,
-        encoding=None if form.encoding in (None, "utf-8", "ascii") else form.encoding,
-        delimiter={",": None, "\t": "tab"}.get(form.delimiter or ",", form.delimiter),
-        decimal=None if form.decimal in (None, ".") else form.decimal,
-        thousands=form.thousands or None,
-        sheet=form.sheet,
-    )
-
-
-def _write(schema: Schema, inferred: Inferred, file: Path, output: Path) -> None:
+def _write(schema: Schema, inferred: Inferred, sample: Sample, output: Path) -> None:
     from churnstream import safe_files
     from churnstream.schema.schema_writer import write
 
     heading = [
-        f"What a customer is. Written by `churnstream init {file.name}`, yours to edit.",
+        f"What a customer is. Written by `churnstream init {sample.asked}`, yours to edit.",
         "A category takes the values that stand here and no others, unless it says unknown: other.",
     ]
     comments = {f.column: f.remark for f in inferred.findings if f.role == "field" and f.remark}
@@ -181,9 +165,9 @@ def _write(schema: Schema, inferred: Inferred, file: Path, output: Path) -> None
 
 
 def _show(
-    inferred: Inferred, schema: Schema, source: CustomerFile, output: Path, *, as_json: bool
+    inferred: Inferred, schema: Schema, sample: Sample, output: Path, *, as_json: bool
 ) -> None:
-    notes = [*source.notes, *inferred.notes]
+    notes = [*sample.notes, *inferred.notes]
     if as_json:
         findings = inferred.findings
         options.echo_json(
@@ -195,7 +179,7 @@ def _show(
     for note in notes:
         click.echo(_plain(f"note: {note}"))
     click.echo(_plain(f"{output} is written, yours to edit; then:"))
-    for command in _next_commands(schema, source.path, output):
+    for command in _next_commands(schema, sample, output):
         click.echo(f"  {command}")
 
 
@@ -241,11 +225,15 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _next_commands(schema: Schema, file: Path, output: Path) -> Iterator[str]:
+def _next_commands(schema: Schema, sample: Sample, output: Path) -> Iterator[str]:
     """What to do with a schema, to paste."""
     where = "" if output == Path("customers.yaml") else f" --schema {shlex.quote(str(output))}"
     if schema.label:
-        yield f"churnstream train{where}"
-    source = shlex.quote(str(file))
+        rows = "" if sample.file else " --dataset FILE  # customers of whom it is known who left"
+        yield f"churnstream train{where}{rows}"
+    if sample.file is None:
+        yield f"churnstream consume{where} --input-topic {shlex.quote(sample.topic)}"
+        return
+    source = shlex.quote(str(sample.file))
     yield f"churnstream batch-predict{where} --input {source} --output scored.csv"
     yield f"churnstream topics create{where}  # needs Kafka; to try it: churnstream broker"

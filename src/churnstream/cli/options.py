@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from churnstream.cli.flag_settings import named, taken_from
 from churnstream.cli.setting_flag import SettingFlag
 from churnstream.cli.standard_streams import silence_stdout
 from churnstream.pipeline.stop_signal import StopSignal
@@ -53,7 +54,7 @@ def _together(*decorators: Decorator) -> Decorator:
     return decorate
 
 
-_logs = _together(
+logs = _together(
     click.option("--config", type=EXISTING_FILE, help="YAML file of settings [config.yaml]."),
     setting("log.level", "--log-level", help="debug, info, warning or error."),
     setting("log.format", "--log-format", help="console or json."),
@@ -66,7 +67,7 @@ schema = setting(
     help="What a customer is [customers.yaml, or else Telco's].",
 )
 
-kafka = _together(
+connection = _together(
     setting(
         "kafka.brokers",
         "--broker",
@@ -74,7 +75,6 @@ kafka = _together(
         metavar="HOST:PORT,…",
         help="The brokers.",
     ),
-    schema,
     click.option(
         "-X",
         "properties",
@@ -95,6 +95,11 @@ kafka = _together(
         metavar="URL",
         help="The registry, where the schema's source has a format that takes one.",
     ),
+)
+
+kafka = _together(
+    connection,
+    schema,
     setting("topics.input", "--input-topic", "--topic", help="Customers."),
     setting("topics.output", "--output-topic", help="Predictions."),
     setting("topics.deadletter", "--deadletter-topic", help="Rejected records."),
@@ -208,24 +213,10 @@ def as_json(what: str = "JSON instead of a table.") -> Decorator:
 def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     """Call a command with `Settings` in place of the flags that set settings."""
 
-    @_logs
+    @logs
     @functools.wraps(function)
     def command(config: Path | None, properties: tuple[str, ...] = (), **values: Any) -> Any:  # noqa: ANN401
-        from churnstream.kafka.properties import check_properties
-        from churnstream.observability.logs import configure
-        from churnstream.settings_sources import load
-
-        flags: dict[str, dict[str, Any]] = {}
-        for name in [name for name in values if "__" in name]:
-            value = values.pop(name)
-            section, _, key = name.partition("__")
-            if value not in (None, ()):  # the latter: a repeatable flag that is not given
-                flags.setdefault(section, {})[key] = value
-        if properties:
-            flags.setdefault("kafka", {})["client"] = dict(map(_property, properties))
-        settings = _named(load(config, flags))
-        check_properties(settings.kafka.client)
-        configure(settings.log.level, settings.log.format)
+        settings = named(taken_from(config, properties, values))
         try:
             return function(settings, **values)
         except BrokenPipeError:
@@ -234,17 +225,6 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(0)
 
     return command
-
-
-def _named(settings: Settings) -> Settings:
-    """With names for the customers of the schema, where it is not that of Telco."""
-    from churnstream.schema import schema_file
-    from churnstream.settings import named_after
-
-    path = schema_file.find(settings.customers.schema_file)
-    if path == schema_file.TELCO_FILE:
-        return settings
-    return named_after(settings, schema_file.read(path).name)
 
 
 def process_stop() -> StopSignal:
@@ -273,14 +253,6 @@ def _unsecret(property_text: str) -> str:
     name, _, value = property_text.partition("=")
     is_secret = any(word in name for word in ("password", "secret", "key", "token", "config"))
     return f"{name}={'…' if is_secret else value}"
-
-
-def _property(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        # The text is not repeated: it may be a password.
-        raise click.BadParameter("expected NAME=VALUE", param_hint="-X")
-    return name, value
 
 
 def json_text(value: object) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from churnstream.codecs.opened_json import UnusableJsonError, json_of, path_of
+from churnstream.codecs.source_keys import KeyReader
 from churnstream.codecs.source_records import Arrived, Opened, Parsed, Path
 from churnstream.codecs.source_times import TimeReader
 from churnstream.codecs.source_values import Remake, remake_of
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS
+from churnstream.schema.event_source import ANY_KEY, PRESETS
 from churnstream.schema.schema import Schema
 
 _ROWS = {"c", "r", "u"}  # operations of Debezium after which there is a row
@@ -48,8 +49,7 @@ class ParsedSplicer:
         )
         self._is_own = self._may_be_own
         self._remakes = {name: remake_of(field) for name, field in schema.fields.items()}
-        self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else ()
-        self._any_key = source.key == ANY_KEY
+        self._key_of = None if source.key == ANY_KEY else KeyReader(schema, source)
         self._kinds: Mapping[Path, str] = {}
         self._kinded: list[tuple[str, str, Remake]] = []
 
@@ -69,7 +69,7 @@ class ParsedSplicer:
         own = fields.get(self._id)
         if not isinstance(own, str) or not (is_own or time):
             return None
-        key = own.encode("utf-8", "surrogatepass") if self._any_key else self._key_of(record.key)
+        key = self._key_of(record.key) if self._key_of else own.encode("utf-8", "surrogatepass")
         try:
             value = json_of(fields)
         except UnusableJsonError:
@@ -107,16 +107,6 @@ class ParsedSplicer:
             for name, remake in self._remakes.items()
             if remake and (at := (*self._inside, *self._paths[name])) in kinds
         ]
-
-    def _key_of(self, key: bytes | None) -> bytes | None:
-        """The part of a key that must be the id."""
-        if not self._key or key is None:
-            return key
-        try:
-            found = _at(msgspec.json.decode(key), self._key)
-        except (msgspec.DecodeError, RecursionError):
-            return key
-        return str(found).encode("utf-8", "surrogatepass")
 
 
 def _at(content: Any, path: Path) -> Any:  # noqa: ANN401  # as JSON has it

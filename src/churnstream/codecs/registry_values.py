@@ -103,8 +103,17 @@ class RegistryValues:
         if self._format == "json-schema":
             return payload_of(part)
         with suppress(Unreadable, UnusableJsonError, SchemasUnavailableError):
-            return json_of(self._parsed(part).content)
+            return json_of(self.content(part))
         return part
+
+    def content(self, part: bytes) -> Any:  # noqa: ANN401  # as JSON has it
+        """What a framed value or key holds.
+
+        Raises:
+            Unreadable: It is none of its schema.
+            SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
+        """
+        return self._parsed(part).content
 
     def _opened(self, record: Arrived) -> Arrived | Rejection:
         if not record.value:

@@ -12,6 +12,7 @@ import msgspec
 from churnstream.codecs.connect_kinds import connect_kinds
 from churnstream.codecs.opened_json import OpenedJson, UnusableJsonError, json_of, path_of
 from churnstream.codecs.parsed_splice import ParsedSplicer
+from churnstream.codecs.source_keys import KeyReader
 from churnstream.codecs.source_records import Arrived, Headers, Opened, Path
 from churnstream.codecs.source_splice import Splicer
 from churnstream.codecs.source_times import TimeReader
@@ -19,7 +20,7 @@ from churnstream.codecs.source_values import Remake, remake_of
 from churnstream.records.passed_over import PassedOver, Rule
 from churnstream.records.rejection import Rejection
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS
+from churnstream.schema.event_source import ANY_KEY, PRESETS
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
 
@@ -51,7 +52,7 @@ class SourceReader:
         self._times = TimeReader(source)
         self._splice = Splicer(schema, self._times)
         self._splice_parsed = ParsedSplicer(schema, self._times)
-        self._key = path_of(source.key) if source.key not in (ID_AS_KEY, ANY_KEY) else None
+        self._key = None if source.key == ANY_KEY else KeyReader(schema, source)
 
     def __call__(self, record: Arrived) -> Opened | PassedOver | Rejection:
         """The event in a record, by which rule it is passed over, or why there is none."""
@@ -141,12 +142,9 @@ class SourceReader:
 
     def _key_of(self, event: OpenedJson, inside: Path, key: bytes | None) -> bytes | None:
         """The part of a record's key that must be the id: the id itself where it is any key's."""
-        if self._source.key == ANY_KEY:
-            found = event.find((*inside, *self._id_path))
-        elif self._key is None or key is None:
-            return key
-        else:
-            found = OpenedJson(key, self._schema).find(self._key)
+        if self._key:
+            return self._key(key)
+        found = event.find((*inside, *self._id_path))
         return (_text(found) or "").encode("utf-8", "surrogatepass")
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from churnstream.codecs.opened_json import path_of
+from churnstream.codecs.source_keys import KeyReader
 from churnstream.codecs.source_records import Arrived, Opened, Path
 from churnstream.codecs.source_times import TimeReader
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, PRESETS, EventSource
+from churnstream.schema.event_source import ANY_KEY, PRESETS, EventSource
 from churnstream.schema.schema import Schema
 
 _ROWS = {b'"c"', b'"r"', b'"u"'}  # operations of Debezium after which there is a row
@@ -42,7 +43,8 @@ class Splicer:
     def __init__(self, schema: Schema, times: TimeReader) -> None:
         source = schema.source
         assert source is not None  # noqa: S101  # for the type checker
-        self._times, self._keys_matter = times, source.key == ID_AS_KEY
+        self._times = times
+        self._key_of = None if source.key == ANY_KEY else KeyReader(schema, source)
         self._cuts = [_cutter(layout) for layout in _layouts(source, times)]
         own = re.escape(msgspec.json.encode(schema.id)) + rb":\s*"
         self._digits = re.compile(rb"(" + own + rb")(-?\d{1,20})(?=\s*[,}])")
@@ -67,8 +69,8 @@ class Splicer:
             return None
         if self._begin not in fields:  # a look is cheaper than a search
             fields = self._digits.sub(rb'\1"\2"', fields, count=1)
-        if self._keys_matter:
-            key = record.key
+        if self._key_of:
+            key = self._key_of(record.key)
         else:
             named = self._text.search(fields)
             key = named[1] if named else None
@@ -82,7 +84,7 @@ class Splicer:
 
 def _layouts(source: EventSource, times: TimeReader) -> Iterator[Layout]:
     """How the events of a source may be laid out; none where they have to be taken apart."""
-    if source.names or source.only or source.key not in (ID_AS_KEY, ANY_KEY):
+    if source.names or source.only:
         return
     time: Layout = {"time": times.path} if times.path else {}
     if source.envelope == "debezium":

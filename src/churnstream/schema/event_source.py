@@ -34,8 +34,8 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
             timestamp. None: `event_ts` beside the fields, or what the preset has.
         time_format: How it is written; `local` is a time without zone, in `zone`.
         zone: The zone of times without one, as `Europe/Berlin`.
-        key: `id` if the record's key must be the customer's id, `any` if it does not matter, or the
-            path of the id in a key that is a JSON object.
+        key: `id` if the record's key must be the customer's id, or an object that has it under its
+            name; `any` if it does not matter; or the path of the id in a key that is an object.
         only: By path from the outermost object the values that an event must have there; others
             are passed over.
         tombstones: What becomes of records without a value; Debezium's are always passed over.
