@@ -23,6 +23,10 @@ class TopicSettings(Section):
         "telco.producer.checkpoints", description="the batch producer's position in its files"
     )
     notified: str = Field("telco.churn.notified", description="of whom webhooks were sent")
+    output_format: Literal["json", "json-schema", "avro", "protobuf"] = Field(
+        "json",
+        description="of predictions: json, or avro, protobuf or json-schema with a schema registry",
+    )
     newest: str | None = Field(
         None,
         min_length=1,

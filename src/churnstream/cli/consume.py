@@ -42,6 +42,10 @@ _COMMITTED = "the events are scored and committed all the same"
 @options.window
 @options.setting("consumer.delivery", "--delivery", help="exactly-once or at-least-once.")
 @options.setting("consumer.reasons", "--reasons", help="Explain top, all or none.")
+@options.setting(
+    "topics.output_format", "--output-format", help="Of predictions: json, avro, protobuf, …"
+)
+@options.registers
 @options.setting("consumer.instance", "--instance", help="This process within the group.")
 @options.setting(
     "consumer.batch_size",
@@ -95,6 +99,7 @@ def consume(settings: Settings, pid_file: Path | None) -> None:
               churnstream consume --mode batch --to 2026-12-01T00:00:00Z
               churnstream consume --model models:/telco-churn@champion
               churnstream consume --detach .churnstream/consumer.pid
+              churnstream consume --output-format avro --schema-registry http://registry:8081
               churnstream consume --notify https://crm.example.com/churn
     """
     if pid_file:

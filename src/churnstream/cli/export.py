@@ -126,10 +126,12 @@ def _read(settings: Settings, schema: Schema, admin: Admin) -> NewestPredictions
     """
     from churnstream.analysis.customer_list import reasons_writer
     from churnstream.kafka.scan import Scan
+    from churnstream.pipeline.decoding import predictions_as_json
     from churnstream.pipeline.newest_predictions import NewestPredictions
 
     topic = settings.topics.newest or settings.topics.output
-    newest, read = NewestPredictions(schema, reasons_writer(schema)), 0
+    as_json = predictions_as_json(settings)
+    newest, read = NewestPredictions(schema, reasons_writer(schema), as_json), 0
     begins, ends = admin.earliest_offsets(topic), admin.latest_offsets(topic)
     with progress("predictions read") as show:
         for batch in Scan(settings.kafka, topic, begins, ends):

@@ -93,8 +93,14 @@ connection = _together(
         "schema_registry.url",
         "--schema-registry",
         metavar="URL",
-        help="The registry, where the schema's source has a format that takes one.",
+        help="The registry, where events or predictions have a format that takes one.",
     ),
+)
+
+registers = setting(
+    "schema_registry.register_schemas",
+    "--register/--no-register",
+    help="Register the schemas of what is written; --no-register only looks them up.",
 )
 
 kafka = _together(

@@ -61,6 +61,13 @@ def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str], Cutte
     return _reader(bare, bare_names), types.kinds, avro_cutter(bare, types.kinds)
 
 
+def avro_schema_of(schema: WriterSchema) -> Any:  # noqa: ANN401  # as fastavro has it
+    """A schema of ours, to write by."""
+    from fastavro import parse_schema
+
+    return parse_schema(msgspec.json.decode(schema.text))
+
+
 def _reader(schema: Any, names: dict[str, Any]) -> Reader:  # noqa: ANN401  # as JSON has it
     from fastavro import schemaless_reader
 

@@ -38,12 +38,10 @@ class ParsedSplicer:
         self._inside = presets.get(source.envelope or "", own)
         commits: dict[str, Path] = {"debezium": ("source", "ts_ms"), "cloudevents": ("time",)}
         self._time = times.path or commits.get(source.envelope or "", (*self._inside, EVENT_TS))
-        named = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
-        self._paths = {name: path_of(source.names.get(name, name)) for name in named}
-        self._is_renamed = bool(source.names)
+        self._paths, self._is_renamed = schema.source_paths, schema.is_renamed
         # The time stands where our own events have it, and as they do.
         self._may_be_own = (
-            not (source.names or times.is_of_record)
+            not (schema.is_renamed or times.is_of_record)
             and self._time == (*self._inside, EVENT_TS)
             and source.time_format == "rfc3339"
         )

@@ -56,6 +56,13 @@ def protobuf_reader(schema: WriterSchema) -> Callable[[bytes], Any]:
     return read
 
 
+def message_class(schema: WriterSchema) -> Any:  # noqa: ANN401  # a Message
+    """The type of the first message of a schema of ours, to write with."""
+    from google.protobuf.message_factory import GetMessageClass
+
+    return GetMessageClass(_message_at(_compiled(schema), (0,)))
+
+
 def _message_at(file: "FileDescriptor", place: tuple[int, ...]) -> Any:  # noqa: ANN401
     """The type of a message: its number in the file, then of each within the one before."""
     messages, found = list(file.message_types_by_name.values()), None

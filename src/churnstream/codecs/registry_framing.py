@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 HEADER = 5
 """Bytes before what is framed."""
+FIRST_MESSAGE = b"\0"
+"""The place of the first message in its file."""
 _MAX_DEPTH = 100  # of a message within messages, as deep as Protobuf's own parsers go
 _MAX_VARINT = 10  # bytes
 _MORE = 0x80  # in a byte of a varint: others follow

@@ -11,6 +11,7 @@ from churnstream.codecs.avro_cutter import Cutter
 from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
+from churnstream.codecs.readable_values import readable
 from churnstream.codecs.registry_framing import (
     HEADER,
     WriterSchema,
@@ -21,14 +22,13 @@ from churnstream.codecs.registry_framing import (
 from churnstream.codecs.source_records import Arrived, Parsed, Path, Unreadable
 from churnstream.deadline import Deadline
 from churnstream.errors import SchemasUnavailableError
-from churnstream.records.rejection import Rejection
+from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.schema.event_source import ANY_KEY, EventSource, Format
 
 Lookup = Callable[[int], WriterSchema | None]
 """Takes the id of a schema; None if the registry has none of it."""
 
 _KINDS = {"avro": "AVRO", "protobuf": "PROTOBUF"}
-
 
 _MAX_ABSENT = 10_000  # ids that anybody may have made up
 _ASK_AGAIN = 60.0  # seconds after which a schema that was absent may be there
@@ -46,13 +46,13 @@ class RegistryValues:
     """Opens values and keys of records.
 
     Args:
-        source: Whose format is not `json`.
+        source: Whose format is not `json`; None for values of any format.
         lookup: Asked once for every id.
     """
 
-    def __init__(self, source: EventSource, lookup: Lookup) -> None:
-        self._format, self._lookup = source.format, lookup
-        self._key_matters = source.key != ANY_KEY
+    def __init__(self, source: EventSource | None, lookup: Lookup) -> None:
+        self._format, self._lookup = source and source.format, lookup
+        self._key_matters = source is not None and source.key != ANY_KEY
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
 
@@ -98,12 +98,22 @@ class RegistryValues:
 
     def shown(self, part: bytes | None) -> bytes | None:
         """A value or key as JSON for people to read; as it is where that cannot be had now."""
+        with suppress(SchemasUnavailableError):
+            return self.as_json(part)
+        return part
+
+    def as_json(self, part: bytes | None) -> bytes | None:
+        """A framed value or key as JSON, times and days as text; any other as it is.
+
+        Raises:
+            SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
+        """
         if part is None or schema_id_of(part) is None:
             return part
         if self._format == "json-schema":
             return payload_of(part)
-        with suppress(Unreadable, UnusableJsonError, SchemasUnavailableError):
-            return json_of(self.content(part))
+        with suppress(Unreadable, UnusableJsonError):
+            return json_of(readable(self._parsed(part)))
         return part
 
     def content(self, part: bytes) -> Any:  # noqa: ANN401  # as JSON has it
@@ -169,23 +179,30 @@ def _json_key(key: bytes | None) -> bytes | None:
     return payload_of(key)
 
 
-def _opener(schema: WriterSchema, wanted: Format) -> _Opener:
+def _opener(schema: WriterSchema, wanted: Format | None) -> _Opener:
     """What reads values of a schema; where none can be read, it says why of each."""
     try:
-        if schema.kind != _KINDS[wanted]:
+        if wanted and schema.kind != _KINDS[wanted]:
             raise Unreadable(f"it is {schema.kind}, and `source: format` says {wanted}")
-        if wanted == "avro":
+        if schema.kind == "AVRO":
             return _Opener(*avro_reader(schema))
-        return _Opener(protobuf_reader(schema))
+        return _Opener(protobuf_reader(schema) if schema.kind == "PROTOBUF" else _from_json)
     except Unreadable as error:
         return _Opener(partial(_never, f"it {error}"))
+
+
+def _from_json(payload: bytes) -> Any:  # noqa: ANN401
+    try:
+        return msgspec.json.decode(payload)
+    except UNDECODABLE as error:
+        raise Unreadable(f"is no JSON: {error}") from error
 
 
 def _never(why: str, _: bytes) -> Any:  # noqa: ANN401
     raise Unreadable(why)
 
 
-def _not_framed(value: bytes, wanted: Format) -> Rejection:
+def _not_framed(value: bytes, wanted: Format | None) -> Rejection:
     looks = "; it looks like plain JSON" if value.lstrip()[:1] in b"{[" else ""
     detail = f"does not begin as `source: format: {wanted}` says, with 0 and a schema's id{looks}"
     return Rejection("malformed", "value", detail)

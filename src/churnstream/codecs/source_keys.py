@@ -22,7 +22,7 @@ class KeyReader:
     """
 
     def __init__(self, schema: Schema, source: EventSource) -> None:
-        name = source.names.get(schema.id, schema.id).rpartition(".")[2]
+        name = schema.source_paths[schema.id][-1]
         is_id = source.key == ID_AS_KEY
         own: list[Path] = [(name,), (_PAYLOAD, name)]
         self._paths = own if is_id else [tuple(source.key.split("."))]

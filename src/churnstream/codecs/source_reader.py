@@ -4,7 +4,7 @@ The schema's `source` says where a customer is. What is found there is put toget
 event that our own producer would have sent, so that one decoder checks all of them alike.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -45,9 +45,8 @@ class SourceReader:
         self._cloudevents = source.envelope == "cloudevents"
         own = source.envelope if source.envelope and source.envelope not in PRESETS else None
         self._inside = path_of(own) if own else ()
-        names = [schema.id, *schema.fields, *([schema.label.field] if schema.label else [])]
-        self._groups = list(_groups(schema, names))
-        self._id_path = path_of(source.names.get(schema.id, schema.id))
+        self._groups = list(_groups(schema))
+        self._id_path = schema.source_paths[schema.id]
         self._only = {path_of(path): _texts(wanted) for path, wanted in source.only.items()}
         self._times = TimeReader(source)
         self._splice = Splicer(schema, self._times)
@@ -171,12 +170,11 @@ class _MembersFrom(NamedTuple):
         ]
 
 
-def _groups(schema: Schema, names: Sequence[str]) -> Iterator[_MembersFrom]:
+def _groups(schema: Schema) -> Iterator[_MembersFrom]:
     """All members, by the object that holds them."""
     label = schema.label.field if schema.label else None
     groups: dict[Path, list[tuple[str, bytes, Remake | None]]] = {}
-    for name in names:
-        *above, own = path_of(schema.source.names.get(name, name)) if schema.source else (name,)
+    for name, (*above, own) in schema.source_paths.items():
         remake = None if name == label else remake_of(schema.fields.get(name))
         member = (own, msgspec.json.encode(name) + b":", remake)
         groups.setdefault(tuple(above), []).append(member)

@@ -45,7 +45,7 @@ class Splicer:
         assert source is not None  # noqa: S101  # for the type checker
         self._times = times
         self._key_of = None if source.key == ANY_KEY else KeyReader(schema, source)
-        self._cuts = [_cutter(layout) for layout in _layouts(source, times)]
+        self._cuts = [_cutter(layout) for layout in _layouts(schema, source, times)]
         own = re.escape(msgspec.json.encode(schema.id)) + rb":\s*"
         self._digits = re.compile(rb"(" + own + rb")(-?\d{1,20})(?=\s*[,}])")
         self._begin = msgspec.json.encode(schema.id) + b':"'
@@ -82,9 +82,9 @@ class Splicer:
         return Opened(fields, key, is_spliced=True)
 
 
-def _layouts(source: EventSource, times: TimeReader) -> Iterator[Layout]:
+def _layouts(schema: Schema, source: EventSource, times: TimeReader) -> Iterator[Layout]:
     """How the events of a source may be laid out; none where they have to be taken apart."""
-    if source.names or source.only:
+    if schema.is_renamed or source.only:
         return
     time: Layout = {"time": times.path} if times.path else {}
     if source.envelope == "debezium":

@@ -56,12 +56,12 @@ def _number(raw: bytes, kind: str) -> bytes:
     if raw[:1] != b'"':
         return raw
     if kind.startswith(DECIMAL):
-        return _decimal(raw, kind.removeprefix(DECIMAL))
+        return decimal_of(raw, kind.removeprefix(DECIMAL))
     found = _NUMBER.fullmatch(raw)
     return found[1] if found else raw
 
 
-def _decimal(raw: bytes, scale: str) -> bytes:
+def decimal_of(raw: bytes, scale: str) -> bytes:
     """A Connect decimal: the unscaled number as bytes, high ones first, in base64."""
     try:
         unscaled = b64decode(raw[1:-1], validate=True)
@@ -81,7 +81,7 @@ def _scaled(raw: bytes) -> bytes:
     except UNDECODABLE:
         return raw
     text = bytes(found.value)
-    made = _decimal(text, str(found.scale)) if text[:1] == b'"' else text
+    made = decimal_of(text, str(found.scale)) if text[:1] == b'"' else text
     return raw if made is text else made
 
 

@@ -23,7 +23,12 @@ from churnstream.kafka.tail import Tail
 from churnstream.model.phrases import short_reason_writer
 from churnstream.pipeline import topic_layout
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records, registry_values
+from churnstream.pipeline.decoding import (
+    decode_records,
+    predictions_as_json,
+    registry_values,
+    shown_values,
+)
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
@@ -55,7 +60,7 @@ class Feed:
         self._identity = ""
         self._decode = EventDecoder(state.schema, closed=False)
         self._opened: RegistryValues | None = None
-        self._read_prediction = prediction_reader(state.schema)
+        self._read_prediction = prediction_reader(state.schema, predictions_as_json(settings))
         self._id_of, self._in_short = state.schema.id_of, short_reason_writer(state.schema)
         self._pending = PendingEvents(state.fields)
         self._waiting: deque[tuple[float, KeptPrediction]] = deque()
@@ -93,7 +98,7 @@ class Feed:
         kafka, names = self._kafka, self._settings.topics
         admin = Admin(kafka, self._stopped)
         self._opened = registry_values(self._settings, self._state.schema.source, self._stopped)
-        self._state.opened = self._opened
+        self._state.shown = shown_values(self._settings, self._opened)
         partitions = {
             name: [(name, p) for p in admin.partitions(name)]
             for name in (names.input, names.output, names.deadletter)

@@ -5,13 +5,14 @@ it.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from churnstream.codecs.prediction_codec import AsJson, as_it_is
 from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import ChurnstreamError
 from churnstream.escaping import printable
@@ -58,15 +59,6 @@ class ShownRecord(NamedTuple):
     value: str
     size: int
     headers: list[tuple[str, str]]
-
-
-AsJson = Callable[[bytes | None], bytes | None]
-"""Takes a key or value; JSON where it is in the format of a registry, else as it is."""
-
-
-def as_it_is(part: bytes | None) -> bytes | None:
-    """See `AsJson`."""
-    return part
 
 
 class RecordLookup:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from churnstream.analysis.customer_fields import CustomerFields, Details
-from churnstream.codecs.registry_values import RegistryValues
+from churnstream.codecs.prediction_codec import AsJson, as_it_is
 from churnstream.dashboard.bounded_texts import short_name
 from churnstream.dashboard.customer_table import CustomerTable
 from churnstream.dashboard.latency import LatencySeries
@@ -171,7 +171,7 @@ class State:
         reading: Whether what was in the topics at the start is still being read.
         partitions: Topics as the broker last described them.
         processes: Producers and consumers as they last described themselves.
-        opened: Opens records of the input topic; None where they are plain JSON.
+        shown: Makes JSON of what stands in the format of a registry.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -182,7 +182,7 @@ class State:
         self.reading = True
         self.partitions: Sequence[PartitionState] = ()
         self.processes: Sequence[Process] = ()
-        self.opened: RegistryValues | None = None
+        self.shown: AsJson = as_it_is
         self.clear()
 
     def clear(self) -> None:
@@ -216,7 +216,7 @@ class State:
 
     def as_json(self, part: bytes | None) -> bytes | None:
         """A key or value, as JSON where it is in the format of a registry."""
-        return self.opened.shown(part) if self.opened else part
+        return self.shown(part)
 
     def add_newest(self, topic: str, records: Sequence[Message]) -> None:
         """Take note of the last of some records as they lie in a topic."""

@@ -20,6 +20,7 @@ from churnstream.pipeline.consumer_notices import Notice
 from churnstream.pipeline.dead_letter_headers import SMALLEST_LIMIT
 from churnstream.pipeline.decoding import registry_values
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from churnstream.pipeline.encoding import prediction_encoder
 from churnstream.pipeline.flow_topics import FlowTopics
 from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.schema_wait import SchemaWait
@@ -120,7 +121,9 @@ def connect(
     _quiet_collector()
     topics = FlowTopics(settings, admin, stop)
     limits = _checked_limits(settings, admin)
-    values = registry_values(settings, models.current().schema.source, stop.requested)
+    schema = models.current().schema
+    values = registry_values(settings, schema.source, stop.requested)
+    encode = prediction_encoder(settings, schema, stop.requested)
     connection = Connection(settings.kafka.brokers)
     writer = _writer(settings, admin, min(limits), stop, connection)
     offsets = GroupOffsets(names.input, topics.identity)
@@ -145,6 +148,7 @@ def connect(
         max_prediction_bytes=min(limits.prediction, MAX_BYTES),
         explained=own.reasons,
         opened=values,
+        encode=encode,
     )
     publisher = BatchPublisher(delivery, topics)
     return Consumer(

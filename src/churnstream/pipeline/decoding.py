@@ -1,10 +1,11 @@
-"""Records of the input topic, decoded as the schema's source says."""
+"""Records decoded: those of the input topic as the schema's source says, and predictions."""
 
 from collections.abc import Callable, Sequence
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import AsJson, as_it_is
 from churnstream.codecs.registry_framing import WriterSchema
-from churnstream.codecs.registry_values import RegistryValues
+from churnstream.codecs.registry_values import Lookup, RegistryValues
 from churnstream.codecs.source_records import Arrived
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.client import Message, contents_of, headers_of
@@ -14,6 +15,8 @@ from churnstream.records.rejection import Rejection
 from churnstream.schema.event_source import EventSource
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
+
+NO_REGISTRY = "predictions in {} take a schema registry; name it: --schema-registry"
 
 
 def registry_values(
@@ -35,12 +38,39 @@ def registry_values(
         )
     registry = SchemaRegistry(settings.schema_registry)
     registry.wait(settings.kafka.startup_timeout, give_up)
+    return RegistryValues(source, _lookup(registry))
 
+
+def predictions_as_json(settings: Settings) -> AsJson:
+    """What makes predictions readable whose schema stands in a registry; it is asked when needed.
+
+    Raises:
+        ConfigurationError: Predictions are written so, and no registry is named.
+    """
+    if settings.schema_registry.url is None:
+        if settings.topics.output_format != "json":
+            raise ConfigurationError(NO_REGISTRY.format(settings.topics.output_format))
+        return as_it_is
+    return RegistryValues(None, _lookup(SchemaRegistry(settings.schema_registry))).as_json
+
+
+def shown_values(settings: Settings, opened: RegistryValues | None) -> AsJson:
+    """What makes values and keys of any topic of the flow readable; it raises nothing.
+
+    Args:
+        opened: Of the input topic.
+    """
+    if settings.schema_registry.url:
+        return RegistryValues(None, _lookup(SchemaRegistry(settings.schema_registry))).shown
+    return opened.shown if opened else as_it_is
+
+
+def _lookup(registry: SchemaRegistry) -> Lookup:
     def lookup(schema_id: int) -> WriterSchema | None:
         found = registry.fetch(schema_id)
         return found and WriterSchema(*found)
 
-    return RegistryValues(source, lookup)
+    return lookup
 
 
 def decode_records(

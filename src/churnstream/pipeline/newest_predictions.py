@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from churnstream.codecs.prediction_codec import prediction_reader
+from churnstream.codecs.prediction_codec import AsJson, as_it_is, prediction_reader
 from churnstream.escaping import printable
 from churnstream.kafka.client import Message
 from churnstream.records.prediction import ReasonGiven
@@ -58,14 +58,20 @@ class NewestPredictions:
 
     Args:
         in_words: Makes a text of a prediction's reasons, of bounded length.
+        as_json: For predictions whose schema stands in a registry.
 
     Attributes:
         foreign: Records that are no predictions.
     """
 
-    def __init__(self, schema: Schema, in_words: Callable[[Sequence[ReasonGiven]], str]) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        in_words: Callable[[Sequence[ReasonGiven]], str],
+        as_json: AsJson = as_it_is,
+    ) -> None:
         self.foreign = 0
-        self._read, self._id_of = prediction_reader(schema), schema.id_of
+        self._read, self._id_of = prediction_reader(schema, as_json), schema.id_of
         self._in_words = in_words
         self._rows: dict[str, int] = {}
         self._kept, self._count = np.zeros(_FIRST, _KEPT), 0

@@ -16,15 +16,15 @@ from collections.abc import Mapping
 import msgspec
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.prediction_codec import reader_of
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records, registry_values
+from churnstream.pipeline.decoding import decode_records, predictions_as_json, registry_values
 from churnstream.pipeline.outcome_ledger import Audit, EventPosition, OutcomeLedger
 from churnstream.pipeline.outcome_offsets import outcome_starts
 from churnstream.records.passed_over import PassedOver
-from churnstream.records.rejection import UNDECODABLE
 from churnstream.records.wire_types import Offset, Partition
 from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
@@ -35,9 +35,6 @@ class _Source(msgspec.Struct):
 
     source_partition: Partition
     source_offset: Offset
-
-
-_decode_source = msgspec.json.Decoder(_Source).decode
 
 
 def audit(
@@ -76,8 +73,9 @@ def audit(
             outcomes_of = zip(batch, decode_records(decode, batch, opened), strict=True)
             by_rule = [record for record, found in outcomes_of if isinstance(found, PassedOver)]
             ledger.add_passed_over(map(_position, by_rule))
+    read = reader_of(_Source, predictions_as_json(settings))
     for batch in Scan(kafka, topics.output, outcomes.begins[topics.output], output_ends):
-        ledger.add_predictions([_predicted(record) for record in batch])
+        ledger.add_predictions([_predicted(read(record.value())) for record in batch])
     for batch in Scan(
         kafka, topics.deadletter, outcomes.begins[topics.deadletter], dead_letter_ends
     ):
@@ -92,13 +90,9 @@ def _position(record: Message) -> EventPosition:
     return record.partition(), record.offset()  # type: ignore[return-value]
 
 
-def _predicted(record: Message) -> EventPosition | None:
+def _predicted(source: _Source | None) -> EventPosition | None:
     """The position that a prediction speaks of; None if the record is no prediction."""
-    try:
-        source = _decode_source(record.value() or b"")
-    except UNDECODABLE:
-        return None
-    return source.source_partition, source.source_offset
+    return source and (source.source_partition, source.source_offset)
 
 
 def _rejected(record: Message, topic: str) -> EventPosition | None:

@@ -16,7 +16,7 @@ from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
-from churnstream.pipeline.decoding import decode_records, registry_values
+from churnstream.pipeline.decoding import decode_records, predictions_as_json, registry_values
 from churnstream.pipeline.outcome_offsets import outcome_starts
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -69,7 +69,7 @@ class PredictionHistory:
         # Whoever scored may have known more categories than the schema lists.
         self._decode = EventDecoder(schema, closed=False)
         self._opened = registry_values(settings, schema.source)
-        self._read_prediction = prediction_reader(schema)
+        self._read_prediction = prediction_reader(schema, predictions_as_json(settings))
 
     def _scan(self, topic: str) -> Scan:
         """The outcomes that are in a topic now, without those of an earlier input topic."""

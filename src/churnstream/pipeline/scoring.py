@@ -1,6 +1,6 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import compress, repeat
@@ -124,6 +124,7 @@ class BatchScorer:
             larger becomes a dead letter.
         explained: Which predictions get reasons.
         opened: Finds what values hold that are no JSON.
+        encode: Makes a record's value of a prediction.
     """
 
     def __init__(
@@ -135,9 +136,10 @@ class BatchScorer:
         max_prediction_bytes: int = MAX_BYTES,
         explained: Explained = "top",
         opened: RegistryValues | None = None,
+        encode: Callable[[Any], bytes] = encode_prediction,
     ) -> None:
         self._models, self._group, self._explained = models, group, explained
-        self._opened = opened
+        self._opened, self._encode = opened, encode
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._max_prediction_bytes = max_prediction_bytes
 
@@ -153,7 +155,8 @@ class BatchScorer:
         """
         model = self._models.current()
         decoded, probabilities = _score(decode_batch(polled, model.decode, self._opened), model)
-        values = _encoded_predictions(decoded, probabilities, model, now, self._explained)
+        made = _predictions(decoded, probabilities, model, now, self._explained)
+        values = list(map(self._encode, made))
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
             events=decoded.events,
@@ -217,13 +220,13 @@ def _score(decoded: DecodedBatch, scorer: Scorer) -> tuple[DecodedBatch, NDArray
     return scored, probabilities[is_scored]
 
 
-def _encoded_predictions(
+def _predictions(
     decoded: DecodedBatch,
     probabilities: NDArray[np.float64],
     scorer: Scorer,
     now: datetime,
     explained: Explained,
-) -> list[bytes]:
+) -> Iterator[Any]:
     """The predictions, in the order of the events."""
     events, good = decoded.events, decoded.good
     columns: dict[str, Iterable[Any]] = {
@@ -239,4 +242,4 @@ def _encoded_predictions(
     # Column by column, in the order of the fields: a call with keywords for each takes longer.
     in_order = (columns[name] for name in Prediction.__struct_fields__)
     ids = map(scorer.schema.id_of, events)
-    return list(map(encode_prediction, map(prediction_type(scorer.schema), ids, *in_order)))
+    return map(prediction_type(scorer.schema), ids, *in_order)

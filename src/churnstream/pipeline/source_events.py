@@ -8,7 +8,7 @@ from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Message
 from churnstream.kafka.scan import Scan
-from churnstream.pipeline.decoding import decode_records
+from churnstream.pipeline.decoding import decode_records, registry_values
 from churnstream.pipeline.newest_predictions import NewestColumns
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -32,6 +32,7 @@ class SourceEvents:
         self._settings, self._admin = settings, admin
         self._id_of = schema.id_of
         self._decode = EventDecoder(schema, closed=False)
+        self._opened = registry_values(settings, schema.source)
         self._numbers = {name: i for i, name in enumerate(found.names)}
         self._partitions = found.kept["source_partition"]
         self._offsets = found.kept["source_offset"]
@@ -61,8 +62,9 @@ class SourceEvents:
 
     def _matched(self, batch: Sequence[Message]) -> tuple[list[int], list[Event]]:
         records = self._wanted_of(batch)
+        found = decode_records(self._decode, records, self._opened)
         numbers, known = [], []
-        for record, event in zip(records, decode_records(self._decode, records), strict=True):
+        for record, event in zip(records, found, strict=True):
             if isinstance(event, Rejection | PassedOver):
                 continue
             number = self._numbers.get(self._id_of(event), -1)

@@ -17,6 +17,8 @@ RECORD_TIME = "record"
 ID_AS_KEY, ANY_KEY = "id", "any"
 PRESETS = ("debezium", "cloudevents")
 
+_NAMED_FORMATS = ("avro", "protobuf")  # whose names are letters, digits and underscores
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 _PATH = re.compile(r"[^.\"\\\x00-\x1f]+(\.[^.\"\\\x00-\x1f]+)*")
 
 
@@ -29,7 +31,8 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         envelope: The path of the object that holds the fields, or a preset: `debezium` (the row
             after a change, with and without `schema` and `payload`), `cloudevents` (`data`, in
             structured or binary mode).
-        names: By field, id or label, its path within that object, where it is not its name.
+        names: By field, id or label, its path within that object, where it is not its name; in
+            Avro and Protobuf, not its `registered_name`.
         time: The path of the event's time from the outermost object; `record` for the record's
             timestamp. None: `event_ts` beside the fields, or what the preset has.
         time_format: How it is written; `local` is a time without zone, in `zone`.
@@ -51,6 +54,12 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     only: dict[str, str | tuple[str, ...]] = {}
     tombstones: Literal["reject", "pass-over"] = "reject"
 
+    def path_to(self, name: str) -> tuple[str, ...]:
+        """Where a field, the id or the label is within the object that holds the fields."""
+        if name in self.names:
+            return tuple(self.names[name].split("."))
+        return (registered_name(name) if self.format in _NAMED_FORMATS else name,)
+
     @property
     def passes_over(self) -> bool:
         """Whether some records have no customer by rule, and are no fault."""
@@ -60,6 +69,12 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     def passes_over_tombstones(self) -> bool:
         """Whether records without a value are no fault."""
         return self.envelope == "debezium" or self.tombstones == "pass-over"
+
+
+def registered_name(name: str) -> str:
+    """A name that Avro and Protobuf take: other characters than theirs become underscores."""
+    found = _NO_NAME.sub("_", name)
+    return found if not found[:1].isdigit() else f"_{found}"
 
 
 def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str, str]]:

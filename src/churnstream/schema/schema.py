@@ -108,6 +108,17 @@ class Schema(
         return {name: _attribute(name, i) for i, name in enumerate(names)}
 
     @cached_property
+    def source_paths(self) -> dict[str, tuple[str, ...]]:
+        """By field, id and label included, where it is within what holds the fields of an event."""
+        find = self.source.path_to if self.source else lambda name: (name,)
+        return {name: find(name) for name in self.attributes}
+
+    @cached_property
+    def is_renamed(self) -> bool:
+        """Whether some are somewhere else in the events than under their names."""
+        return any(path != (name,) for name, path in self.source_paths.items())
+
+    @cached_property
     def opened(self) -> "Schema":
         """The same, with other values in each category than those that are listed."""
         fields = {

@@ -12,6 +12,7 @@ from churnstream.kafka.scan import Scan
 from churnstream.kafka.starting_offsets import StartingOffsets
 from churnstream.kafka.topic_identity import TopicIdentity
 from churnstream.kafka.writer import Record, Writer
+from churnstream.pipeline.decoding import predictions_as_json
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.notify.courier import IN_FLIGHT, Courier
 from churnstream.pipeline.notify.notified_topic import known_customers
@@ -66,7 +67,7 @@ def connect_notifier(
         give_up=stop.overdue,
         connection=connection,
     )
-    kept = names.model_copy(update={"output": names.notified})
+    kept = names.model_copy(update={"output": names.notified, "newest": None})
     delivery: Delivery = AtLeastOnce(reader, writer, kept)
     if writer.is_transactional:
         delivery = ExactlyOnce(offsets, writer, kept)
@@ -74,7 +75,7 @@ def connect_notifier(
         reader,
         delivery,
         Courier(webhook, counts.add),
-        AtRisk(schema, names.input),
+        AtRisk(schema, names.input, predictions_as_json(settings)),
         lambda partitions: known_customers(settings, admin, partitions),
         counts,
         interval=settings.log.interval,

@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from churnstream.codecs.prediction_codec import prediction_reader
+from churnstream.codecs.prediction_codec import (
+    AsJson,
+    as_it_is,
+    is_in_framing,
+    prediction_reader,
+)
 from churnstream.kafka.client import contents_of
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.records.notification import Notification
@@ -44,13 +49,14 @@ class AtRisk:
     Args:
         schema: Of the predictions.
         topic: The input topic, which the predictions speak of.
+        as_json: For predictions whose schema stands in a registry.
 
     Attributes:
         passed_over: Records that are no predictions, or of another customer than their key says.
     """
 
-    def __init__(self, schema: Schema, topic: str) -> None:
-        self._read, self._topic = prediction_reader(schema), topic
+    def __init__(self, schema: Schema, topic: str, as_json: AsJson = as_it_is) -> None:
+        self._read, self._topic = prediction_reader(schema, as_json), topic
         self._id_of = schema.id_of
         self._keys: dict[int, set[bytes | None]] = {}
         self.passed_over = 0
@@ -71,18 +77,24 @@ class AtRisk:
     def changes(self, polled: PolledRecords) -> list[RiskChange]:
         """What records change, in their order; all of them of known partitions.
 
-        Most records change nothing, which can be seen without decoding them.
+        Most records change nothing, which can be seen of JSON without decoding it.
         """
         values, keys = contents_of(polled.records)
         found: list[RiskChange] = []
         for partition, offset, key, value in zip(
             polled.partitions, polled.offsets, keys, values, strict=True
         ):
-            if (key in self._keys[partition]) is (_SAYS_YES in (value or b"")):
+            if (key in self._keys[partition]) is self._says_yes(value):
                 continue
             if key is not None and (change := self._change(partition, offset, key, value)):
                 found.append(change)
         return found
+
+    def _says_yes(self, value: bytes | None) -> bool:
+        if not is_in_framing(value):
+            return _SAYS_YES in (value or b"")
+        made = self._read(value)
+        return made is not None and made.prediction == "Yes"
 
     def _change(
         self, partition: int, offset: int, key: bytes, value: bytes | None
