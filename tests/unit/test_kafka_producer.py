@@ -28,6 +28,7 @@ from churnstream.kafka.client import TopicPartition
 from churnstream.kafka.writer import Record
 from churnstream.pipeline import producer
 from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, TransactionSink
+from churnstream.pipeline.event_forms import JsonEvents
 from churnstream.pipeline.producer import BatchResult, produce_batch, produce_streaming
 from fakes import FakeAdmin, FakeSink, FakeStop, FakeWriter, Journal
 
@@ -50,7 +51,7 @@ def keys(numbers: range) -> list[bytes | None]:
 def run(dataset: CustomerRows, sink: FakeSink | FileSink, **changes: Any) -> BatchResult:
     """Produce the file in batches of four, from where the last run stopped."""
     options: dict[str, Any] = {"batch_size": 4, "resume": True, "stop": FakeStop()} | changes
-    return produce_batch(dataset, sink, **options)
+    return produce_batch(dataset, JsonEvents(dataset.schema), sink, **options)
 
 
 # ---- produce_batch: the whole file in order ----
@@ -627,7 +628,8 @@ def stream(dataset: CustomerRows, writer: FakeWriter, **changes: Any) -> int:
         "duration": None,
         "stop": FakeStop(),
     }
-    return produce_streaming(dataset, writer, TOPIC, **options | changes)
+    form = JsonEvents(dataset.schema)
+    return produce_streaming(dataset, form, writer, TOPIC, **options | changes)
 
 
 def test_no_more_events_are_sent_than_were_asked_for(

@@ -110,6 +110,7 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
     from churnstream.codecs.event_encoder import encode_events
     from churnstream.kafka.writer import Record, Writer
     from churnstream.pipeline.checkpoint import CheckpointKey, FileSink
+    from churnstream.pipeline.event_forms import JsonEvents
     from churnstream.pipeline.producer import produce_batch
     from churnstream.pipeline.stop_signal import StopSignal
     from churnstream.testing.broken_records import broken_records
@@ -125,6 +126,7 @@ def _produce(settings: Settings, rows: CustomerRows, admin: Admin) -> None:
         # A new broker is empty, so the position of an earlier run means nothing here.
         result = produce_batch(
             rows,
+            JsonEvents(rows.schema),
             FileSink(
                 writer,
                 CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic)),

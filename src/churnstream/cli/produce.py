@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from churnstream.codecs.customer_rows import CustomerRows
     from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.event_forms import EventForm
     from churnstream.pipeline.producer import BatchResult
     from churnstream.pipeline.sent_ranges import Sent
     from churnstream.pipeline.stop_signal import StopSignal
@@ -48,6 +49,7 @@ _RECREATED = "; run it again to send all rows to the new one"
     help="Batch: the position, for brokers without transactions.",
 )
 @options.setting("producer.resume", "--resume/--no-resume", help="Batch: --no-resume starts over.")
+@options.registers
 @options.as_json(
     "Batch: say as JSON between which offsets the rows lie; a repeated run says the same."
 )
@@ -67,22 +69,24 @@ def produce(settings: Settings, as_json: bool) -> None:
     if as_json and settings.producer.mode != "batch":
         raise ConfigurationError("--json goes with --mode batch")
     from churnstream.kafka.admin import Admin
+    from churnstream.pipeline.encoding import event_form
 
     stop = options.process_stop()
     rows = rows_of(settings)
+    form = event_form(settings, rows.schema, stop.requested)
     with instrumented_producer(settings) as on_rows:
         admin = Admin(settings.kafka, stop.requested)
         admin.partitions(settings.topics.input)
         if settings.producer.mode == "streaming":
-            line = _stream(settings, admin, rows, stop, on_rows)
+            line = _stream(settings, admin, rows, form, stop, on_rows)
             with done_already(_SENT):
                 click.echo(line)
         elif as_json:
-            sent = _send_range(settings, admin, rows, stop, on_rows)
+            sent = _send_range(settings, admin, rows, form, stop, on_rows)
             with done_already(_SENT):
                 options.echo_json(sent)
         else:
-            result = _send_file(settings, admin, rows, stop, on_rows)
+            result = _send_file(settings, admin, rows, form, stop, on_rows)
             with done_already(_SENT):
                 click.echo(_batch_line(result, rows.file.name, settings.topics.input))
 
@@ -91,6 +95,7 @@ def _stream(
     settings: Settings,
     admin: Admin,
     rows: CustomerRows,
+    form: EventForm,
     stop: StopSignal,
     on_rows: Callable[[int], None],
 ) -> str:
@@ -102,6 +107,7 @@ def _stream(
     with progress("events sent", own.max_events) as show:
         sent = produce_streaming(
             rows,
+            form,
             Writer(settings.kafka, give_up=stop.overdue, max_bytes=admin.max_record_bytes(topic)),
             topic,
             rate=own.events_per_sec,
@@ -118,6 +124,7 @@ def _send_file(
     settings: Settings,
     admin: Admin,
     rows: CustomerRows,
+    form: EventForm,
     stop: StopSignal,
     on_rows: Callable[[int], None],
 ) -> BatchResult:
@@ -129,6 +136,7 @@ def _send_file(
     with progress("rows sent") as show, identity.throughout(_RECREATED, stop.requested):
         return produce_batch(
             rows,
+            form,
             batch_sink(settings, admin, rows, stop),
             batch_size=settings.producer.batch_size,
             resume=settings.producer.resume,
@@ -142,6 +150,7 @@ def _send_range(
     settings: Settings,
     admin: Admin,
     rows: CustomerRows,
+    form: EventForm,
     stop: StopSignal,
     on_rows: Callable[[int], None],
 ) -> Sent:
@@ -153,7 +162,7 @@ def _send_range(
     source = CheckpointKey(rows.file.digest(), topic, admin.topic_id(topic))
     path = settings.producer.checkpoint_file.with_suffix(".stretches.json")
     keeper = SentRangeKeeper(path, source, admin)
-    result = _send_file(settings, admin, rows, stop, _both(keeper.begin, on_rows))
+    result = _send_file(settings, admin, rows, form, stop, _both(keeper.begin, on_rows))
     if result.finished:
         keeper.finish()
     return keeper.sent(result.resumed_at + result.sent, result.sent)

@@ -29,7 +29,7 @@ def _text(value: Any, kind: str) -> str | None:  # noqa: ANN401
     """None where there is none."""
     if kind.startswith(DECIMAL):
         raw = decimal_of(msgspec.json.encode(value), kind.removeprefix(DECIMAL))
-        return raw and raw.decode()
+        return raw.decode()
     if not isinstance(value, int):
         return None
     if kind in DAYS:

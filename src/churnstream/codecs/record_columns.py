@@ -24,7 +24,7 @@ REASON: tuple[tuple[str, ColumnKind], ...] = (
 """The columns of a reason."""
 
 
-class Column(NamedTuple):
+class RecordColumn(NamedTuple):
     """One of a record.
 
     Attributes:
@@ -39,7 +39,7 @@ class Column(NamedTuple):
     may_be_missing: bool = False
 
 
-def columns_of(record: RecordName, schema: Schema) -> list[Column]:
+def columns_of(record: RecordName, schema: Schema) -> list[RecordColumn]:
     """The columns of events or predictions, in their order.
 
     Raises:
@@ -55,16 +55,16 @@ def columns_of(record: RecordName, schema: Schema) -> list[Column]:
     return found
 
 
-def _of_event(schema: Schema) -> list[Column]:
+def _of_event(schema: Schema) -> list[RecordColumn]:
     names = schema.attributes
-    columns = [Column(registered_name(schema.id), names[schema.id], "text")]
+    columns = [RecordColumn(registered_name(schema.id), names[schema.id], "text")]
     columns += [
-        Column(registered_name(name), names[name], _kind(field), field.may_be_missing)
+        RecordColumn(registered_name(name), names[name], _kind(field), field.may_be_missing)
         for name, field in schema.fields.items()
     ]
-    columns.append(Column(EVENT_TS, EVENT_TS, "timestamp"))
+    columns.append(RecordColumn(EVENT_TS, EVENT_TS, "timestamp"))
     if label := schema.label:
-        columns.append(Column(registered_name(label.field), names[label.field], "text", True))
+        columns.append(RecordColumn(registered_name(label.field), names[label.field], "text", True))
     return columns
 
 
@@ -83,7 +83,7 @@ def _kind(field: AnyField) -> ColumnKind:
             return "text"
 
 
-def _of_prediction(schema: Schema) -> list[Column]:
+def _of_prediction(schema: Schema) -> list[RecordColumn]:
     rest: dict[str, ColumnKind] = {  # as `Prediction` has them
         "churn_probability": "number",
         "prediction": "text",
@@ -93,6 +93,6 @@ def _of_prediction(schema: Schema) -> list[Column]:
         "source_partition": "whole",
         "source_offset": "whole",
     }
-    columns = [Column(registered_name(schema.id), schema.attributes[schema.id], "text")]
-    columns += [Column(name, name, kind) for name, kind in rest.items()]
-    return [*columns, Column("reasons", "reasons", "reasons")]
+    columns = [RecordColumn(registered_name(schema.id), schema.attributes[schema.id], "text")]
+    columns += [RecordColumn(name, name, kind) for name, kind in rest.items()]
+    return [*columns, RecordColumn("reasons", "reasons", "reasons")]

@@ -9,7 +9,7 @@ import msgspec
 
 from churnstream.codecs.avro_values import avro_schema_of
 from churnstream.codecs.protobuf_values import message_class
-from churnstream.codecs.record_columns import Column, RecordName, columns_of
+from churnstream.codecs.record_columns import RecordColumn, RecordName, columns_of
 from churnstream.codecs.registered_schemas import registered_schema
 from churnstream.codecs.registry_framing import FIRST_MESSAGE, framed
 from churnstream.schema.event_source import Format
@@ -39,7 +39,7 @@ def registered_encoder(record: RecordName, schema: Schema, form: Format, schema_
     return _protobuf(columns, message_class(text), framed(schema_id, FIRST_MESSAGE))
 
 
-def _avro(columns: list[Column], schema: Any, head: bytes) -> Encode:  # noqa: ANN401
+def _avro(columns: list[RecordColumn], schema: Any, head: bytes) -> Encode:  # noqa: ANN401
     from fastavro import schemaless_writer
 
     def encode(made: Any) -> bytes:  # noqa: ANN401
@@ -51,7 +51,7 @@ def _avro(columns: list[Column], schema: Any, head: bytes) -> Encode:  # noqa: A
     return encode
 
 
-def _protobuf(columns: list[Column], message: Callable[..., Any], head: bytes) -> Encode:
+def _protobuf(columns: list[RecordColumn], message: Callable[..., Any], head: bytes) -> Encode:
     def encode(made: Any) -> bytes:  # noqa: ANN401
         values = _values(columns, made)
         for name, value in values.items():
@@ -63,7 +63,7 @@ def _protobuf(columns: list[Column], message: Callable[..., Any], head: bytes) -
     return encode
 
 
-def _values(columns: list[Column], made: Any) -> dict[str, Any]:  # noqa: ANN401
+def _values(columns: list[RecordColumn], made: Any) -> dict[str, Any]:  # noqa: ANN401
     """What a record holds, by the names that the format has."""
     values = {column.name: getattr(made, column.attribute) for column in columns}
     for name, value in values.items():

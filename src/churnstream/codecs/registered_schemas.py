@@ -12,7 +12,7 @@ import msgspec
 from churnstream.codecs.json_schema import json_schemas
 from churnstream.codecs.record_columns import (
     REASON,
-    Column,
+    RecordColumn,
     ColumnKind,
     RecordName,
     columns_of,
@@ -72,7 +72,7 @@ def registered_schema(record: RecordName, schema: Schema, form: Format) -> Write
     return WriterSchema("PROTOBUF", _proto(package, title, columns), {})
 
 
-def _avro_field(column: Column) -> dict[str, Any]:
+def _avro_field(column: RecordColumn) -> dict[str, Any]:
     kind = _AVRO[column.kind]
     if column.kind == "reasons":
         return {"name": column.name, "type": kind, "default": []}
@@ -81,7 +81,7 @@ def _avro_field(column: Column) -> dict[str, Any]:
     return {"name": column.name, "type": ["null", kind], "default": None}
 
 
-def _proto(package: str, title: str, columns: list[Column]) -> str:
+def _proto(package: str, title: str, columns: list[RecordColumn]) -> str:
     """A file with one message, and where it has reasons that of a reason behind it."""
     lines = ['syntax = "proto3";', f"package {package};"]
     lines += ['import "google/protobuf/timestamp.proto";', f"message {title} {{"]
@@ -94,7 +94,7 @@ def _proto(package: str, title: str, columns: list[Column]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _proto_field(column: Column) -> str:
+def _proto_field(column: RecordColumn) -> str:
     if column.kind == "reasons":
         return f"repeated Reason {column.name}"
     optional = "optional " if column.may_be_missing else ""

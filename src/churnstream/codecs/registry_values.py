@@ -51,7 +51,7 @@ class RegistryValues:
     """
 
     def __init__(self, source: EventSource | None, lookup: Lookup) -> None:
-        self._format, self._lookup = source and source.format, lookup
+        self._format, self._lookup = source.format if source else None, lookup
         self._key_matters = source is not None and source.key != ANY_KEY
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}

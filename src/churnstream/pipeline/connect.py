@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import structlog
 
+from churnstream.codecs.registry_values import RegistryValues
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.client import Connection
@@ -121,9 +122,8 @@ def connect(
     _quiet_collector()
     topics = FlowTopics(settings, admin, stop)
     limits = _checked_limits(settings, admin)
-    schema = models.current().schema
-    values = registry_values(settings, schema.source, stop.requested)
-    encode = prediction_encoder(settings, schema, stop.requested)
+    values = registry_values(settings, models.current().schema.source, stop.requested)
+    scorer = _scorer(settings, models, limits, values, stop)
     connection = Connection(settings.kafka.brokers)
     writer = _writer(settings, admin, min(limits), stop, connection)
     offsets = GroupOffsets(names.input, topics.identity)
@@ -141,15 +141,6 @@ def connect(
     delivery: Delivery = AtLeastOnce(reader, writer, names)
     if writer.is_transactional:
         delivery = ExactlyOnce(offsets, writer, names)
-    scorer = BatchScorer(
-        models,
-        group=own.group,
-        max_dead_letter_bytes=min(limits.dead_letter, MAX_BYTES),
-        max_prediction_bytes=min(limits.prediction, MAX_BYTES),
-        explained=own.reasons,
-        opened=values,
-        encode=encode,
-    )
     publisher = BatchPublisher(delivery, topics)
     return Consumer(
         reader,
@@ -160,6 +151,24 @@ def connect(
         schemas=SchemaWait(values),
         batch_size=own.batch_size,
         listener=listener,
+    )
+
+
+def _scorer(
+    settings: Settings,
+    models: ModelInUse,
+    limits: _MaxBytes,
+    values: RegistryValues | None,
+    stop: StopSignal,
+) -> BatchScorer:
+    return BatchScorer(
+        models,
+        group=settings.consumer.group,
+        max_dead_letter_bytes=min(limits.dead_letter, MAX_BYTES),
+        max_prediction_bytes=min(limits.prediction, MAX_BYTES),
+        explained=settings.consumer.reasons,
+        opened=values,
+        encode=prediction_encoder(settings, models.current().schema, stop.requested),
     )
 
 

@@ -16,7 +16,7 @@ from churnstream.schema.event_source import EventSource
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
 
-NO_REGISTRY = "predictions in {} take a schema registry; name it: --schema-registry"
+NO_REGISTRY = "{} in {} take a schema registry; name it: --schema-registry"
 
 
 def registry_values(
@@ -33,9 +33,7 @@ def registry_values(
     if source.format == "json-schema":
         return RegistryValues(source, lambda _: None)
     if settings.schema_registry.url is None:
-        raise ConfigurationError(
-            f"`source: format: {source.format}` takes a schema registry; name it: --schema-registry"
-        )
+        raise ConfigurationError(NO_REGISTRY.format("events", source.format))
     registry = SchemaRegistry(settings.schema_registry)
     registry.wait(settings.kafka.startup_timeout, give_up)
     return RegistryValues(source, _lookup(registry))
@@ -49,7 +47,9 @@ def predictions_as_json(settings: Settings) -> AsJson:
     """
     if settings.schema_registry.url is None:
         if settings.topics.output_format != "json":
-            raise ConfigurationError(NO_REGISTRY.format(settings.topics.output_format))
+            raise ConfigurationError(
+                NO_REGISTRY.format("predictions", settings.topics.output_format)
+            )
         return as_it_is
     return RegistryValues(None, _lookup(SchemaRegistry(settings.schema_registry))).as_json
 

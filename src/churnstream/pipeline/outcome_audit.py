@@ -92,7 +92,7 @@ def _position(record: Message) -> EventPosition:
 
 def _predicted(source: _Source | None) -> EventPosition | None:
     """The position that a prediction speaks of; None if the record is no prediction."""
-    return source and (source.source_partition, source.source_offset)
+    return (source.source_partition, source.source_offset) if source else None
 
 
 def _rejected(record: Message, topic: str) -> EventPosition | None:

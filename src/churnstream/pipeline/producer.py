@@ -10,11 +10,11 @@ from typing import NamedTuple
 import structlog
 
 from churnstream.codecs.customer_rows import CustomerRows
-from churnstream.codecs.event_encoder import EncodedEvents, encode_events
 from churnstream.errors import DataError
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Record, Writer
 from churnstream.pipeline.checkpoint import CheckpointKey, FileSink, Sink, TransactionSink
+from churnstream.pipeline.event_forms import EventForm
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import Settings
 
@@ -42,6 +42,7 @@ class BatchResult(NamedTuple):
 
 def produce_batch(
     rows: CustomerRows,
+    form: EventForm,
     sink: Sink,
     *,
     batch_size: int,
@@ -54,6 +55,7 @@ def produce_batch(
 
     Args:
         rows: Of the file.
+        form: Makes records of them.
         sink: Sends them and keeps the position.
         batch_size: Rows between two checkpoints.
         resume: False starts over.
@@ -62,10 +64,11 @@ def produce_batch(
             gone with the topic that they were sent to.
         on_rows: Told the number of rows sent so far, earlier runs included; first at the start.
     """
+    form.check(rows)
     with sink.alone():
         start = done = sink.start(resume=resume)
         on_rows(done)
-        for records in _batches(rows, batch_size, start):
+        for records in _batches(rows, form, batch_size, start):
             if stop.requested():
                 return BatchResult(start, done - start, finished=False)
             done += len(records)
@@ -75,17 +78,19 @@ def produce_batch(
         return BatchResult(start, done - start, finished=True)
 
 
-def _batches(rows: CustomerRows, batch_size: int, start: int) -> Iterator[list[Record]]:
+def _batches(
+    rows: CustomerRows, form: EventForm, batch_size: int, start: int
+) -> Iterator[list[Record]]:
     """Batches of records; encoded many rows at a time, since each time has its price."""
     chunk = batch_size * max(1, _CHUNK // batch_size)
-    for records in _ahead(_encoded(rows, chunk, start)):
+    for records in _ahead(_encoded(rows, form, chunk, start)):
         for begin in range(0, len(records), batch_size):
             yield records[begin : begin + batch_size]
 
 
-def _encoded(rows: CustomerRows, size: int, start: int) -> Iterator[list[Record]]:
+def _encoded(rows: CustomerRows, form: EventForm, size: int, start: int) -> Iterator[list[Record]]:
     for chunk in rows.batches(size, start):
-        yield _records(encode_events(chunk, rows.schema, datetime.now(UTC)))
+        yield form.records(chunk, datetime.now(UTC))
 
 
 def _ahead(items: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -111,22 +116,9 @@ def batch_sink(settings: Settings, admin: Admin, rows: CustomerRows, stop: StopS
     return TransactionSink(settings.kafka, admin, writer, source, settings.topics.checkpoint)
 
 
-def _records(events: EncodedEvents) -> list[Record]:
-    return [
-        {"key": key, "value": value} for key, value in zip(events.keys, events.values, strict=True)
-    ]
-
-
-class _Template(NamedTuple):
-    """A customer's event around its timestamp."""
-
-    key: bytes | None
-    head: bytes
-    tail: bytes
-
-
 def produce_streaming(
     rows: CustomerRows,
+    form: EventForm,
     writer: Writer,
     topic: str,
     *,
@@ -140,6 +132,7 @@ def produce_streaming(
     """Send random customers, with replacement and a fresh `event_ts`, at a steady rate.
 
     Args:
+        form: Makes records of the customers.
         rate: Events a second.
         seed: Makes the choice of customers repeatable; None for another choice each time.
         max_events: Stop after so many; None for no limit.
@@ -151,13 +144,15 @@ def produce_streaming(
         How many events the broker has confirmed.
     """
     choose = random.Random(seed)  # noqa: S311  # a sample, not a secret
-    pool = _templates(rows, choose.getrandbits(32))
+    pool = form.pool(rows.sample(_POOL, choose.getrandbits(32)))
+    if not len(pool):
+        raise DataError(f"{rows.file.path}: has no customers to draw from")
     sent = 0
     on_rows(sent)
     for due in _schedule(rate, duration, stop):
         count = due if max_events is None else min(due, max_events - sent)
-        stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6].encode() + b"Z"
-        writer.send(topic, [_event(t, stamp) for t in choose.choices(pool, k=count)])
+        chosen = choose.choices(range(len(pool)), k=count)
+        writer.send(topic, pool.records(chosen, datetime.now(UTC)))
         sent += count
         on_rows(sent - writer.unconfirmed())
         if sent == max_events:
@@ -183,20 +178,3 @@ def _schedule(rate: float, duration: float | None, stop: StopSignal) -> Iterable
         next_due = origin + sent / rate
         time.sleep(min(0.2, max(_TICK, next_due - time.monotonic())))
         now = time.monotonic()
-
-
-def _templates(rows: CustomerRows, seed: int) -> list[_Template]:
-    timestamp = datetime(1970, 1, 1, tzinfo=UTC)
-    events = encode_events(rows.sample(_POOL, seed), rows.schema, timestamp)
-    stamp = b'"event_ts":"1970-01-01T00:00:00.000000Z"'
-    pool = []
-    for key, value in zip(events.keys, events.values, strict=True):
-        head, _, tail = value.rpartition(stamp)
-        pool.append(_Template(key, head + b'"event_ts":"', b'"' + tail))
-    if not pool:
-        raise DataError(f"{rows.file.path}: has no customers to draw from")
-    return pool
-
-
-def _event(template: _Template, stamp: bytes) -> Record:
-    return {"key": template.key, "value": template.head + stamp + template.tail}

@@ -54,6 +54,19 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     only: dict[str, str | tuple[str, ...]] = {}
     tombstones: Literal["reject", "pass-over"] = "reject"
 
+    @property
+    def elsewhere(self) -> str | None:
+        """A key by which events are not as our own producer writes them; None if they are."""
+        keys = {
+            "envelope": self.envelope is not None,
+            "names": bool(self.names),
+            "time": self.time not in (None, RECORD_TIME),
+            "time_format": self.time_format.startswith("epoch"),
+            "key": self.key not in (ID_AS_KEY, ANY_KEY),
+            "only": bool(self.only),
+        }
+        return next((key for key, is_other in keys.items() if is_other), None)
+
     def path_to(self, name: str) -> tuple[str, ...]:
         """Where a field, the id or the label is within the object that holds the fields."""
         if name in self.names:
