@@ -29,6 +29,7 @@ from churnstream.cli import (
     produce,
     promote,
     report,
+    schemas,
     standard_streams,
     topics,
     train,
@@ -82,6 +83,7 @@ for command in (
     evaluate.evaluate,
     dead_letters.dead_letters,
     health.health,
+    schemas.schemas,
     dashboard.dashboard,
 ):
     cli.add_command(command)

@@ -3,6 +3,7 @@
 Names are those that Avro and Protobuf take, see `registered_name`.
 """
 
+import re
 from collections import Counter
 from typing import Literal, NamedTuple
 
@@ -46,13 +47,18 @@ def columns_of(record: RecordName, schema: Schema) -> list[RecordColumn]:
         ConfigurationError: Two of them would have one name.
     """
     found = _of_event(schema) if record == "event" else _of_prediction(schema)
-    name, count = Counter(column.name for column in found).most_common(1)[0]
+    name, count = Counter(_in_json(column.name) for column in found).most_common(1)[0]
     if count > 1:
         raise ConfigurationError(
             f"two fields of the schema {schema.name} would be {name} in Avro and Protobuf, whose "
             "names have letters, digits and underscores alone; rename one of them"
         )
     return found
+
+
+def _in_json(name: str) -> str:
+    """What Protobuf makes of a name in JSON, where no two fields may have one."""
+    return re.sub("_+(.?)", lambda found: found[1].upper(), name)
 
 
 def _of_event(schema: Schema) -> list[RecordColumn]:

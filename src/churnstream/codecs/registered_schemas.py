@@ -12,8 +12,8 @@ import msgspec
 from churnstream.codecs.json_schema import json_schemas
 from churnstream.codecs.record_columns import (
     REASON,
-    RecordColumn,
     ColumnKind,
+    RecordColumn,
     RecordName,
     columns_of,
 )

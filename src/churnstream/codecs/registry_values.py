@@ -85,6 +85,8 @@ class RegistryValues:
     def __call__(self, record: Arrived) -> Arrived | Rejection:
         """A record with what its value holds, or why that cannot be read.
 
+        A value that is usual comes as JSON, which may be none: texts in it are as they were.
+
         Raises:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
@@ -94,7 +96,7 @@ class RegistryValues:
             as_json = opener.cut(value[HEADER:])
             if as_json is not None:
                 return Arrived(as_json, key, timestamp, headers)
-        return self._opened(record)
+        return self.whole(record)
 
     def shown(self, part: bytes | None) -> bytes | None:
         """A value or key as JSON for people to read; as it is where that cannot be had now."""
@@ -125,7 +127,8 @@ class RegistryValues:
         """
         return self._parsed(part).content
 
-    def _opened(self, record: Arrived) -> Arrived | Rejection:
+    def whole(self, record: Arrived) -> Arrived | Rejection:
+        """The same without the shorter way of usual values."""
         if not record.value:
             return record
         if schema_id_of(record.value) is None:

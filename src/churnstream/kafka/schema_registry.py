@@ -112,7 +112,8 @@ class SchemaRegistry:
         if found is None:
             raise ConfigurationError(
                 f"the schema registry at {self._where} has no such schema in {subject}, and "
-                "--no-register says not to register it; register it, or leave the flag out"
+                "--no-register says not to register it; register what `churnstream schemas` shows, "
+                "or leave the flag out"
             )
         return int(found.schema_id)
 

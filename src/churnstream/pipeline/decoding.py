@@ -87,4 +87,4 @@ def decode_records(
     timestamps = [record.timestamp()[1] for record in records]
     headers = [headers_of(record) or () for record in records]
     arrived = list(map(Arrived, values, keys, timestamps, headers))
-    return decode.batch_of(arrived, opened) if opened else decode.batch_of(arrived)
+    return decode.batch_of(arrived, opened)
