@@ -65,6 +65,24 @@ def test_each_crossing_is_notified_once(flow: Flow) -> None:
     assert (first, second, third) == (["A"], ["B"], ["A"])
 
 
+def test_the_newest_predictions_stay_predictions(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of webhooks goes to no other topic than its own."""
+    newest = f"{flow.settings.topics.output}.newest"
+    monkeypatch.setenv("CHURNSTREAM_TOPICS__NEWEST", newest)
+    assert flow.run("topics create --notified").code == 0
+    with Receiver() as receiver:
+        flow.send([event("A"), event("B")])
+        ran = flow.run("consume --mode batch", "--notify", receiver.url)
+        assert ran.code == 0, ran.err
+
+    assert sorted(names(receiver)) == ["A", "B"]
+    assert [one.value() for one in flow.read(newest)] == [
+        one.value() for one in flow.read(flow.settings.topics.output)
+    ]
+
+
 def test_a_webhook_says_who_and_why_and_is_signed(flow: Flow) -> None:
     """The receiver can tell who sent it, and knows one that comes again by its key."""
     with Receiver() as receiver:

@@ -21,7 +21,7 @@ from churnstream.codecs.source_records import Arrived
 from churnstream.errors import ConfigurationError
 from churnstream.records.prediction import ReasonGiven
 from churnstream.schema.event_source import EventSource, Format, registered_name
-from churnstream.schema.fields import Boolean, Category, Date, Integer, Number
+from churnstream.schema.fields import AnyField, Boolean, Category, Date, Integer, Number
 from churnstream.schema.record_types import Event, event_type, prediction_type
 from churnstream.schema.schema import Label, Schema
 from made_customers import customers
@@ -141,7 +141,7 @@ def test_a_name_is_one_for_good(name: str) -> None:
 
 def test_two_fields_of_one_name_are_refused() -> None:
     """It says which name that would be."""
-    fields = {"a b": Number(), "a-b": Number()}
+    fields: dict[str, AnyField] = {"a b": Number(), "a-b": Number()}
     with pytest.raises(ConfigurationError, match="two fields of the schema x would be aB in Avro"):
         columns_of("event", Schema(name="x", id="id", fields=fields))
 
@@ -184,7 +184,7 @@ def test_what_is_no_prediction_is_none(form: Format) -> None:
     """Bytes that are cut, of no schema, or of another one."""
     encode = registered_encoder("prediction", TELCO, form, ID)
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    value = encode(prediction_type(TELCO)("C1", 0.5, "No", now, now, "v", 0, 1))  # type: ignore[call-arg]
+    value = encode(prediction_type(TELCO)("C1", 0.5, "No", now, now, "v", 0, 1))
     schemas = {
         ID: registered_schema("prediction", TELCO, form),
         1: WriterSchema("AVRO", '"int"', {}),

@@ -18,7 +18,10 @@ from pydantic import HttpUrl, Secret, SecretStr
 from structlog.testing import capture_logs
 
 from builders import TELCO, Prediction, message
-from churnstream.codecs.prediction_codec import encode_prediction
+from churnstream.codecs.prediction_codec import encode_prediction, prediction_reader
+from churnstream.codecs.registered_encoders import registered_encoder
+from churnstream.codecs.registered_schemas import registered_schema
+from churnstream.codecs.registry_values import RegistryValues
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.observability.notifier_metrics import NotifierMetrics
 from churnstream.pipeline.notify import courier as courier_module
@@ -28,6 +31,7 @@ from churnstream.pipeline.notify.pending_changes import PendingChanges
 from churnstream.pipeline.notify.risk_changes import AtRisk, RiskChange
 from churnstream.pipeline.notify.webhook import SIGNATURE, Webhook, signature
 from churnstream.pipeline.notify.webhook_answer import answer_of, pause_before
+from churnstream.schema.event_source import Format
 from churnstream.settings import NotifySettings
 from integration.flow import until
 from receiver import Received, Receiver
@@ -192,6 +196,25 @@ def test_a_crossing_is_a_yes_after_what_was_none(seen: list[tuple[str, bool]]) -
         state[name] = says_yes
 
     assert changes_of([prediction(n, yes, i) for i, (n, yes) in enumerate(seen)]) == expected
+
+
+@pytest.mark.parametrize("form", ["avro", "json-schema"])
+def test_crossings_of_predictions_in_the_formats_of_a_registry(form: Format) -> None:
+    """They are the same."""
+    values = RegistryValues(None, {7: registered_schema("prediction", TELCO, form)}.get)
+    encode = registered_encoder("prediction", TELCO, form, 7)
+    read = prediction_reader(TELCO)
+    seen = [("A", True), ("B", False), ("A", True), ("A", False), ("B", True)]
+    plain = [prediction(name, yes, number) for number, (name, yes) in enumerate(seen)]
+    written = [
+        message(encode(read(one.value())), key=one.key(), offset=one.offset() or 0) for one in plain
+    ]
+    at_risk = AtRisk(TELCO, TOPIC, values.as_json)
+    at_risk.learn(0, set())
+
+    found = at_risk.changes(PolledRecords.of([*written, message(b"\0\0\0\0\7", key=b"C")], {}))
+    crossed = [(change.key.decode(), change.notification is not None) for change in found]
+    assert crossed == changes_of(plain) == [("A", True), ("A", False), ("B", True)]
 
 
 def test_who_was_at_risk_before_does_not_cross() -> None:

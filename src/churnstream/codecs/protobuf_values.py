@@ -7,6 +7,7 @@ time limit, since a file may be anybody's.
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 _TIMEOUT = 30.0  # seconds that compiling may take
 _OWN = "registered.proto"
 _MAX_WORDS = 300
+_KNOWN_TYPES = "google.protobuf."  # whose JSON is their own
 
 
 def protobuf_reader(schema: WriterSchema) -> Callable[[bytes], Any]:
     """What reads messages of a schema, each with its place in the file before it.
 
-    Fields that are not set have the value that Protobuf gives them then, unless they are optional.
+    Fields that are not set have the value that Protobuf gives them then; optional ones are null.
 
     Returns:
         A function of a value's bytes, which raises `Unreadable` if they are no such message.
@@ -45,15 +47,31 @@ def protobuf_reader(schema: WriterSchema) -> Callable[[bytes], Any]:
             place, content = message_place(payload)
             message = GetMessageClass(_message_at(file, place))()
             message.ParseFromString(content)
-            return MessageToDict(
+            found = MessageToDict(
                 message,
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
         except (DecodeError, ValueError, TypeError, OverflowError) as error:
             raise Unreadable(str(error)) from error
+        _fill_gaps(found, message.DESCRIPTOR)
+        return found
 
     return read
+
+
+def _fill_gaps(found: Any, descriptor: Any) -> None:  # noqa: ANN401  # a Descriptor
+    """Put null where an optional field is not set: it is left out in Protobuf's own JSON."""
+    if not isinstance(found, dict) or descriptor.full_name.startswith(_KNOWN_TYPES):
+        return
+    for name, message in _with_presence(descriptor):
+        if found.setdefault(name) is not None and message:
+            _fill_gaps(found[name], message)
+
+
+@lru_cache(maxsize=1024)
+def _with_presence(descriptor: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+    return [(one.name, one.message_type) for one in descriptor.fields if one.has_presence]
 
 
 def message_class(schema: WriterSchema) -> Any:  # noqa: ANN401  # a Message
