@@ -57,8 +57,9 @@ kafka-status: $(INSTALLED)  ## say what runs
 test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start and stop
 	$(BIN)/pytest tests/kafka
 
-demo-cdc: $(INSTALLED)  ## a table in PostgreSQL, through Debezium and Kafka Connect, to a table of predictions
-	$(BIN)/python kafka/demo_cdc.py
+FORMAT ?= json
+demo-cdc: $(INSTALLED)  ## a table in PostgreSQL, through Debezium, to a table of predictions (FORMAT=avro for Avro)
+	$(BIN)/python kafka/demo_cdc.py --format $(FORMAT)
 
 test-connect: $(INSTALLED)  ## tests against real Kafka Connect, Debezium and PostgreSQL, which they start and stop
 	$(BIN)/pytest tests/connect

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import uuid4
+from zipfile import ZipFile
 
 from jvm import ClusterError, Jvm, fetched, need, version_in
 from network import HOST, free_ports
@@ -28,6 +30,16 @@ WORKER = "org.apache.kafka.connect.cli.ConnectDistributed"
 POM = Path(__file__).with_name("connect-pom.xml")
 TEMPLATE = Path(__file__).with_name("connect.properties")
 CONNECTORS = Path(__file__).parents[1] / "deploy" / "connect"
+_PLUGINS = ("source", "sink", "avro")
+_CONVERTERS = "META-INF/services/org.apache.kafka.connect.storage.Converter"
+_AVRO = {
+    "": "io.apicurio.registry.utils.converter.AvroConverter",
+    ".apicurio.registry.auto-register": "true",
+    ".apicurio.registry.as-confluent": "true",
+    ".apicurio.registry.headers.enabled": "false",
+    # A registry that is away stops new schemas only, as with Confluent's converter.
+    ".apicurio.registry.fault-tolerant-refresh": "true",
+}
 _NOT_YET = {404, 409, 503}  # not known yet, between two rebalances, still starting
 _READY_WITHIN = 120  # seconds; a worker starts within ten on a machine that has nothing else to do
 
@@ -39,6 +51,22 @@ def connector(name: str) -> Connector:
     """A connector as its file in `deploy/connect` has it."""
     found: Connector = json.loads((CONNECTORS / f"{name}.json").read_text())
     return found
+
+
+def in_avro(source: Connector, registry: str, *parts: str) -> Connector:
+    """A source that writes Avro in Confluent's framing.
+
+    Args:
+        registry: The address of a schema registry that `kafka/registry` is.
+        parts: "key", "value" or both.
+    """
+    of_json = ("schemas.enable", "replace.null.with.default")
+    dropped = {f"value.converter.{name}" for name in of_json}
+    config = {name: text for name, text in source["config"].items() if name not in dropped}
+    address = {".apicurio.registry.url": f"{registry}/apis/registry/v2"}
+    for part in parts:
+        config |= {f"{part}.converter{name}": text for name, text in (_AVRO | address).items()}
+    return {**source, "config": config}
 
 
 class Connect:
@@ -71,10 +99,10 @@ class Connect:
     def start(self) -> None:
         """Start it, or start it again, and return once it answers."""
         need("java", "Install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)")
-        worker, source, sink = map(_jars, ("worker", "source", "sink"))
+        worker = _jars("worker")
         atexit.register(self.stop)
         try:
-            self._configure(source, sink)
+            self._configure()
             self._jvm.start(worker)
             self._wait(lambda: self._ask("/connectors") is not None, "does not answer")
         except BaseException:  # also when the user interrupts the wait
@@ -114,17 +142,19 @@ class Connect:
                 raise ClusterError(f"connector {name} failed: {_cause(part['trace'])}")
         return len(parts) > 1 and all(part["state"] == "RUNNING" for part in parts)
 
-    def _configure(self, *plugins: Path) -> None:
-        (self.folder / "plugins").mkdir(parents=True, exist_ok=True)
-        for plugin in plugins:
-            place = self.folder / "plugins" / plugin.name
-            if not place.exists():
-                place.symlink_to(plugin)
+    def _configure(self) -> None:
+        plugins = self.folder / "plugins"
+        if not plugins.exists():
+            for plugin in _PLUGINS:
+                shutil.copytree(_jars(plugin), plugins / plugin, copy_function=os.symlink)
+            # The converter does not say what it is, and the worker finds only for those that do.
+            with ZipFile(plugins / "avro" / "services.jar", "w") as jar:
+                jar.writestr(_CONVERTERS, _AVRO[""])
         configuration = Template(TEMPLATE.read_text()).substitute(
             servers=self._servers,
             group=self._unique,
             port=self._jvm.port,
-            plugins=self.folder / "plugins",
+            plugins=plugins,
             replication=self._replicas,
         )
         self._jvm.config.write_text(configuration)
@@ -155,7 +185,7 @@ class Connect:
 
 
 def _jars(part: str) -> Path:
-    """The folder with the jars of the worker, the source or the sink."""
+    """The folder with the jars of the worker, a connector or the converter."""
     return fetched(f"connect-{part}-{version_in(POM, part)}", POM, part)
 
 

@@ -12,23 +12,23 @@ _PACKAGE = Path(__file__).parents[1] / "src" / "churnstream"
 BUNDLED = _PACKAGE / "data" / "customers.csv.gz"
 SCHEMA = _PACKAGE / "schema" / "telco.yaml"
 
-_UP_TO_DATE = """
-select count(*) from customers join churn_predictions using ("customerID")
-where event_ts >= date_trunc('milliseconds', changed_at)"""
-
 _TYPES = {  # of all other columns: text
     "customerID": "text primary key",
     "SeniorCitizen": "boolean",
     "tenure": "integer",
     "MonthlyCharges": "numeric(8, 2) not null",
-    # Who is new has no total yet. The default is there to show that it does not count for them.
-    "TotalCharges": "numeric default 50",
+    "TotalCharges": "numeric",  # who is new has no total yet
 }
 
 
-def schema() -> str:
-    """The bundled schema, told that events are changes of rows."""
-    return SCHEMA.read_text() + "source: {envelope: debezium}\n"
+def source(form: str = "json") -> str:
+    """What a schema says of events that are changes of rows, in JSON or in Avro."""
+    return f"source: {{{'' if form == 'json' else f'format: {form}, '}envelope: debezium}}"
+
+
+def schema(form: str = "json") -> str:
+    """The bundled schema, told so."""
+    return f"{SCHEMA.read_text()}{source(form)}\n"
 
 
 def create(database: Postgres) -> None:
@@ -62,11 +62,14 @@ def delete(database: Postgres, first: int, after: int) -> None:
     database.run(f"delete from customers where {_among(first, after)}")
 
 
-def up_to_date(database: Postgres) -> int:
+def up_to_date(database: Postgres, predictions: str = "churn_predictions") -> int:
     """How many customers have a prediction that knows of their row's last change."""
-    if not database.number("select count(to_regclass('churn_predictions'))"):
+    if not database.number(f"select count(to_regclass('{predictions}'))"):
         return 0  # the sink makes the table when it has something to write
-    return database.number(_UP_TO_DATE)
+    return database.number(
+        f"""select count(*) from customers join {predictions} using ("customerID")
+        where event_ts >= date_trunc('milliseconds', changed_at)"""
+    )
 
 
 def size() -> int:

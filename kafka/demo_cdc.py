@@ -1,11 +1,12 @@
 """From a table of customers to a table of predictions, on servers that end with it.
 
 Rows in PostgreSQL → Debezium → churnstream → Debezium's JDBC sink → rows in PostgreSQL, with the
-connectors as deploy/connect/ has them.
+connectors as deploy/connect/ has them. With --format avro, changes are in Avro.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -18,9 +19,10 @@ from pathlib import Path
 
 import customers_table
 from cluster import Cluster
-from connect_worker import Connect, connector
+from connect_worker import Connect, Connector, connector, in_avro
 from jvm import ClusterError, complaint, kafka_version
 from postgres import Postgres
+from schema_registry import Registry
 
 COMMAND = Path(sys.executable).with_name("churnstream")
 AT_FIRST, CHANGED, DELETED = 5_000, 500, 20  # customers
@@ -40,12 +42,16 @@ class Flow:
 
     Args:
         servers: The brokers.
+        registry: Of the schemas of changes in Avro; None: they are in JSON.
     """
 
-    def __init__(self, folder: Path, servers: str) -> None:
-        self._folder = folder
-        (folder / "customers.yaml").write_text(customers_table.schema())
+    def __init__(self, folder: Path, servers: str, registry: Registry | None) -> None:
+        self._folder, self._registry = folder, registry
+        self.format = "avro" if registry else "json"
+        (folder / "customers.yaml").write_text(customers_table.schema(self.format))
         self._environment = os.environ | {"CHURNSTREAM_KAFKA__BROKERS": servers}
+        if registry:
+            self._environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"] = registry.url
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end; what it printed.
@@ -85,6 +91,12 @@ class Flow:
                 process.wait()
 
     @property
+    def source(self) -> Connector:
+        """What writes the changes."""
+        shipped = connector("customers-source")
+        return in_avro(shipped, self._registry.url, "value") if self._registry else shipped
+
+    @property
     def is_accounted_for(self) -> bool:
         """Whether every event has its outcome."""
         try:
@@ -96,9 +108,12 @@ class Flow:
 
 def main() -> int:
     """Run it; a fault is one line on stderr."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--format", choices=("json", "avro"), default="json", help="of changes")
+    form = parser.parse_args().format
     try:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
-            _run(Path(folder), servers)
+            _run(Path(folder), servers, form)
     except ClusterError as error:
         print(f"demo-cdc: {error}", file=sys.stderr)
         return 1
@@ -107,13 +122,14 @@ def main() -> int:
     return 0
 
 
-def _run(folder: Path, servers: ExitStack) -> None:
+def _run(folder: Path, servers: ExitStack, form: str) -> None:
     began = time.monotonic()
+    registry = servers.enter_context(Registry(folder)) if form == "avro" else None
     database = servers.enter_context(Postgres())
     cluster = servers.enter_context(Cluster())
     brokers = cluster.bootstrap_servers
     worker = servers.enter_context(Connect(brokers, environment=database.environment))
-    flow = Flow(folder, brokers)
+    flow = Flow(folder, brokers, registry)
     flow.run("topics", "create")
     _tell(
         f"PostgreSQL {database.version}, Apache Kafka {kafka_version()} and Kafka Connect run",
@@ -121,7 +137,7 @@ def _run(folder: Path, servers: ExitStack) -> None:
     )
     began = time.monotonic()
     flow.run("train", "--dataset", str(customers_table.BUNDLED))
-    _tell("model trained with `source: {envelope: debezium}` in its schema", began)
+    _tell(f"model trained with `{customers_table.source(form)}` in its schema", began)
     _work(database, worker, flow)
     print(f"\n{database.run(_AT_RISK, layout='aligned')}")
     print(flow.run("audit"))
@@ -134,7 +150,7 @@ def _work(database: Postgres, worker: Connect, flow: Flow) -> None:
     customers_table.create(database)
     customers_table.insert(database, 0, AT_FIRST)
     with flow.consumer():
-        worker.add(connector("customers-source"))
+        worker.add(flow.source)
         worker.add(connector("predictions-sink"))
         _tell(f"connectors run; {AT_FIRST:,} customers were there before", began)
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A schema registry on 127.0.0.1, for tests: built from `kafka/registry` with Go, once.
+"""A schema registry on 127.0.0.1, for tests and a demo: built from `kafka/registry` with Go, once.
 
 In a test::
 
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import subprocess
 from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jvm import cache_folder
+from jvm import cache_folder, need
 from network import HOST, free_ports
 
 SOURCE = Path(__file__).with_name("registry")
@@ -71,9 +72,10 @@ class Registry:
 
 def _built() -> Path:
     """The program, built if it is not yet; Go fetches what it needs."""
-    program = cache_folder() / "registry"
-    newest = max(path.stat().st_mtime for path in SOURCE.iterdir())
-    if not program.exists() or program.stat().st_mtime < newest:
+    source = b"".join(path.read_bytes() for path in sorted(SOURCE.iterdir()))
+    program = cache_folder() / f"registry-{sha256(source).hexdigest()[:12]}"
+    if not program.exists():
+        need("go", "Install Go 1.21 or newer (Debian: apt-get install golang-go)")
         program.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["go", "build", "-o", str(program), "."], cwd=SOURCE, check=True)
     return program

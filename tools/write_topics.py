@@ -65,10 +65,11 @@ churnstream consume --schema-registry http://127.0.0.1:8081
   and `.key_file` are for TLS. Secrets belong into the environment
   (`CHURNSTREAM_SCHEMA_REGISTRY__PASSWORD`), and are never printed.
 - Everything else under `source:` goes for them, too: `envelope: debezium` with `format: avro` reads
-  what Debezium writes with Confluent's Avro converter. A framed key is read alike, so that
+  [what Debezium writes in Avro](connect.md#in-avro). A framed key is read alike, so that
   `key: CustomerId` finds the id in a key that is a record.
 - A schema that changes is looked up when its first record comes, without a restart. Logical types
-  (dates, timestamps, decimals) and those of Connect and Debezium mean what they mean in JSON.
+  (dates, timestamps, decimals) and those of Connect and Debezium mean what they mean in JSON; a
+  number of four bytes is what it is as text: 0.1, not 0.10000000149011612.
 - A registry that is away at the start is waited for like a broker. Later, records of schemas that
   are known are scored; one of a new schema waits, and with it what is behind it in its partition.
   Nothing becomes a dead letter for that, and the log says `schema_registry_unavailable` once.

@@ -1,4 +1,5 @@
 // A schema registry for tests: the one that franz-go's authors test their client with, as a process.
+// Apicurio's converter finds in it the one request that it makes (apicurio.go).
 //
 // It keeps what is registered in a file, since one that is killed comes back with its schemas.
 //
@@ -42,7 +43,7 @@ func main() {
 	}
 	authorization := strings.Join(os.Args[3:], " ")
 	fmt.Println("ready")
-	log.Fatal(http.ListenAndServe(address, kept(registry.URL(), file, authorization)))
+	log.Fatal(http.ListenAndServe(address, translated(kept(registry.URL(), file, authorization))))
 }
 
 // kept passes requests on, and writes down those that register a schema.

@@ -9,6 +9,7 @@ import pytest
 from cluster import Cluster
 from connect_worker import Connect
 from postgres import Postgres
+from schema_registry import Registry
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,3 +38,10 @@ def worker(cluster: Cluster, database: Postgres) -> Iterator[Connect]:
     """Kafka Connect without connectors."""
     with Connect(cluster.bootstrap_servers, environment=database.environment) as worker:
         yield worker
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A schema registry."""
+    with Registry(tmp_path_factory.mktemp("registry")) as registry:
+        yield registry

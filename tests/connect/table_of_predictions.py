@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from chaos.flow import Flow
 from chaos.processes import Process
 from chaos.watch import Position, until
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from connect_worker import CONNECTORS, Connector
 from postgres import Postgres
+from schema_registry import Registry
 
 _WITHIN = 120  # seconds
 
@@ -35,6 +41,24 @@ class Tables(NamedTuple):
         return f'{self.customers} join {self.predictions} on {self.predictions}."{self.id}" = ' + (
             f'{self.customers}."{self.id}"::text'
         )
+
+    def connector(self, name: str, schema: str, **more: str) -> Connector:
+        """A shipped connector, edited as the guide says: names of schema, table and id.
+
+        Args:
+            more: What its configuration has besides.
+        """
+        text = (CONNECTORS / f"{name}.json").read_text()
+        for old, new in {
+            "telco": schema,
+            "customerID": self.id,
+            "public.customers": f"public.{self.customers}",
+            "churn_predictions": self.predictions,
+        }.items():
+            text = text.replace(old, new)
+        found: dict[str, Any] = json.loads(text)
+        found["config"] |= more
+        return found
 
     def wait_written(self, newest: dict[str, Position]) -> None:
         """Wait until each customer who is there has the prediction of the newest event."""
@@ -80,13 +104,18 @@ class ChangesOfRows(NamedTuple):
     newest: dict[str, Position]
 
     @classmethod
-    def of(cls, flow: Flow) -> ChangesOfRows:
-        """All that the topic has."""
+    def of(cls, flow: Flow, registry: Registry) -> ChangesOfRows:
+        """All that the topic has, in JSON or in Avro."""
+        with SchemaRegistryClient({"url": registry.url}) as client:
+            return cls._found(flow, _Contents(AvroDeserializer(client), flow.input))
+
+    @classmethod
+    def _found(cls, flow: Flow, content_of: _Contents) -> ChangesOfRows:
         counts: Counter[str] = Counter()
         newest: dict[str, Position] = {}
         for record in flow.watch.read(flow.input):
-            value, name = record.value(), (record.key() or b"").decode()
-            operation = _operation(value) if value else TOMBSTONE
+            value, name = record.value(), content_of.key(record.key() or b"")
+            operation = content_of.change(value)["op"] if value else TOMBSTONE
             counts[operation] += 1
             if operation in ("d", TOMBSTONE):
                 newest.pop(name, None)
@@ -95,7 +124,22 @@ class ChangesOfRows(NamedTuple):
         return cls(counts, newest)
 
 
-def _operation(value: bytes) -> str:
-    change = msgspec.json.decode(value)
-    operation: str = change.get("payload", change)["op"]
-    return operation
+class _Contents(NamedTuple):
+    """Reads records without any code of the product."""
+
+    avro: AvroDeserializer
+    topic: str
+
+    def key(self, raw: bytes) -> str:
+        """A customer's id."""
+        return str(self._read(raw, MessageField.KEY)) if raw[:1] == b"\0" else raw.decode()
+
+    def change(self, raw: bytes) -> dict[str, Any]:
+        """What Debezium says of a row."""
+        if raw[:1] == b"\0":
+            return cast("dict[str, Any]", self._read(raw, MessageField.VALUE))
+        change: dict[str, Any] = msgspec.json.decode(raw)
+        return cast("dict[str, Any]", change.get("payload", change))
+
+    def _read(self, raw: bytes, part: MessageField) -> object:
+        return self.avro(raw, SerializationContext(self.topic, part))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from typing import NamedTuple
 
 import customers_table
 import pytest
-from chaos.customers import customers_of
+from chaos.customers import Customers, customers_of
 from chaos.flow import SESSION, Flow, train
 from chaos.watch import until
 from cluster import Cluster
-from connect_worker import Connect, connector
+from connect_worker import Connect, in_avro
 from postgres import Postgres
+from schema_registry import Registry
 from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables
 
 EVERYBODY = customers_table.size()
@@ -22,35 +24,88 @@ AT_FIRST = 3_000  # customers, before the source starts
 STEPS = 50
 INSERTED = -(-(EVERYBODY - AT_FIRST) // STEPS)  # customers with each step
 UPDATED, DELETED = 1_000, 50
-PAUSE = 0.6  # seconds after each step, so that who is killed is killed in between
+PAUSE = 1.2  # seconds after each step, so that who is killed is killed in between
 WITHIN = 120
+UNAVAILABLE = "schema_registry_unavailable"
+
+
+class Way(NamedTuple):
+    """From the table of customers to a table of predictions of its own.
+
+    Attributes:
+        form: Of the changes: "json", by the connectors as they are shipped, or "avro".
+        schema: After which connectors and topics are named.
+    """
+
+    form: str
+    schema: str
+    flow: Flow
+    tables: Tables
+
+    def connect(self, worker: Connect, registry: Registry) -> None:
+        """Start source and sink."""
+        source = self.tables.connector("customers-source", self.schema)
+        is_avro = self.form == "avro"
+        worker.add(in_avro(source, registry.url, "key", "value") if is_avro else source)
+        worker.add(self.tables.connector("predictions-sink", self.schema))
+
+    def wait_up_to_date(self, customers: int) -> None:
+        """Wait until so many customers have the prediction of their row as it is."""
+
+        def are_up_to_date() -> bool:
+            names = self.tables.database, self.tables.predictions
+            return customers_table.up_to_date(*names) >= customers
+
+        until(are_up_to_date, WITHIN, f"{customers} predictions are up to date in {self.form}")
+
+    def wait_scored(self) -> None:
+        """Wait until every event has its outcome."""
+        until(lambda: self.flow.is_scored, WITHIN, f"every event in {self.form} is scored")
 
 
 @pytest.fixture
-def flow(cluster: Cluster, tmp_path: Path) -> Iterator[Flow]:
-    """The topics that the shipped connectors name, and a model of the bundled customers."""
-    schema_file = tmp_path / "telco.yaml"
+def ways(
+    cluster: Cluster, database: Postgres, registry: Registry, tmp_path: Path
+) -> Iterator[list[Way]]:
+    """One in each form, with a model of the bundled customers."""
+    names = {"json": ("telco", "churn_predictions"), "avro": ("bank", "bank_predictions")}
+    model: Path | None = None
+    with ExitStack() as flows:
+        found = []
+        for form, (schema, predictions) in names.items():
+            customers = _customers(tmp_path / f"{form}.yaml", form)
+            model = model or train(tmp_path, customers)
+            flow = Flow(
+                cluster.bootstrap_servers,
+                f"{schema}-churn",
+                folder=tmp_path / form,
+                model=model,
+                customers=customers,
+            )
+            flow.environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"] = registry.url
+            flow.input, flow.output = f"{schema}.raw.customers", f"{schema}.churn.predictions"
+            tables = Tables(database, "customers", predictions, "customerID")
+            found.append(Way(form, schema, flows.enter_context(flow), tables))
+        yield found
+
+
+def _customers(path: Path, form: str) -> Customers:
+    """The bundled customers, whose changes come in this form."""
     origin = f"file: {{path: {customers_table.BUNDLED}}}\n"
-    schema_file.write_text(customers_table.schema() + origin)
-    customers = customers_of(schema_file)
-    flow = Flow(
-        cluster.bootstrap_servers,
-        "telco-churn",
-        folder=tmp_path / "flow",
-        model=train(tmp_path, customers),
-        customers=customers,
-    )
-    flow.input, flow.output = "telco.raw.customers", "telco.churn.predictions"
-    with flow:
-        yield flow
+    path.write_text(customers_table.schema(form) + origin)
+    return customers_of(path)
 
 
 class Changes(Thread):
-    """Inserts, updates and deletes rows, step by step."""
+    """Inserts, updates and deletes rows, step by step.
+
+    Attributes:
+        hurry: Set when there is nothing more to wait for after a step.
+    """
 
     def __init__(self, database: Postgres) -> None:
         super().__init__(daemon=True)
-        self._database = database
+        self._database, self.hurry = database, Event()
 
     def run(self) -> None:
         """In the end all are inserted, and of those who were there before some changed or left."""
@@ -61,42 +116,51 @@ class Changes(Thread):
             customers_table.change(self._database, step * updated, (step + 1) * updated)
             gone = UPDATED + step * deleted
             customers_table.delete(self._database, gone, gone + deleted)
-            time.sleep(PAUSE)
-
-
-def wait_up_to_date(database: Postgres, customers: int) -> None:
-    """Wait until so many customers have the prediction of their row as it is."""
-    what = f"{customers} predictions are up to date"
-    until(lambda: customers_table.up_to_date(database) >= customers, WITHIN, what)
+            self.hurry.wait(PAUSE)
 
 
 def test_every_change_of_a_row_counts_once(
-    database: Postgres, cluster: Cluster, worker: Connect, flow: Flow
+    database: Postgres, cluster: Cluster, worker: Connect, registry: Registry, ways: list[Way]
 ) -> None:
-    """Consumer, Connect and broker are killed meanwhile; events, audit and both tables agree."""
+    """All is killed meanwhile; in JSON and in Avro, events, audit and both tables agree."""
     customers_table.create(database)
     customers_table.insert(database, 0, AT_FIRST)
-    worker.add(connector("customers-source"))
-    worker.add(connector("predictions-sink"))
-    consumer = flow.consume(0, *SESSION)
+    for way in ways:
+        way.connect(worker, registry)
     changes = Changes(database)
+    consumers = {way.form: way.flow.consume(0, *SESSION) for way in ways}
     changes.start()
-    wait_up_to_date(database, AT_FIRST // 2)
-    assert consumer.kill()
-    consumer = flow.consume(0, *SESSION)
-    wait_up_to_date(database, AT_FIRST)
+    wait_up_to_date(ways, AT_FIRST // 2)
+    registry.kill()
+    assert all(consumer.kill() for consumer in consumers.values())
+    consumers = {way.form: way.flow.consume(0, *SESSION) for way in ways}
+    until(lambda: UNAVAILABLE in consumers["avro"].log, WITHIN, "the registry is missed")
+    registry.start()
+    wait_up_to_date(ways, AT_FIRST)
     worker.kill()
     worker.start()
-    wait_up_to_date(database, AT_FIRST + 1_000)
+    wait_up_to_date(ways, AT_FIRST + 1_000)
     cluster.kill(1)
     cluster.restart(1)
     assert changes.is_alive()  # or else not all was killed meanwhile
+    changes.hurry.set()
     changes.join()
-    wait_up_to_date(database, EVERYBODY - DELETED)
-    until(lambda: flow.is_scored, WITHIN, "every event is scored")
-    consumer.stop()
+    wait_up_to_date(ways, EVERYBODY - DELETED)
+    for way in ways:
+        way.wait_scored()
+        consumers[way.form].stop()
+        assert_counted_once(way, registry)
 
-    found = ChangesOfRows.of(flow)
+
+def wait_up_to_date(ways: list[Way], customers: int) -> None:
+    """Wait until so many customers have the prediction of their row as it is, in each form."""
+    for way in ways:
+        way.wait_up_to_date(customers)
+
+
+def assert_counted_once(way: Way, registry: Registry) -> None:
+    """Each change is one event, which has one outcome; the newest is in the table."""
+    found = ChangesOfRows.of(way.flow, registry)
     assert found.counts == {
         "r": AT_FIRST,
         "c": EVERYBODY - AT_FIRST,
@@ -104,11 +168,11 @@ def test_every_change_of_a_row_counts_once(
         "d": DELETED,
         TOMBSTONE: DELETED,
     }
-    verdict = flow.audit()
+    verdict = way.flow.audit()
     assert verdict.complete
     assert verdict.events == found.counts.total()
-    assert len(flow.answers()) == EVERYBODY + UPDATED
-    tables = Tables(database, "customers", "churn_predictions", "customerID")
-    tables.wait_written(found.newest)
-    assert tables.unlike_the_model(flow) == []
-    assert database.number("select count(*) from churn_predictions") == EVERYBODY
+    assert len(way.flow.answers()) == EVERYBODY + UPDATED
+    way.tables.wait_written(found.newest)
+    assert way.tables.unlike_the_model(way.flow) == []
+    predictions = f"select count(*) from {way.tables.predictions}"
+    assert way.tables.database.number(predictions) == EVERYBODY

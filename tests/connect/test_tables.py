@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import customers_table
 import pytest
 from chaos.customers import Customers, customers_of
 from chaos.flow import Flow, train
 from chaos.processes import Process
 from chaos.watch import until
 from cluster import Cluster
-from connect_worker import CONNECTORS, Connect, Connector
+from connect_worker import Connect, in_avro
 from postgres import Postgres
+from schema_registry import Registry
 from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables
 
 ROWS, UPDATED, DELETED = 600, 20, 3
 WITHIN = 60
 
-# What a source's configuration has beside that of the shipped file.
-FORMS: Mapping[str, Mapping[str, str]] = {
-    "plain": {},
-    "described": {"value.converter.schemas.enable": "true", "decimal.handling.mode": "precise"},
-    "texts": {"decimal.handling.mode": "string", "time.precision.mode": "isostring"},
-    "connect": {
-        "value.converter.schemas.enable": "true",
-        "value.converter.decimal.format": "NUMERIC",
-        "decimal.handling.mode": "precise",
-        "time.precision.mode": "connect",
-    },
+
+class Form(NamedTuple):
+    """How a source writes changes.
+
+    Attributes:
+        config: What its configuration has beside that of the shipped file.
+        in_avro: Which parts of a record are in Avro: "value", "key".
+    """
+
+    config: Mapping[str, str] = {}
+    in_avro: tuple[str, ...] = ()
+
+    @property
+    def format(self) -> str:
+        """As the schema of churnstream names it."""
+        return "avro" if self.in_avro else "json"
+
+
+FORMS: Mapping[str, Form] = {
+    "plain": Form(),
+    "described": Form(
+        {"value.converter.schemas.enable": "true", "decimal.handling.mode": "precise"}
+    ),
+    "texts": Form({"decimal.handling.mode": "string", "time.precision.mode": "isostring"}),
+    "connect": Form(
+        {
+            "value.converter.schemas.enable": "true",
+            "value.converter.decimal.format": "NUMERIC",
+            "decimal.handling.mode": "precise",
+            "time.precision.mode": "connect",
+        }
+    ),
+    "avro": Form({"decimal.handling.mode": "precise"}, ("value",)),
+    "avro_connect": Form(
+        {"decimal.handling.mode": "precise", "time.precision.mode": "connect"}, ("key", "value")
+    ),
 }
 
 _TABLE = """create table accounts (
@@ -57,9 +83,13 @@ from generate_series(1, {ROWS}) n"""
 
 
 class Bank(NamedTuple):
-    """Customers of a schema that `init` found in an extract of their table, and their model."""
+    """Customers of a schema that `init` found in an extract of their table, and their model.
 
-    customers: Customers
+    Attributes:
+        customers: By the format of their changes.
+    """
+
+    customers: Mapping[str, Customers]
     model: Path
 
 
@@ -71,10 +101,13 @@ def bank(database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Bank:
     (folder / "bank.csv").write_text(database.run("select * from accounts"))
     init = Process(folder, "init", "init", "bank.csv", "--label", "exited=1", environment={})
     assert init.wait(60) == 0, init.last_words
-    with (folder / "customers.yaml").open("a") as schema:
-        schema.write("source: {envelope: debezium}\n")
-    customers = customers_of(folder / "customers.yaml")
-    return Bank(customers, train(folder, customers))
+    found = (folder / "customers.yaml").read_text()
+    customers = {}
+    for form in ("json", "avro"):
+        schema = folder / f"{form}.yaml"
+        schema.write_text(f"{found}{customers_table.source(form)}\n")
+        customers[form] = customers_of(schema)
+    return Bank(customers, train(folder, customers["json"]))
 
 
 @pytest.fixture(params=FORMS)
@@ -87,58 +120,52 @@ def form(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def tables(bank: Bank, database: Postgres, form: str) -> Tables:
     """The customers in a table of their own, and where their predictions will be."""
-    found = Tables(database, f"accounts_{form}", f"predictions_{form}", bank.customers.schema.id)
+    found = Tables(
+        database, f"accounts_{form}", f"predictions_{form}", bank.customers["json"].schema.id
+    )
     database.run(
         f"create table {found.customers} (like accounts including all);"
         f"insert into {found.customers} select * from accounts"
     )
+    if FORMS[form].in_avro:  # its converter writes a default where a row has nothing
+        database.run(f"alter table {found.customers} alter balance drop default")
     return found
 
 
 @pytest.fixture
-def flow(cluster: Cluster, bank: Bank, form: str, tmp_path: Path) -> Iterator[Flow]:
+def flow(
+    cluster: Cluster, bank: Bank, form: str, registry: Registry, tmp_path: Path
+) -> Iterator[Flow]:
     """Topics as the edited connectors name them."""
     flow = Flow(
         cluster.bootstrap_servers,
         form,
         folder=tmp_path / "flow",
         model=bank.model,
-        customers=bank.customers,
+        customers=bank.customers[FORMS[form].format],
     )
+    flow.environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"] = registry.url
     flow.input, flow.output = f"{form}.raw.customers", f"{form}.churn.predictions"
     with flow:
         yield flow
 
 
-def edited(name: str, tables: Tables, form: str, **more: str) -> Connector:
-    """A shipped connector, edited as the guide says: names of schema, table and id."""
-    text = (CONNECTORS / f"{name}.json").read_text()
-    for old, new in {
-        "telco": form,
-        "customerID": tables.id,
-        "public.customers": f"public.{tables.customers}",
-        "churn_predictions": tables.predictions,
-    }.items():
-        text = text.replace(old, new)
-    found: dict[str, Any] = json.loads(text)
-    found["config"] |= more
-    return found
-
-
 def test_every_type_of_column_in_every_form(
-    tables: Tables, flow: Flow, worker: Connect, form: str
+    tables: Tables, flow: Flow, worker: Connect, registry: Registry, form: str
 ) -> None:
     """What the model says of a row in a file it says of the row's change, whatever its form."""
-    worker.add(edited("customers-source", tables, form, **FORMS[form]))
-    worker.add(edited("predictions-sink", tables, form))
-    wait_arrived(flow, ROWS)
+    source = tables.connector("customers-source", form, **FORMS[form].config)
+    parts = FORMS[form].in_avro
+    worker.add(in_avro(source, registry.url, *parts) if parts else source)
+    worker.add(tables.connector("predictions-sink", form))
+    wait_arrived(flow, registry, ROWS)
     some = f"where {tables.id} in (select {tables.id} from {tables.customers} order by 1 limit"
     tables.database.run(f"delete from {tables.customers} {some} {DELETED})")
     tables.database.run(f"update {tables.customers} set age = age + 1 {some} {UPDATED})")
-    wait_arrived(flow, ROWS + UPDATED + 2 * DELETED)
+    wait_arrived(flow, registry, ROWS + UPDATED + 2 * DELETED)
     flow.run_batch()
 
-    found = ChangesOfRows.of(flow)
+    found = ChangesOfRows.of(flow, registry)
     assert found.counts == {"r": ROWS, "u": UPDATED, "d": DELETED, TOMBSTONE: DELETED}
     assert flow.audit().complete
     assert rejections(flow) == set()
@@ -147,11 +174,11 @@ def test_every_type_of_column_in_every_form(
     assert tables.unlike_the_model(flow) == []
 
 
-def wait_arrived(flow: Flow, records: int) -> None:
+def wait_arrived(flow: Flow, registry: Registry, records: int) -> None:
     """Wait until the source has written so many."""
 
     def arrived() -> bool:
-        return ChangesOfRows.of(flow).counts.total() >= records
+        return ChangesOfRows.of(flow, registry).counts.total() >= records
 
     until(arrived, WITHIN, f"{records} records")
 

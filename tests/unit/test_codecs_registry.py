@@ -18,6 +18,7 @@ from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import WriterSchema, framed, message_place
 from churnstream.codecs.registry_values import RegistryValues
 from churnstream.codecs.source_records import Arrived
+from churnstream.codecs.source_values import shortest
 from churnstream.errors import SchemasUnavailableError
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -88,6 +89,7 @@ CONNECT_DATE = {"type": "int", "connect.name": "io.debezium.time.Date"}
         ("Balance", ["null", DECIMAL], Decimal("79.5")),
         ("Balance", "string", "79.5"),
         ("Balance", "float", 79.5),
+        ("Balance", {"type": "float", "connect.default": 17.0}, 79.5),
         ("Age", "long", 42),
         ("Age", "double", 42.0),
         ("HasCard", "boolean", True),
@@ -100,6 +102,20 @@ CONNECT_DATE = {"type": "int", "connect.name": "io.debezium.time.Date"}
 def test_a_field_of_another_avro_type(name: str, kind: object, value: object) -> None:
     """What can be told for certain is read."""
     assert_is_the_row(avro(changed(name, kind), {**PLAIN_ROW, name: value}))
+
+
+@pytest.mark.parametrize("kind", ["float", ["null", "float"], {"type": "float", "x": 1}])
+@pytest.mark.parametrize(
+    "more", [[], [{"name": "seen", "type": {"type": "array", "items": "int"}}]]
+)
+def test_a_number_of_four_bytes_is_what_it_is_as_text(
+    kind: object, more: list[dict[str, Any]]
+) -> None:
+    """79.1 stays 79.1, as a file or JSON would have it, in flat records and in others."""
+    schema = changed("Balance", kind)
+    schema["fields"] += more
+    found = avro(schema, {**PLAIN_ROW, "Balance": 79.1, "seen": [1]})
+    assert found.Balance == 79.1
 
 
 def test_an_id_of_digits_in_avro() -> None:
@@ -373,7 +389,7 @@ CUT: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(-(2**31), 2**31 - 1),
     "long": st.integers(-(2**63), 2**63 - 1),
     "double": st.floats(allow_nan=False, allow_infinity=False),
-    "float": st.floats(allow_nan=False, allow_infinity=False, width=32),
+    "float": st.floats(allow_nan=False, allow_infinity=False, width=32).map(shortest),
     "boolean": st.booleans(),
 }
 

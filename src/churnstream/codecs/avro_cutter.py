@@ -17,9 +17,10 @@ import msgspec
 
 from churnstream.codecs.connect_kinds import DAYS, PARTS_OF_A_SECOND
 from churnstream.codecs.source_records import Path
-from churnstream.codecs.source_values import day_of, timestamp_of
+from churnstream.codecs.source_values import day_of, shortest, timestamp_of
 
 _PLAIN = {"string", "int", "long", "double", "float", "boolean"}
+_HARMLESS = {"type", "connect.name", "connect.default", "avro.java.string", "logicalType"}
 _MORE = 0x80  # in a byte of a number: others follow
 _MAX_SHIFT = 63
 _WITH_NULL = 2  # branches of a type that may be null
@@ -72,7 +73,7 @@ def _field(kind: Any, more: str) -> Field | None:  # noqa: ANN401
             return None
         null = kind.index("null")
         kind = kind[1 - null]
-    if isinstance(kind, dict) and kind.keys() <= {"type", "connect.name", "avro.java.string"}:
+    if isinstance(kind, dict) and kind.keys() <= _HARMLESS:
         kind = kind["type"]
     if not isinstance(kind, str) or kind not in _PLAIN:
         return None
@@ -102,8 +103,8 @@ def _written_for(fields: list[Field], template: bytes) -> Cutter:
     lines += [" return found if plain and not odd & 1 and i == len(b) else None"]
     known = {"template": template, "own_quotes": template.count(b'"'), "null": b"null"}
     known |= {"long": _long, "text_of": _text_of, "flags": (b"false", b"true")}
-    known |= {"double": Struct("<d").unpack_from, "float": Struct("<f").unpack_from}
-    known |= {"quote": b'"', "backslash": b"\\"}
+    known |= {"double": Struct("<d").unpack_from, "single": Struct("<f").unpack_from}
+    known |= {"quote": b'"', "backslash": b"\\", "shortest": shortest}
     known |= {f"write{number}": write for number, (_, _, write) in enumerate(fields) if write}
     exec("\n".join(lines), known)  # noqa: S102  # of kinds and numbers alone
     return known["cut"]  # type: ignore[return-value]
@@ -113,8 +114,10 @@ def _lines(kind: str, value: str, write: str, may_be_null: bool) -> list[str]:
     """What reads one field into a variable."""
     if kind == "boolean":
         return [f" {value} = flags[b[i]]", " i += 1"]
-    if kind in ("double", "float"):
-        return [f" {value} = b'%a' % {kind}(b, i)", f" i += {8 if kind == 'double' else 4}"]
+    if kind == "double":
+        return [f" {value} = b'%a' % double(b, i)", " i += 8"]
+    if kind == "float":
+        return [f" {value} = b'%a' % shortest(*single(b, i))", " i += 4"]
     lines = [" n = b[i]", " i += 1", f" if n >= {_MORE}:", "  n, i = long(b, i, n)"]
     if kind == "string":
         lines += [" odd |= n", " j = i + (n >> 1)", f" {value} = b[i:j]", " i = j"]

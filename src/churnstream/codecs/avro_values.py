@@ -2,7 +2,8 @@
 
 fastavro reads them. It trusts schemas and data: it takes the process down where a value lies in
 itself some thousand times, and never ends a list of nothing; schemas that allow for that are not
-read. Logical types are left to `churnstream.codecs.source_values`, which bounds them.
+read. Logical types are left to `churnstream.codecs.source_values`, which bounds them. One is ours,
+for numbers of four bytes: they are what they are as text, so that a row says the same in any form.
 """
 
 import io
@@ -15,6 +16,7 @@ from churnstream.codecs.avro_cutter import Cutter, avro_cutter
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, MICROS, MILLIS, NANOS
 from churnstream.codecs.registry_framing import WriterSchema
 from churnstream.codecs.source_records import Path, Unreadable
+from churnstream.codecs.source_values import shortest
 
 _LOGICAL = {
     "date": DAYS[0],
@@ -25,6 +27,7 @@ _LOGICAL = {
     "local-timestamp-micros": MICROS,
     "local-timestamp-nanos": NANOS,
 }
+_SHORTEST = "churnstream-shortest"
 _MAX_TYPES = 10_000  # in a schema, with those that it names again counted again
 _MAX_DEPTH = 100
 # What fastavro raises for bytes that are none of the schema.
@@ -70,7 +73,9 @@ def avro_schema_of(schema: WriterSchema) -> Any:  # noqa: ANN401  # as fastavro 
 
 def _reader(schema: Any, names: dict[str, Any]) -> Reader:  # noqa: ANN401  # as JSON has it
     from fastavro import schemaless_reader
+    from fastavro.read import LOGICAL_READERS
 
+    LOGICAL_READERS[f"float-{_SHORTEST}"] = lambda number, *_: shortest(number)
     if isinstance(schema, dict):
         schema = {**schema, "__named_schemas": names}
 
@@ -91,17 +96,21 @@ def _reader(schema: Any, names: dict[str, Any]) -> Reader:  # noqa: ANN401  # as
 
 
 def _bare(schema: Any) -> Any:  # noqa: ANN401
-    """A schema without logical types: what is stored counts."""
+    """A schema without logical types but ours: what is stored counts."""
+    if schema == "float":
+        return {"type": "float", "logicalType": _SHORTEST}
     if isinstance(schema, list):
         return [_bare(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {key: value for key, value in schema.items() if key != "logicalType"}
+    if kept.get("type") == "float":
+        return kept | {"logicalType": _SHORTEST}
     for key in ("type", "items", "values"):
         if key in kept:
             kept[key] = _bare(kept[key])
     if isinstance(fields := kept.get("fields"), list):
-        kept["fields"] = [_bare(field) for field in fields]
+        kept["fields"] = [{**field, "type": _bare(field["type"])} for field in fields]
     return kept
 
 

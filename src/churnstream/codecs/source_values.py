@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
 from churnstream.records.rejection import UNDECODABLE
@@ -119,6 +120,11 @@ class _VariableScaleDecimal(msgspec.Struct, forbid_unknown_fields=True):
 
     scale: int
     value: msgspec.Raw
+
+
+def shortest(number: float) -> float:
+    """A number of four bytes as texts have it: 0.1, which in eight bytes is 0.10000000149011612."""
+    return float(str(np.float32(number)))
 
 
 def since_1970(raw: bytes, a_second: int) -> str | None:
