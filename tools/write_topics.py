@@ -77,6 +77,32 @@ churnstream consume --schema-registry http://127.0.0.1:8081
   with the reason `malformed`. A schema in which a type lies within itself, or with lists of values
   that take no bytes, is not read: a record of a few bytes could be endless.
 - JSON Schema needs no registry to be read, since each record says all by itself.
+- A name that Avro and Protobuf do not take has underscores in place of other characters there:
+  `Monthly Charges` is looked for as `Monthly_Charges`, unless `names:` says otherwise. An optional
+  field of Protobuf that is not set is null.
+
+### Writing them
+
+<!-- not run: needs a schema registry -->
+```sh
+churnstream consume --output-format avro --schema-registry http://127.0.0.1:8081
+```
+
+`--output-format` (`topics.output_format`) is the format of predictions, and of their newest ones:
+`avro`, `protobuf` or `json-schema`. `produce` writes what `source: format` reads; where `source`
+says that others fill the topic, it refuses to. Dead letters stay as they came.
+
+- Schemas are registered before the first record, under the topic's name with `-value` behind it.
+  With `--no-register` they are looked up only: register what `churnstream schemas prediction` and
+  `churnstream schemas event` show.
+- Times are `timestamp-micros` in Avro and `google.protobuf.Timestamp` in Protobuf, whole numbers 64
+  bits, days `date` in Avro and text in Protobuf. A prediction without reasons has none in its list.
+- Report, export, evaluation, drift, audit, webhooks and the live page read predictions of each
+  format beside those in JSON, so that the format may change in the middle of a topic; they take the
+  registry's address. A field that is added to the schema belongs behind the others, since Protobuf
+  numbers them in their order.
+- Avro and Protobuf have types: a file with rows that do not fit them is refused before the first is
+  sent, and the rows are named. In JSON they are sent, and become dead letters one by one.
 
 Compatibility is the registry's to keep; this was tested with the registry that a client library
 tests itself with, not with one that enforces rules.
