@@ -89,8 +89,9 @@ churnstream consume --output-format avro --schema-registry http://127.0.0.1:8081
 ```
 
 `--output-format` (`topics.output_format`) is the format of predictions, and of their newest ones:
-`avro`, `protobuf` or `json-schema`. `produce` writes what `source: format` reads; where `source`
-says that others fill the topic, it refuses to. Dead letters stay as they came.
+`avro`, `protobuf` or `json-schema`, each of which takes a schema registry. `produce` writes what
+`source: format` reads; where `source` says that others fill the topic, it refuses to.
+Dead letters stay as they came.
 
 - Schemas are registered before the first record, under the topic's name with `-value` behind it.
   With `--no-register` they are looked up only: register what `churnstream schemas prediction` and

@@ -29,7 +29,7 @@ ON_KAFKA = "run on Apache Kafka"  # by tests/kafka
 WITH_TLS = "run on Apache Kafka with TLS"  # by tests/kafka as well
 WITH_MLFLOW = "run with MLflow"  # by tests/registry
 BY_CI = "run by .ci/run"
-NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster)\b.*")
+NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster|a schema registry)\b.*")
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`((?:churnstream|make) [^`]+)`")
