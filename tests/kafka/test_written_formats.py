@@ -176,3 +176,9 @@ def test_predictions_change_their_format(written: Flow, registry: Registry, rows
 
     assert (flow.audit().complete, flow.audit().foreign) == (True, 0)
     assert reported(flow) == ROWS
+    del flow.environment["CHURNSTREAM_TOPICS__OUTPUT_FORMAT"]
+    del flow.environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"]
+    flow.environment["CHURNSTREAM_CUSTOMERS__SCHEMA_FILE"] = str(schema_file.TELCO_FILE)
+    unread = flow.run("export", "-o", "some.csv").log
+    assert unread.count("schema_registry_not_named") == 1
+    assert "passed over: 110 records" in unread

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import AsJson, as_it_is
 from churnstream.codecs.registry_framing import WriterSchema
@@ -15,6 +17,8 @@ from churnstream.records.rejection import Rejection
 from churnstream.schema.event_source import EventSource
 from churnstream.schema.record_types import Event
 from churnstream.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 NO_REGISTRY = "{} in {} take a schema registry; name it: --schema-registry"
 
@@ -50,8 +54,26 @@ def predictions_as_json(settings: Settings) -> AsJson:
             raise ConfigurationError(
                 NO_REGISTRY.format("predictions", settings.topics.output_format)
             )
-        return as_it_is
+        return _as_it_is_but_said()
     return RegistryValues(None, _lookup(SchemaRegistry(settings.schema_registry))).as_json
+
+
+def _as_it_is_but_said() -> AsJson:
+    """For predictions that cannot be read without a registry: the first of them is said."""
+    is_said = False
+
+    def as_it_came(value: bytes | None) -> bytes | None:
+        nonlocal is_said
+        if not is_said:
+            is_said = True
+            log.warning(
+                "schema_registry_not_named",
+                because="a prediction may be in the format of one, and counts as no prediction",
+                mend="--schema-registry",
+            )
+        return value
+
+    return as_it_came
 
 
 def shown_values(settings: Settings, opened: RegistryValues | None) -> AsJson:
