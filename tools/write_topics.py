@@ -35,6 +35,8 @@ source:
   time: meta.at                    # where the event's time is; record: the record's timestamp
   time_format: epoch-millis        # rfc3339, local, epoch-seconds, epoch-millis, epoch-micros
   zone: Europe/Berlin              # of times without a zone
+  decimal: ","                     # of numbers that are texts, as people write them: 1.234,50 €
+  thousands: "."                   # what stands between their thousands
   key: any                         # id: must be or hold the id; any; or where in it the id is
   only: {{type: customer.updated}}   # other events are passed over
   tombstones: pass-over            # records without a value; else they are rejected

@@ -34,6 +34,9 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
             timestamp. None: `event_ts` beside the fields, or what the preset has.
         time_format: How it is written; `local` is a time without zone, in `zone`.
         zone: The zone of times without one, as `Europe/Berlin`.
+        decimal: The decimal sign of numbers that are texts, which are then read as those of a file,
+            units included. None: they are written as in JSON.
+        thousands: What stands between the thousands of such numbers.
         key: `id` if the record's key must be the customer's id, or an object that has it under its
             name; `any` if it does not matter; or the path of the id in a key that is an object.
         only: By path from the outermost object the values that an event must have there; others
@@ -47,9 +50,16 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     time: str | None = None
     time_format: TimeFormat = "rfc3339"
     zone: str = "UTC"
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ".", ",", " ", "'"] = ""
     key: str = ID_AS_KEY
     only: dict[str, str | tuple[str, ...]] = {}
     tombstones: Literal["reject", "pass-over"] = "reject"
+
+    @property
+    def numbers_are_written(self) -> bool:
+        """Whether numbers that are texts are written as people do, and not as in JSON."""
+        return bool(self.decimal or self.thousands)
 
     @property
     def passes_over(self) -> bool:
@@ -80,6 +90,8 @@ def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str
     for path in source.only:
         if not _PATH.fullmatch(path):
             yield "only", f"{path!r} is no path; write names with dots between them"
+    if source.thousands and source.thousands == (source.decimal or "."):
+        yield "thousands", f"{source.thousands!r} is the decimal sign, too; say which: decimal"
     try:
         ZoneInfo(source.zone)
     except (KeyError, ValueError, OSError):
