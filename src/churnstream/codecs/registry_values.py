@@ -56,9 +56,14 @@ class RegistryValues:
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
 
+    @property
+    def is_json(self) -> bool:
+        """Whether what is framed is JSON, which says all by itself."""
+        return self._format == "json-schema"
+
     def unknown(self, parts: Iterable[bytes | None]) -> set[int]:
         """The ids of schemas of values and keys that have yet to be looked up."""
-        if self._format == "json-schema":
+        if self.is_json:
             return set()
         return {i for i in map(schema_id_of, parts) if i is not None and not self._knows(i)}
 
@@ -100,27 +105,27 @@ class RegistryValues:
         """A value or key as JSON for people to read; as it is where that cannot be had now."""
         if part is None or schema_id_of(part) is None:
             return part
-        if self._format == "json-schema":
+        if self.is_json:
             return payload_of(part)
         with suppress(Unreadable, UnusableJsonError, SchemasUnavailableError):
-            return json_of(self.content(part))
+            return json_of(self.parsed(part).content)
         return part
 
-    def content(self, part: bytes) -> Any:  # noqa: ANN401  # as JSON has it
-        """What a framed value or key holds.
+    def parsed(self, part: bytes) -> Parsed:
+        """What a framed value or key holds, of Avro and Protobuf.
 
         Raises:
             Unreadable: It is none of its schema.
             SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
         """
-        return self._parsed(part).content
+        return self._parsed(part)
 
     def _opened(self, record: Arrived) -> Arrived | Rejection:
         if not record.value:
             return record
         if schema_id_of(record.value) is None:
             return _not_framed(record.value, self._format)
-        if self._format == "json-schema":  # each record says all by itself
+        if self.is_json:  # each record says all by itself
             return record._replace(value=payload_of(record.value), key=_json_key(record.key))
         try:
             key = self._key(record.key) if self._key_matters else record.key

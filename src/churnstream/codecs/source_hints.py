@@ -17,13 +17,12 @@ from churnstream.files.file_form import FileForm
 from churnstream.files.number_marks import number_marks
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import EventSource
+from churnstream.schema.event_source import EventSource, plain_name
 from churnstream.schema.fields import Numeric
 from churnstream.schema.schema import Schema
 
 _MAX_BYTES = 64 * 1024  # a look at more would take longer than a hint is worth
 _MAX_DEPTH = 6
-_SEPARATORS = re.compile(r"[\W_]+")
 _TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp", re.IGNORECASE)
 _FIRST = 1e8  # seconds: a smaller number is no time since 1973
 _UNITS = ((1e11, "epoch-seconds"), (1e14, "epoch-millis"), (1e17, "epoch-micros"))
@@ -144,4 +143,4 @@ def _members(found: object, above: Path) -> Iterator[tuple[Path, str, Any]]:
 
 
 def _same(one: str, other: str) -> bool:
-    return _SEPARATORS.sub("", one).casefold() == _SEPARATORS.sub("", other).casefold()
+    return plain_name(one) == plain_name(other)

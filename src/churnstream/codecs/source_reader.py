@@ -211,6 +211,11 @@ def _text(raw: bytes | None) -> str | None:
         return None
 
 
+def is_cloud_event(headers: Headers) -> bool:
+    """Whether a record is a CloudEvent in binary mode, whose headers say so."""
+    return bool(_attributes(headers))
+
+
 def _attributes(headers: Headers) -> Mapping[str, str]:
     """The attributes of a CloudEvent in binary mode; none in structured mode."""
     found = {

@@ -17,6 +17,7 @@ RECORD_TIME = "record"
 ID_AS_KEY, ANY_KEY = "id", "any"
 PRESETS = ("debezium", "cloudevents")
 
+_SEPARATORS = re.compile(r"[\W_]+")
 _PATH = re.compile(r"[^.\"\\\x00-\x1f]+(\.[^.\"\\\x00-\x1f]+)*")
 
 
@@ -70,6 +71,11 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     def passes_over_tombstones(self) -> bool:
         """Whether records without a value are no fault."""
         return self.envelope == "debezium" or self.tombstones == "pass-over"
+
+
+def plain_name(name: str) -> str:
+    """A name as those that differ only in case and separators have it: HasCard, has_card."""
+    return _SEPARATORS.sub("", name).casefold()
 
 
 def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str, str]]:
