@@ -52,8 +52,8 @@ The prediction's key is always the id.
 ## From a topic to predictions
 
 A topic seldom knows who has left; a file of customers of whom that is known does. `init` looks at
-both: the file says what a customer is, the newest events of the topic where that is in them. Columns
-are found under names that differ in case and separators, too (`HasCard`, `has_card`).
+both: the file says what a customer is, the newest events of the topic where that is in them.
+Columns are found under names that differ in case and separators, too (`HasCard`, `has_card`).
 
 ```text
 export CHURNSTREAM_KAFKA__BROKERS=127.0.0.1:9092 CHURNSTREAM_TOPICS__INPUT=crm.customers
@@ -66,9 +66,9 @@ churnstream audit
 
 `init` says what it took for the format, the envelope and the time of an event, reads the events by
 the schema that it writes, and says how many can be scored and why others cannot. What it could not
-tell it leaves for you to say: a time that is called otherwise, an event's type (`only`), a column by
-another name. Dates, timestamps and decimals are what their types in Avro, Connect and Debezium say.
-`init --topic crm.customers` alone writes a schema without a label; a model needs one.
+tell it leaves for you to say: a time that is called otherwise, an event's type (`only`), a column
+by another name. Dates, timestamps and decimals are what their types in Avro, Connect and Debezium
+say. `init --topic crm.customers` alone writes a schema without a label; a model needs one.
 
 ## Schema registries
 

@@ -21,5 +21,5 @@ from churnstream.codecs.source_meanings import meaning_of
 )
 def test_a_value(value: object, kind: str, meant: object) -> None:
     """It is what a file has for it; what is none of its type stays."""
-    kinds = {("row", "x"): kind} if kind else {}
+    kinds: dict[tuple[str, ...], str] = {("row", "x"): kind} if kind else {}
     assert meaning_of({"row": {"x": value}, "y": [1]}, kinds) == {"row": {"x": meant}, "y": [1]}
