@@ -94,6 +94,9 @@ churnstream consume --schema-registry http://127.0.0.1:8081
   with the reason `malformed`. A schema in which a type lies within itself, or with lists of values
   that take no bytes, is not read: a record of a few bytes could be endless.
 - JSON Schema needs no registry to be read, since each record says all by itself.
+- Newer clients can be told to name the schema by a GUID in the header `__value_schema_id`, and to
+  write the value bare. Of JSON Schema such values are read; of Avro and Protobuf they are dead
+  letters that say so. Let the producer write the id before the value (`schema.id.serializer`).
 
 Compatibility is the registry's to keep; this was tested with the registry that a client library
 tests itself with, not with one that enforces rules.

@@ -48,8 +48,8 @@ class SampledTopic:
             found = sample_topic(settings, Admin(settings.kafka), _EVENTS)
             shape = shape_of(found.values, found.meanings, in_headers=found.has_cloud_headers)
         if not shape.rows:
-            count = f"{len(found.values):,}"
-            raise DataError(f"none of the newest {count} events of {self.name} is an object")
+            said = f"none of the newest {len(found.values):,} events of {self.name} is an object"
+            raise DataError(said + found.why_unread)
         self._found, self._shape = found, shape
 
     @property

@@ -13,8 +13,10 @@ from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import (
     HEADER,
+    IN_HEADERS,
     WriterSchema,
     framed,
+    is_named_in_headers,
     payload_of,
     schema_id_of,
 )
@@ -30,6 +32,13 @@ Lookup = Callable[[int], WriterSchema | None]
 _KINDS = {"avro": "AVRO", "protobuf": "PROTOBUF"}
 
 
+SCHEMA_IN_HEADERS = Rejection(
+    "malformed",
+    "value",
+    f"names its schema by a GUID in the header {IN_HEADERS}, which is not read; let its producer "
+    "write the id before the value (schema.id.serializer)",
+)
+"""Why a bare value of Avro or Protobuf is rejected."""
 _MAX_ABSENT = 10_000  # ids that anybody may have made up
 _ASK_AGAIN = 60.0  # seconds after which a schema that was absent may be there
 
@@ -94,6 +103,8 @@ class RegistryValues:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
         value, key, timestamp, headers, _ = record
+        if headers and value and is_named_in_headers(headers):
+            return record if self.is_json else SCHEMA_IN_HEADERS
         opener = self._openers.get(value[:HEADER]) if value else None
         if value and opener and opener.cut and not (self._key_matters and key and not key[0]):
             as_json = opener.cut(value[HEADER:])

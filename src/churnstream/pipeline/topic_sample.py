@@ -8,8 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from churnstream.codecs.connect_kinds import connect_kinds
-from churnstream.codecs.registry_framing import WriterSchema, payload_of, schema_id_of
-from churnstream.codecs.registry_values import RegistryValues
+from churnstream.codecs.registry_framing import (
+    WriterSchema,
+    is_named_in_headers,
+    payload_of,
+    schema_id_of,
+)
+from churnstream.codecs.registry_values import SCHEMA_IN_HEADERS, RegistryValues
 from churnstream.codecs.source_meanings import meaning_of
 from churnstream.codecs.source_reader import is_cloud_event
 from churnstream.codecs.source_records import Arrived, Parsed, Path, Unreadable
@@ -58,6 +63,12 @@ class TopicSample(NamedTuple):
         """Whether the records are CloudEvents in binary mode, but for a few."""
         count = sum(is_cloud_event(record.headers) for record in self.records)
         return count > len(self.records) / 2
+
+    @property
+    def why_unread(self) -> str:
+        """Why values cannot be read, where their headers say it; else ""."""
+        is_bare = any(is_named_in_headers(record.headers) for record in self.records)
+        return f"; {SCHEMA_IN_HEADERS}" if is_bare else ""
 
 
 def sample_topic(settings: Settings, admin: Admin, max_records: int) -> TopicSample:
