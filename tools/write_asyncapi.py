@@ -138,11 +138,11 @@ def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
 def _messages() -> dict[str, Any]:
     key = {"type": "string", "minLength": 1, "description": f"the event's {TELCO.id}"}
     binding = {"kafka": {"key": key} | _BINDING}
-    records = {
+    records: dict[str, dict[str, Any]] = {
         name: {"payload": {"$ref": f"#/components/schemas/{name}"}, "bindings": binding}
         for name in ("CustomerEvent", "Prediction")
     }
-    letter = {
+    letter: dict[str, Any] = {
         "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
         "contentType": "application/octet-stream",
         "payload": {
