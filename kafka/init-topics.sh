@@ -26,3 +26,9 @@ create telco.churn.predictions "$PARTITIONS"
 create telco.deadletter 1 --config max.message.bytes=2097152
 # Only the latest place in each input file counts.
 create telco.producer.checkpoints 1 --config cleanup.policy=compact
+
+# Those that are for some only: each is created if it is named, as telco.churn.newest.
+# The newest prediction of each customer (topics.newest in the settings).
+[ -z "${NEWEST_TOPIC:-}" ] || create "$NEWEST_TOPIC" "$PARTITIONS" --config cleanup.policy=compact
+# Who was notified of by webhooks (topics.notified), as telco.churn.notified.
+[ -z "${NOTIFIED_TOPIC:-}" ] || create "$NOTIFIED_TOPIC" 1 --config cleanup.policy=compact

@@ -154,6 +154,9 @@ def _values() -> Iterator[Shape]:
         return Shape(title, "time: record", {**ROW, **values})
 
     yield other("numbers as text", Age="42", Balance="79.5")
+    comma = 'time: record, decimal: ",", thousands: "."'
+    yield Shape("a decimal comma", comma, {**ROW, "Balance": "79,50"})
+    yield Shape("a decimal comma and a unit", comma, {**ROW, "Balance": "79,50 EUR"})
     yield other("`42.0` for a whole number", Age=42.0)
     yield other("`true` for a flag", HasCard=True)
     yield other("`Yes` for a flag", HasCard="Yes")
@@ -219,4 +222,5 @@ def rejected() -> Iterator[Shape]:
     yield Shape("milliseconds, not declared", "", {**ROW, "event_ts": STAMP})
     yield Shape("no key, not declared", "", TIMED, None)
     yield Shape("Debezium, not declared", "", change("c", ROW))
+    yield Shape("a decimal comma, not declared", "", {**TIMED, "Balance": "1.079,50"})
     yield Shape("a tombstone, not declared", "", None)

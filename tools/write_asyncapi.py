@@ -1,4 +1,4 @@
-"""Writes schemas/asyncapi.yaml, the three channels as AsyncAPI 3, from records and topics.
+"""Writes schemas/asyncapi.yaml, topics and webhook as AsyncAPI 3, from records and topics.
 
 A test checks that it is up to date, and against the schema of AsyncAPI itself.
 """
@@ -8,6 +8,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from write_schemas import ABOUT, TELCO
 
@@ -20,19 +21,38 @@ from churnstream.pipeline.dead_letter_headers import (
     KEY_OMITTED,
     VALUE_OMITTED,
 )
+from churnstream.records.notification import Notification
 from churnstream.settings import ConsumerSettings, Settings
 
 FILE = Path(__file__).parents[1] / "schemas" / "asyncapi.yaml"
 _BINDING = {"bindingVersion": "0.5.0"}
 _NOTE = "# Written by `make generated` from the record types and the topics. Do not edit by hand.\n"
 _DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
-_MESSAGES = {"customers": "CustomerEvent", "predictions": "Prediction", "deadLetters": "DeadLetter"}
+_NEWEST = "telco.churn.newest"  # no default of the settings: not everybody has this topic
+_MESSAGES = {
+    "customers": "CustomerEvent",
+    "predictions": "Prediction",
+    "newestPredictions": "Prediction",
+    "deadLetters": "DeadLetter",
+}
+_WEBHOOK: dict[str, Any] = {
+    "address": None,
+    "description": "The address that notify.url says, over HTTP and not through Kafka; "
+    "docs/webhooks.md says what its answers mean.",
+    "messages": {"Notification": {"$ref": "#/components/messages/Notification"}},
+}
 _OPERATIONS = {
     "produce": ("send", "customers", "Rows of customers become events."),
     "consume": ("receive", "customers", "Events are scored, or rejected."),
     "predict": ("send", "predictions", "In one transaction with the group's offset."),
+    "keep": (
+        "send",
+        "newestPredictions",
+        "Only where the settings name such a topic: each prediction once more, in its transaction.",
+    ),
     "reject": ("send", "deadLetters", "In the same transaction as the predictions of the batch."),
     "replay": ("receive", "deadLetters", "Rejected records are sent back to customers, each once."),
+    "notify": ("send", "webhook", "A customer became likely to leave; at least once."),
 }
 
 
@@ -78,8 +98,10 @@ def document() -> dict[str, Any]:
 
 
 def _channels() -> dict[str, Any]:
-    specs = topic_layout.topic_specs(Settings.model_construct())
-    return {
+    settings = Settings.model_construct()
+    topics = settings.topics.model_copy(update={"newest": _NEWEST})
+    specs = topic_layout.topic_specs(settings.model_copy(update={"topics": topics}))
+    channels = {
         name: {
             "address": spec.name,
             "messages": {message: {"$ref": f"#/components/messages/{message}"}},
@@ -87,11 +109,15 @@ def _channels() -> dict[str, Any]:
         }
         for (name, message), spec in zip(_MESSAGES.items(), specs, strict=False)
     }
+    return channels | {"webhook": _WEBHOOK}
 
 
 def _topic(spec: Any) -> dict[str, Any]:  # noqa: ANN401  # a TopicSpec, which only streaming names
     binding = {"partitions": spec.partitions, "replicas": spec.replication_factor}
-    settings = {name: int(value) for name, value in spec.config.items()}
+    settings = {
+        name: value.split(",") if name == "cleanup.policy" else int(value)
+        for name, value in spec.config.items()
+    }
     return binding | ({"topicConfiguration": settings} if settings else {}) | _BINDING
 
 
@@ -101,6 +127,8 @@ def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
         "channel": {"$ref": f"#/channels/{channel}"},
         "summary": summary,
     }
+    if channel == "webhook":
+        operation["bindings"] = {"http": {"method": "POST", "bindingVersion": "0.3.0"}}
     if (action, channel) == ("receive", "customers"):
         group = {"type": "string", "default": ConsumerSettings().group}
         operation["bindings"] = {"kafka": {"groupId": group} | _BINDING}
@@ -110,11 +138,11 @@ def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
 def _messages() -> dict[str, Any]:
     key = {"type": "string", "minLength": 1, "description": f"the event's {TELCO.id}"}
     binding = {"kafka": {"key": key} | _BINDING}
-    records = {
+    records: dict[str, dict[str, Any]] = {
         name: {"payload": {"$ref": f"#/components/schemas/{name}"}, "bindings": binding}
         for name in ("CustomerEvent", "Prediction")
     }
-    letter = {
+    letter: dict[str, Any] = {
         "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
         "contentType": "application/octet-stream",
         "payload": {
@@ -122,13 +150,32 @@ def _messages() -> dict[str, Any]:
             "or have no value at all. Headers of its own stand beside those here."
         },
     }
+    records |= {"DeadLetter": letter, "Notification": _notification()}
+    return {name: {"name": name} | parts for name, parts in records.items()}
+
+
+def _notification() -> dict[str, Any]:
+    """A webhook: its body, and its headers as docs/webhooks.md has them."""
+    headers = {
+        "Idempotency-Key": "the notification_id: the same each time that this one is sent",
+        "Churnstream-Signature": "t=SECONDS,v1=HEX: the HMAC-SHA256, with notify.secret, of the "
+        "seconds since 1970, a dot and the body; only with a secret",
+    }
     return {
-        name: {"name": name} | parts for name, parts in (records | {"DeadLetter": letter}).items()
+        "headers": {
+            "type": "object",
+            "properties": {n: {"type": "string", "description": d} for n, d in headers.items()},
+            "required": ["Idempotency-Key"],
+        },
+        "payload": {"$ref": "#/components/schemas/Notification"},
     }
 
 
 def _schemas() -> dict[str, Any]:
-    found = schema_components(TELCO, "#/components/schemas/{name}", ABOUT)
+    template = "#/components/schemas/{name}"
+    found = schema_components(TELCO, template, ABOUT)
+    _, own = msgspec.json.schema_components([Notification], ref_template=template)
+    found |= own
     for schema in found.values():
         schema["description"] = cleandoc(schema["description"])
     return found | {"DeadLetterHeaders": _headers(found.pop("DeadLetter"))}

@@ -93,6 +93,19 @@ PANELS = (
             f"sum(rate(churnstream_batch_size_count{_RATE}))"
         },
     ),
+    Panel(
+        "Webhooks by their answer",
+        "ops",
+        {"{{outcome}}": f"sum by (outcome) (rate(churnstream_notifications_total{_RATE}))"},
+    ),
+    Panel(
+        "Webhooks to be sent",
+        "short",
+        {
+            "read, and not answered for good": "sum(churnstream_notifications_pending)",
+            "predictions to be read": "sum(churnstream_notification_lag)",
+        },
+    ),
     Panel("Memory", "bytes", {"{{instance}}": "process_resident_memory_bytes"}),
 )
 

@@ -35,6 +35,8 @@ source:
   time: meta.at                    # where the event's time is; record: the record's timestamp
   time_format: epoch-millis        # rfc3339, local, epoch-seconds, epoch-millis, epoch-micros
   zone: Europe/Berlin              # of times without a zone
+  decimal: ","                     # of numbers that are texts, as people write them: 1.234,50 €
+  thousands: "."                   # what stands between their thousands
   key: any                         # id: must be or hold the id; any; or where in it the id is
   only: {{type: customer.updated}}   # other events are passed over
   tombstones: pass-over            # records without a value; else they are rejected
@@ -47,10 +49,26 @@ modes, and takes `time`. What is passed over by rule is neither scored nor a dea
 and metrics count it, and `churnstream audit` applies the same rule to prove that nothing is lost.
 The prediction's key is always the id.
 
-`churnstream init --topic crm.customers` looks at the newest events of a topic and writes the schema
-with its `source`: the format, where customers are, how keys and times are written. A topic seldom
-knows who has left: train with a file of customers of whom that is known (`train --dataset FILE`),
-whose columns have the schema's names.
+## From a topic to predictions
+
+A topic seldom knows who has left; a file of customers of whom that is known does. `init` looks at
+both: the file says what a customer is, the newest events of the topic where that is in them.
+Columns are found under names that differ in case and separators, too (`HasCard`, `has_card`).
+
+```text
+export CHURNSTREAM_KAFKA__BROKERS=127.0.0.1:9092 CHURNSTREAM_TOPICS__INPUT=crm.customers
+churnstream init customers.csv --topic crm.customers   # --schema-registry URL for Avro, Protobuf
+churnstream train
+churnstream topics create        # for predictions and dead letters; crm.customers stays as it is
+churnstream consume --mode batch
+churnstream audit
+```
+
+`init` says what it took for the format, the envelope and the time of an event, reads the events by
+the schema that it writes, and says how many can be scored and why others cannot. What it could not
+tell it leaves for you to say: a time that is called otherwise, an event's type (`only`), a column
+by another name. Dates, timestamps and decimals are what their types in Avro, Connect and Debezium
+say. `init --topic crm.customers` alone writes a schema without a label; a model needs one.
 
 ## Schema registries
 
@@ -80,6 +98,9 @@ churnstream consume --schema-registry http://127.0.0.1:8081
 - A name that Avro and Protobuf do not take has underscores in place of other characters there:
   `Monthly Charges` is looked for as `Monthly_Charges`, unless `names:` says otherwise. An optional
   field of Protobuf that is not set is null.
+- Newer clients can be told to name the schema by a GUID in the header `__value_schema_id`, and to
+  write the value bare. Of JSON Schema such values are read; of Avro and Protobuf they are dead
+  letters that say so. Let the producer write the id before the value (`schema.id.serializer`).
 
 ### Writing them
 

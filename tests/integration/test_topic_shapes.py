@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from base64 import b64encode
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -100,20 +102,125 @@ def test_rejected(sent: tuple[Flow, list[object]]) -> None:
     assert b"source" in (said or b"")
 
 
-def test_a_schema_is_inferred_from_a_topic(flow: Flow, tmp_path: Path) -> None:
-    """With where the customers are in its events, so that a consumer reads them."""
-    choose, sent = Random(1), []
-    for number in range(200):
-        own = f"C-{number}"
-        row = {"cust_no": own, "Age": choose.randint(18, 80), "Plan": choose.choice("ab")}
-        sent.append(Sent(json.dumps(change("c", row)).encode(), json.dumps({"cust": own}).encode()))
-    flow.send(sent)
+def rows(count: int = 200) -> list[dict[str, object]]:
+    """Customers, as plain values."""
+    choose = Random(1)
+    return [
+        {
+            "cust_no": f"C-{number}",
+            "age": choose.randint(18, 80),
+            "balance": choose.randint(100_000, 999_999) / 100,
+            "plan": choose.choice("ab"),
+            "since": date(2024, 1, 1) + timedelta(choose.randint(0, 600)),
+        }
+        for number in range(count)
+    ]
+
+
+def as_connect(row: dict[str, object]) -> Sent:
+    """A change by Debezium with its schema: a day and a decimal are what that says."""
+    kinds = [
+        {"field": "balance", "name": DECIMAL, "parameters": {"scale": "2"}},
+        {"field": "since", "name": "io.debezium.time.Date"},
+    ]
+    unscaled = round(float(str(row["balance"])) * 100).to_bytes(4, "big")
+    days = (date.fromisoformat(str(row["since"])) - date(1970, 1, 1)).days
+    own = {**row, "balance": b64encode(unscaled).decode(), "since": days}
+    schema = {"fields": [{"field": "after", "fields": kinds}]}
+    key = {"schema": {}, "payload": {"cust_no": row["cust_no"]}}
+    return sent_as({"schema": schema, "payload": change("u", own)}, json.dumps(key))
+
+
+def as_written(row: dict[str, object]) -> Sent:
+    """Deep inside, with a list beside, a decimal comma, and the time in microseconds as text."""
+    own = {**row, "balance": f"{row['balance']:.2f}".replace(".", ","), "since": str(row["since"])}
+    key = json.dumps({"cust_no": row["cust_no"], "region": 3})
+    event = {"meta": {"created_at": str(STAMP * 1000)}, "account": {"holder": own, "tags": ["x"]}}
+    return sent_as(event, key)
+
+
+def as_cloud_event(row: dict[str, object]) -> Sent:
+    """In binary mode, with an attribute of one's own."""
+    names = {"specversion": "1.0", "type": "x", "time": "2026-01-02T03:04:05Z", "tenant": "eu"}
+    headers = tuple((f"ce_{name}", text.encode()) for name, text in names.items())
+    own = {**row, "since": str(row["since"])}
+    own["membership"] = {"plan": own.pop("plan")}
+    return sent_as(own, str(row["cust_no"]))._replace(headers=headers)
+
+
+def sent_as(event: object, key: str) -> Sent:
+    """A record."""
+    return Sent(json.dumps(event).encode(), key.encode(), timestamp=STAMP)
+
+
+DECIMAL = "org.apache.kafka.connect.data.Decimal"
+SOURCES = [
+    (as_connect, EventSource(envelope="debezium")),
+    (
+        as_written,
+        EventSource(
+            envelope="account.holder",
+            time="meta.created_at",
+            time_format="epoch-micros",
+            decimal=",",
+        ),
+    ),
+    (as_cloud_event, EventSource(envelope="cloudevents", names={"plan": "membership.plan"})),
+]
+
+
+@pytest.mark.parametrize(("shape", "source"), SOURCES)
+def test_a_schema_is_inferred_from_a_topic(
+    shape: Callable[[dict[str, object]], Sent], source: EventSource, flow: Flow, tmp_path: Path
+) -> None:
+    """It has the types that values mean and the source of the events, by which all are read."""
+    flow.send([shape(row) for row in rows()])
     target = tmp_path / "customers.yaml"
     broker, topic = flow.settings.kafka.brokers, flow.settings.topics.input
     ran = churnstream("init", "--topic", topic, "--broker", broker, "-o", target)
 
     assert ran.code == 0, ran.err
     found = schema_file.read(target)
-    assert found.source == EventSource(envelope="debezium", key="cust")
-    assert (found.id, [*found.fields]) == ("cust_no", ["Age", "Plan"])
-    assert f"--input-topic {topic}" in ran.out
+    assert (found.id, found.source) == ("cust_no", source)
+    kinds = {name: type(field).__name__ for name, field in found.fields.items()}
+    assert kinds == {"age": "Integer", "balance": "Number", "plan": "Category", "since": "Date"}
+    assert "200 of the newest 200 events can be scored by this schema" in ran.out
+    assert "dead letters" not in ran.out
+    assert f"churnstream init FILE --topic {topic} --force" in ran.out
+
+
+def test_a_file_and_a_topic(flow: Flow, tmp_path: Path) -> None:
+    """The file says what customers are and who left, the topic where they are: all are scored."""
+    flow.send([as_connect(row) for row in rows()])
+    table, target = tmp_path / "bank.csv", tmp_path / "customers.yaml"
+    lines = [f"{','.join(map(str, row.values()))},{n % 3 == 0:d},x" for n, row in enumerate(rows())]
+    table.write_text("\n".join(["CustNo,Age,Balance,Plan,Since,Exited,Note", *lines]))
+    broker, topic = flow.settings.kafka.brokers, flow.settings.topics.input
+    ran = churnstream("init", table, "--topic", topic, "--broker", broker, "-o", target)
+
+    assert ran.code == 0, ran.err
+    found = schema_file.read(target)
+    names = {"CustNo": "cust_no", "Age": "age", "Balance": "balance"}
+    names |= {"Plan": "plan", "Since": "since"}
+    assert found.source == EventSource(envelope="debezium", names=names)
+    assert found.label is not None
+    assert "200 of the newest 200 events can be scored" in ran.out
+    model = tmp_path / "model"
+    trained = churnstream("train", "--schema", target, "--model", model)
+    assert trained.code == 0, trained.err
+    flow.consume("--schema", target, "--model", model)
+    assert len(flow.read(flow.settings.topics.output)) == 200
+    assert flow.dead_letters() == []
+
+
+def test_a_topic_that_is_not_there(flow: Flow, tmp_path: Path) -> None:
+    """Init looks for one to read, so it names those that are there, and none to create."""
+    flow.send([as_connect(row) for row in rows(3)])
+    topic = flow.settings.topics.input
+    broker, wrong = flow.settings.kafka.brokers, f"{topic}s"
+    ran = churnstream("init", "--topic", wrong, "--broker", broker, "-o", tmp_path / "x.yaml")
+
+    assert ran.code == 1
+    assert f"no topic {wrong}" in ran.err
+    assert topic in ran.err.split("name one that is there")[1]
+    assert "topics create" not in ran.err

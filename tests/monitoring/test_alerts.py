@@ -24,9 +24,12 @@ from pyarrow import compute, csv
 from builders import telco_rows
 from churnstream.observability.consumer_metrics import ConsumerMetrics
 from churnstream.observability.liveness import ConsumerHealth, ProducerHealth
+from churnstream.observability.notifier_metrics import NotifierMetrics
 from churnstream.observability.producer_metrics import ProducerMetrics
+from churnstream.pipeline.notify.notifier import NotifyCounts
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import Flow, Process, Sent, until
+from receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"
@@ -61,8 +64,10 @@ def test_promtool_finds_nothing(command: str) -> None:
 def test_rules_and_dashboard_ask_for_metrics_that_exist(flow: Flow) -> None:
     """A renamed metric would leave an alert silent and a chart empty."""
     topics = flow.settings.topics
+    consumer = ConsumerMetrics(topics, ConsumerHealth(60)).registry
+    NotifierMetrics(consumer, NotifyCounts())
     registries = (
-        ConsumerMetrics(topics, ConsumerHealth(60)).registry,
+        consumer,
         ProducerMetrics(topics, ProducerHealth(60)).registry,
     )
     known = {family.name for registry in registries for family in registry.collect()}
@@ -224,6 +229,20 @@ def test_customers_unlike_those_of_the_training(flow: Flow) -> None:
     with watched(flow, "--batch-size", 25) as (_, prometheus):
         flow.run("produce --mode batch", "--dataset", flow.folder / "loyal.csv")
         until(lambda: "ChurnstreamDrift" in prometheus.firing(), 60)
+
+
+def test_a_receiver_that_refuses_or_is_away(flow: Flow) -> None:
+    """ChurnstreamNotificationsRefused, then ChurnstreamNotificationsWait."""
+    flow.run("topics create --notified")
+    with (
+        Receiver(lambda _: (400, {})) as receiver,
+        watched(flow, "--notify", receiver.url) as (_, prometheus),
+    ):
+        flow.run("produce --max-events 300 --events-per-sec 100")
+        until(lambda: "ChurnstreamNotificationsRefused" in prometheus.firing(), 60)
+        receiver.answer = lambda _: (503, {})
+        flow.run("produce --max-events 300 --events-per-sec 100")
+        until(lambda: "ChurnstreamNotificationsWait" in prometheus.firing(), 60)
 
 
 def test_a_model_that_cannot_be_trusted(flow: Flow, model_folder: Path) -> None:

@@ -19,6 +19,7 @@ from churnstream.pipeline.dead_letter_headers import (
     describe_rejection,
     failure_headers,
 )
+from churnstream.records.notification import Notification
 from churnstream.records.rejection import Rejection
 
 ROOT = Path(__file__).parents[2]
@@ -79,12 +80,14 @@ def test_references_lead_somewhere() -> None:
             part = part[name]
 
 
-def test_the_channels_are_the_three_topics() -> None:
-    """Under the names that they have by default."""
+def test_the_channels_are_the_topics_and_the_webhook() -> None:
+    """Under the names that they have by default; who asks a webhook says where it goes."""
     assert [channel["address"] for channel in DOCUMENT["channels"].values()] == [
         "telco.raw.customers",
         "telco.churn.predictions",
+        "telco.churn.newest",
         "telco.deadletter",
+        None,
     ]
 
 
@@ -98,6 +101,14 @@ def test_records_conform() -> None:
     assert problems("CustomerEvent", json.loads(encode(event))) == []
     assert problems("Prediction", json.loads(encode(prediction))) == []
     assert problems("Prediction", {"customerID": "C1"}) != []
+
+
+def test_a_webhook_conforms() -> None:
+    """Its body is what the document says."""
+    sent = Notification("C1", 0.75, "Yes", ["in words"], NOW, NOW, "v1", "telco:0:1:2")
+
+    assert problems("Notification", json.loads(encode(sent))) == []
+    assert problems("Notification", {"id": "C1"}) != []
 
 
 def test_headers_of_a_dead_letter_conform() -> None:

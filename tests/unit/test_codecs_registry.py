@@ -15,8 +15,8 @@ from bank_rows import assert_is_the_row, bank
 from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.protobuf_values import protobuf_reader
-from churnstream.codecs.registry_framing import WriterSchema, framed, message_place
-from churnstream.codecs.registry_values import RegistryValues
+from churnstream.codecs.registry_framing import IN_HEADERS, WriterSchema, framed, message_place
+from churnstream.codecs.registry_values import SCHEMA_IN_HEADERS, RegistryValues
 from churnstream.codecs.source_records import Arrived
 from churnstream.codecs.source_values import shortest
 from churnstream.errors import SchemasUnavailableError
@@ -75,6 +75,21 @@ def changed(name: str, kind: object) -> dict[str, Any]:
 def test_a_customer_in_avro() -> None:
     """Texts, numbers, enumerations, a date and a timestamp mean what they mean in JSON."""
     assert_is_the_row(avro(PLAIN, PLAIN_ROW))
+
+
+def test_a_schema_that_is_named_in_a_header() -> None:
+    """A bare value is read if it is JSON; of Avro it is rejected, and says what is not read."""
+    headers = [(IN_HEADERS, b"\1" + bytes(16))]
+
+    def found(source: Source, value: bytes) -> Any:
+        arrived = Arrived(value, b"C-1", STAMP, headers)
+        decode = EventDecoder(bank(source))
+        return decode.batch_of([arrived], RegistryValues(source, lambda _: None))[0]
+
+    row = {**ROW, "Since": "2024-03-05", "event_ts": "2026-01-02T03:04:05Z"}
+    assert_is_the_row(found(Source(format="json-schema"), json.dumps(row).encode()))
+    assert found(AVRO, as_avro(PLAIN, PLAIN_ROW)) == SCHEMA_IN_HEADERS
+    assert "GUID" in SCHEMA_IN_HEADERS.detail
 
 
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}

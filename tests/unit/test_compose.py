@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from churnstream.pipeline.topic_layout import topic_specs
+from churnstream.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -53,6 +56,24 @@ def test_topics_of_the_contract(tmp_path: Path) -> None:
         "telco.producer.checkpoints": ("1", "cleanup.policy=compact"),
     }
     assert all("--if-not-exists" in call for call in calls.values())
+
+
+def test_topics_for_some_only(tmp_path: Path) -> None:
+    """Those of newest predictions and of webhooks are created as `topics create` does, if named."""
+    calls = created_topics(tmp_path, NEWEST_TOPIC="x.newest", NOTIFIED_TOPIC="x.notified")
+    settings = Settings.model_construct()
+    topics = settings.topics.model_copy(update={"newest": "x.newest", "notified": "x.notified"})
+    specs = topic_specs(settings.model_copy(update={"topics": topics}), notified=True)
+    assert {
+        topic: (option(call, "--partitions"), option(call, "--config"))
+        for topic, call in calls.items()
+    } == {
+        spec.name: (
+            str(spec.partitions),
+            next((f"{name}={value}" for name, value in spec.config.items()), None),
+        )
+        for spec in specs
+    }
 
 
 def test_topics_from_the_environment(tmp_path: Path) -> None:

@@ -65,6 +65,36 @@ def test_the_time_is_no_feature() -> None:
     assert found.rows[0] == {"id": "1", "age": 4}
 
 
+def test_times_that_are_texts() -> None:
+    """Digits in a text are a time as a number is; one that is called otherwise is only named."""
+    found = shape_of([{"id": "1", "at": "1767323045000000"}])
+    assert (found.time, found.time_format, found.like_times) == ("at", "epoch-micros", {})
+    other = shape_of([{"id": "1", "erzeugt": "2026-01-02T03:04:05Z", "phone": 4930123456}])
+    assert (other.time, other.like_times) == ("record", {"erzeugt": "rfc3339"})
+
+
+def test_attributes_in_headers() -> None:
+    """The fields of a CloudEvent in binary mode are at the outermost object."""
+    found = shape_of([{"id": "1", "plan": {"name": "a"}}], in_headers=True)
+    assert (found.envelope, found.time) == ("cloudevents", None)
+    assert found.names == {"name": "plan.name"}
+
+
+def test_rows_have_what_values_mean() -> None:
+    """The time is found where it stands as a number, and the rows have days as files have them."""
+    event = {"id": "1", "since": 19787, "changed_at": 1767323045000}
+    found = shape_of([event], [{**event, "since": "2024-03-05", "changed_at": "2026-01-02T03:04Z"}])
+    assert (found.time, found.time_format) == ("changed_at", "epoch-millis")
+    assert found.rows == [{"id": "1", "since": "2024-03-05"}]
+
+
+def test_columns_of_a_file_in_events() -> None:
+    """They are found under names that differ in case and separators, unless two are alike."""
+    found = shape_of([{"customer_id": "1", "p": {"age": 4}, "a": {"x": 1}, "b": {"x": 2}}])
+    places = found.places({"CustomerId", "Age", "x", "b_x", "Plan"})
+    assert places == {"CustomerId": "customer_id", "Age": "age", "b_x": "b_x"}
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -53,6 +53,13 @@ def test_scalars(text: str) -> None:
         assert config_file.read_config(path).values == {"a": text, "b": [text, text]}
 
 
+def test_a_long_reason_with_a_time_in_it(tmp_path: Path) -> None:
+    """It is written at once, and quoted since a colon means something in YAML."""
+    reason = 'says the same as age in every row, as "2026-01-02T03:04:05.000000Z" for "82"'
+    schema = Schema(name="x", id="id", fields={"Age": Integer()}, left_out={"Login": reason})
+    assert read(schema_writer.write(schema), tmp_path) == schema
+
+
 def test_telco_is_written_as_it_stands() -> None:
     """The schema of the bundled customers survives being written."""
     schema = schema_file.read(schema_file.TELCO_FILE)

@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,10 +11,15 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from fastavro import parse_schema, schemaless_writer
 from playwright.sync_api import Browser, Page, expect
 from python_calamine import CalamineWorkbook
+from schema_registry import Registry
 
 from builders import event_json
+from churnstream.codecs.registry_framing import framed
+from churnstream.schema import schema_file
 from churnstream.testing.embedded import HOST, embedded_broker, free_port
 from integration.flow import Flow, Sent, scaled_timeout, until
 
@@ -43,10 +50,10 @@ class Tab:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, flow: Flow, *, width: int = 1280) -> Iterator[Tab]:
+def opened(browser: Browser, flow: Flow, *flags: object, width: int = 1280) -> Iterator[Tab]:
     """The live page of a flow; in the end there was no error and no request to elsewhere."""
     port = free_port()
-    with flow.process("dashboard", "--port", port) as server:
+    with flow.process("dashboard", "--port", port, *flags) as server:
         until(lambda: server.says("the page is at"))
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(SECONDS)
@@ -161,6 +168,44 @@ def test_a_broken_record_is_among_the_dead_letters(browser: Browser, scored: Flo
         page.get_by_role("link", name="0:0").first.click()
         expect(page.locator("#record pre")).to_have_text("no JSON")
         expect(page.locator("#record")).to_contain_text("broken-key")
+
+
+def test_avro_is_shown_as_json_and_what_is_passed_over_is_counted(
+    browser: Browser, flow: Flow, tmp_path: Path
+) -> None:
+    """The operator reads a record in a registry's format, and sees why fewer were scored."""
+    schema = tmp_path / "telco.yaml"
+    source = "source: {format: avro, tombstones: pass-over}"
+    schema.write_text(f"{schema_file.TELCO_FILE.read_text()}\n{source}\n", encoding="utf-8")
+    with Registry(tmp_path) as registry:
+        flags = ["--schema", schema, "--schema-registry", registry.url]
+        values = in_avro(registry, [json.loads(event_json(customerID=f"A{n}")) for n in range(3)])
+        flow.send([Sent(value, f"A{n}".encode()) for n, value in enumerate(values)])
+        flow.send([Sent(None, b"A0")] * 2)
+        flow.consume(*flags)
+        with opened(browser, flow, *flags) as tab:
+            page = tab.open("?view=pipeline")
+            expect(page.locator("#flow")).to_contain_text("5 in the topic, 2 passed over by rule")
+            expect(page.locator("#reasons")).to_contain_text("tombstone 2")
+            page = tab.open(f"?view=records&topic={flow.settings.topics.input}")
+            row = page.locator("#newest tr", has_text='"customerID":"A1"')
+            row.get_by_role("link").first.click()
+            expect(page.locator("#record pre")).to_contain_text('"customerID": "A1"')
+
+
+def in_avro(registry: Registry, events: list[dict[str, object]]) -> list[bytes]:
+    """Events in Avro, by a schema that the registry has from now on."""
+    names = {str: "string", int: "long", float: "double"}
+    fields = [{"name": name, "type": names[type(value)]} for name, value in events[0].items()]
+    schema = {"type": "record", "name": "Customer", "fields": fields}
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        schema_id = client.register_schema("customers-value", Schema(json.dumps(schema), "AVRO"))
+    found = []
+    for event in events:
+        stream = io.BytesIO()
+        schemaless_writer(stream, parse_schema(schema), event)
+        found.append(framed(schema_id, stream.getvalue()))
+    return found
 
 
 def test_a_broker_that_goes_and_comes_back(

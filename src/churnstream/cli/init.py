@@ -16,13 +16,14 @@ from churnstream.cli.flag_settings import taken_from
 from churnstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from churnstream.cli.sample import Sample
     from churnstream.schema.inference.findings import Finding
     from churnstream.schema.inference.infer import Inferred
     from churnstream.schema.inference.questions import Question
     from churnstream.schema.schema import Schema
+    from churnstream.settings import Settings
 
 _PIPE_WIDTH = 1_000  # characters; a pipe has no edge at which to break lines
 _MAX_EXAMPLE = 20
@@ -30,7 +31,7 @@ _MAX_EXAMPLE = 20
 
 @click.command()
 @click.argument("file", type=options.ANY_PATH, required=False)
-@click.option("--topic", metavar="TOPIC", help="Look at the newest events of a topic instead.")
+@click.option("--topic", metavar="TOPIC", help="Look at a topic's newest events, too.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The column that names the customer.")
 @click.option(
     "--label",
@@ -71,29 +72,25 @@ def init(
     properties: tuple[str, ...],
     **values: Any,  # noqa: ANN401  # flags that set settings
 ) -> None:
-    """Look at a file of customers, or at a topic, and write its schema: what the columns are.
+    """Look at a file of customers, a topic or both, and write the schema: what the columns are.
 
     Says what it concluded of each column and why, and leaves out what is no feature, such as names,
     row numbers, and columns that know who has left. What is not certain it asks on a terminal; in
-    a pipe it fails and says which flag answers.
+    a pipe it fails and says which flag answers. A topic also shows where customers are in its
+    events; of a file and a topic, the file says what customers are.
 
     \b
     Examples: churnstream init customers.csv
               churnstream init bank.xlsx --label Exited=1 --leave-out Surname
+              churnstream init customers.csv --topic crm.customers
               churnstream init --topic crm.customers --broker 127.0.0.1:9092
     """
-    from churnstream.cli.sample import sample_of_file, sample_of_topic
     from churnstream.files.plain_numbers import plain_numbers
     from churnstream.schema.inference.infer import infer_schema
 
-    if (file is None) == (topic is None):
-        raise ConfigurationError("name a file of customers, or a topic with --topic")
     _require_free(output, force=force)
-    if file is not None:
-        sample = sample_of_file(file, output)
-    else:
-        values["topics__input"] = topic
-        sample = sample_of_topic(taken_from(config, properties, values))
+    values["topics__input"] = topic
+    sample = _sample(file, topic, output, lambda: taken_from(config, properties, values))
     infer = partial(
         infer_schema,
         sample.rows,
@@ -111,6 +108,20 @@ def init(
     schema = sample.placed(_of(inferred))
     _write(schema, inferred, sample, output)
     _show(inferred, schema, sample, output, as_json=as_json)
+
+
+def _sample(
+    file: Path | None, topic: str | None, output: Path, settings: Callable[[], Settings]
+) -> Sample:
+    """What is to be looked at."""
+    from churnstream.cli.sample import sample_of_file, sample_of_topic, with_topic
+
+    if file is None:
+        if topic is None:
+            raise ConfigurationError("name a file of customers, or a topic with --topic")
+        return sample_of_topic(settings())
+    sample = sample_of_file(file, output)
+    return with_topic(sample, settings()) if topic else sample
 
 
 def _require_free(output: Path, *, force: bool) -> None:
@@ -167,7 +178,8 @@ def _write(schema: Schema, inferred: Inferred, sample: Sample, output: Path) -> 
 def _show(
     inferred: Inferred, schema: Schema, sample: Sample, output: Path, *, as_json: bool
 ) -> None:
-    notes = [*sample.notes, *inferred.notes]
+    reading = sample.topic.reading(schema) if sample.topic else ()
+    notes = [*sample.notes, *inferred.notes, *reading]
     if as_json:
         findings = inferred.findings
         options.echo_json(
@@ -228,11 +240,17 @@ def _plain(text: str) -> str:
 def _next_commands(schema: Schema, sample: Sample, output: Path) -> Iterator[str]:
     """What to do with a schema, to paste."""
     where = "" if output == Path("customers.yaml") else f" --schema {shlex.quote(str(output))}"
+    topic = f" --input-topic {shlex.quote(sample.topic.name)}" if sample.topic else ""
+    if not schema.label and sample.topic and not sample.file:
+        again = f"churnstream init FILE{topic.replace('--input-topic', '--topic')} --force"
+        yield f"{again}  # with a file of customers of whom it is known who left"
+        return
     if schema.label:
-        rows = "" if sample.file else " --dataset FILE  # customers of whom it is known who left"
-        yield f"churnstream train{where}{rows}"
-    if sample.file is None:
-        yield f"churnstream consume{where} --input-topic {shlex.quote(sample.topic)}"
+        yield f"churnstream train{where}" + ("" if sample.file else " --dataset FILE")
+    if sample.topic:
+        registry = "  # and --schema-registry" if sample.topic.needs_registry else ""
+        yield f"churnstream topics create{where}{topic}"
+        yield f"churnstream consume{where}{topic}{registry}"
         return
     source = shlex.quote(str(sample.file))
     yield f"churnstream batch-predict{where} --input {source} --output scored.csv"

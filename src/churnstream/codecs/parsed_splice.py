@@ -30,7 +30,8 @@ class ParsedSplicer:
     def __init__(self, schema: Schema, times: TimeReader) -> None:
         source = schema.source
         assert source is not None  # noqa: S101  # for the type checker
-        self._times, self._id, self._only = times, schema.id, source.only
+        self._times, self._id = times, schema.id
+        self._is_never_usual = bool(source.only) or source.numbers_are_written
         self._is_change = source.envelope == "debezium"
         is_own = source.envelope and source.envelope not in PRESETS
         presets: dict[str, Path] = {"debezium": ("after",), "cloudevents": ("data",)}
@@ -55,7 +56,7 @@ class ParsedSplicer:
         """The event in a record; None if the record is not usual."""
         parsed = record.parsed
         row = parsed and _at(parsed.content, self._inside)
-        if not parsed or not isinstance(row, dict) or self._only:
+        if not parsed or not isinstance(row, dict) or self._is_never_usual:
             return None
         if self._is_change and parsed.content.get("op") not in _ROWS:
             return None

@@ -2,11 +2,16 @@
 
 Source: Confluent's wire format. A zero byte, the schema's id in four bytes, high ones first, and
 for Protobuf the place of the message in its file: how many numbers, then each, as zigzag varints;
-a single 0 stands for the first message.
+a single 0 stands for the first message. Newer clients may name the schema in a header instead, by a
+GUID, and frame nothing.
 """
 
 from typing import NamedTuple
 
+from churnstream.codecs.source_records import Headers
+
+IN_HEADERS = "__value_schema_id"
+"""The header that names the schema of a value by its GUID."""
 HEADER = 5
 """Bytes before what is framed."""
 FIRST_MESSAGE = b"\0"
@@ -35,6 +40,11 @@ def schema_id_of(value: bytes | None) -> int | None:
     if value is None or len(value) < HEADER or value[0]:
         return None
     return int.from_bytes(value[1:HEADER], "big")
+
+
+def is_named_in_headers(headers: Headers) -> bool:
+    """Whether the schema of a value is named in a header, so that nothing is framed."""
+    return any(name == IN_HEADERS for name, _ in headers)
 
 
 def payload_of(value: bytes) -> bytes:

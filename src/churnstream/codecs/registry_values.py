@@ -14,8 +14,10 @@ from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.readable_values import readable
 from churnstream.codecs.registry_framing import (
     HEADER,
+    IN_HEADERS,
     WriterSchema,
     framed,
+    is_named_in_headers,
     payload_of,
     schema_id_of,
 )
@@ -30,6 +32,14 @@ Lookup = Callable[[int], WriterSchema | None]
 
 _KINDS = {"avro": "AVRO", "protobuf": "PROTOBUF"}
 
+
+SCHEMA_IN_HEADERS = Rejection(
+    "malformed",
+    "value",
+    f"names its schema by a GUID in the header {IN_HEADERS}, which is not read; let its producer "
+    "write the id before the value (schema.id.serializer)",
+)
+"""Why a bare value of Avro or Protobuf is rejected."""
 _MAX_ABSENT = 10_000  # ids that anybody may have made up
 _ASK_AGAIN = 60.0  # seconds after which a schema that was absent may be there
 
@@ -56,9 +66,14 @@ class RegistryValues:
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
 
+    @property
+    def is_json(self) -> bool:
+        """Whether what is framed is JSON, which says all by itself."""
+        return self._format == "json-schema"
+
     def unknown(self, parts: Iterable[bytes | None]) -> set[int]:
         """The ids of schemas of values and keys that have yet to be looked up."""
-        if self._format == "json-schema":
+        if self.is_json:
             return set()
         return {i for i in map(schema_id_of, parts) if i is not None and not self._knows(i)}
 
@@ -91,6 +106,8 @@ class RegistryValues:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
         value, key, timestamp, headers, _ = record
+        if headers and value and is_named_in_headers(headers):
+            return record if self.is_json else SCHEMA_IN_HEADERS
         opener = self._openers.get(value[:HEADER]) if value else None
         if value and opener and opener.cut and not (self._key_matters and key and not key[0]):
             as_json = opener.cut(value[HEADER:])
@@ -112,20 +129,20 @@ class RegistryValues:
         """
         if part is None or schema_id_of(part) is None:
             return part
-        if self._format == "json-schema":
+        if self.is_json:
             return payload_of(part)
         with suppress(Unreadable, UnusableJsonError):
             return json_of(readable(self._parsed(part)))
         return part
 
-    def content(self, part: bytes) -> Any:  # noqa: ANN401  # as JSON has it
-        """What a framed value or key holds.
+    def parsed(self, part: bytes) -> Parsed:
+        """What a framed value or key holds, of Avro and Protobuf.
 
         Raises:
             Unreadable: It is none of its schema.
             SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
         """
-        return self._parsed(part).content
+        return self._parsed(part)
 
     def whole(self, record: Arrived) -> Arrived | Rejection:
         """The same without the shorter way of usual values."""
@@ -133,7 +150,7 @@ class RegistryValues:
             return record
         if schema_id_of(record.value) is None:
             return _not_framed(record.value, self._format)
-        if self._format == "json-schema":  # each record says all by itself
+        if self.is_json:  # each record says all by itself
             return record._replace(value=payload_of(record.value), key=_json_key(record.key))
         try:
             key = self._key(record.key) if self._key_matters else record.key

@@ -12,14 +12,17 @@ import msgspec
 
 from churnstream.codecs.registry_framing import HEADER, schema_id_of
 from churnstream.codecs.source_records import Path
+from churnstream.codecs.written_numbers import written_numbers
+from churnstream.files.file_form import FileForm
+from churnstream.files.number_marks import number_marks
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import EventSource
+from churnstream.schema.event_source import EventSource, plain_name
+from churnstream.schema.fields import Numeric
 from churnstream.schema.schema import Schema
 
 _MAX_BYTES = 64 * 1024  # a look at more would take longer than a hint is worth
 _MAX_DEPTH = 6
-_SEPARATORS = re.compile(r"[\W_]+")
 _TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp", re.IGNORECASE)
 _FIRST = 1e8  # seconds: a smaller number is no time since 1973
 _UNITS = ((1e11, "epoch-seconds"), (1e14, "epoch-millis"), (1e17, "epoch-micros"))
@@ -55,7 +58,10 @@ def _line_for(
         return _key_line(key, schema)
     if why.field == EVENT_TS:
         return _time_line(event, why)
-    return _field_line(why, event, schema) if why.reason == "missing_field" else None
+    if why.reason == "missing_field":
+        return _field_line(why, event, schema)
+    is_number = isinstance(schema.fields.get(why.field), Numeric)
+    return _number_line(event, why.field, schema) if is_number else None
 
 
 def _object(value: bytes | None) -> dict[str, Any] | None:
@@ -115,6 +121,18 @@ def _field_line(why: Rejection, event: dict[str, Any], schema: Schema) -> str | 
     return f"names: {{{why.field}: {'.'.join(places[0])}}}"
 
 
+def _number_line(event: dict[str, Any], field: str, schema: Schema) -> str | None:
+    """How a number is written that is a text."""
+    own = (schema.source or EventSource()).names.get(field, field).rpartition(".")[2]
+    texts = [v for _, name, v in _members(event, ()) if name == own and isinstance(v, str)][:1]
+    form, _ = number_marks({field: texts}, FileForm())
+    raw = msgspec.json.encode(texts[0] if texts else "")
+    if written_numbers(form)(raw) == raw:
+        return None
+    line = f'decimal: "{form.decimal}"'
+    return f'{line}, thousands: "{form.thousands}"' if form.thousands else line
+
+
 def _members(found: object, above: Path) -> Iterator[tuple[Path, str, Any]]:
     """The members of an object and of those in it: path, name and value."""
     if isinstance(found, dict) and len(above) < _MAX_DEPTH:
@@ -125,4 +143,4 @@ def _members(found: object, above: Path) -> Iterator[tuple[Path, str, Any]]:
 
 
 def _same(one: str, other: str) -> bool:
-    return _SEPARATORS.sub("", one).casefold() == _SEPARATORS.sub("", other).casefold()
+    return plain_name(one) == plain_name(other)

@@ -17,10 +17,12 @@ from churnstream.codecs.source_records import Arrived, Headers, Opened, Path
 from churnstream.codecs.source_splice import Splicer
 from churnstream.codecs.source_times import TimeReader
 from churnstream.codecs.source_values import Remake, remake_of
+from churnstream.codecs.written_numbers import written_numbers
+from churnstream.files.file_form import FileForm
 from churnstream.records.passed_over import PassedOver, Rule
 from churnstream.records.rejection import Rejection
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import ANY_KEY, PRESETS
+from churnstream.schema.event_source import ANY_KEY, PRESETS, EventSource
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
 
@@ -174,8 +176,11 @@ def _groups(schema: Schema) -> Iterator[_MembersFrom]:
     """All members, by the object that holds them."""
     label = schema.label.field if schema.label else None
     groups: dict[Path, list[tuple[str, bytes, Remake | None]]] = {}
+    source = schema.source or EventSource()
+    form = FileForm(decimal=source.decimal, thousands=source.thousands)
+    written = written_numbers(form) if source.numbers_are_written else None
     for name, (*above, own) in schema.source_paths.items():
-        remake = None if name == label else remake_of(schema.fields.get(name))
+        remake = None if name == label else remake_of(schema.fields.get(name), written)
         member = (own, msgspec.json.encode(name) + b":", remake)
         groups.setdefault(tuple(above), []).append(member)
     return (_MembersFrom(path, members) for path, members in groups.items())
@@ -202,6 +207,11 @@ def _text(raw: bytes | None) -> str | None:
         return plain(msgspec.json.decode(raw))
     except msgspec.DecodeError:
         return None
+
+
+def is_cloud_event(headers: Headers) -> bool:
+    """Whether a record is a CloudEvent in binary mode, whose headers say so."""
+    return bool(_attributes(headers))
 
 
 def _attributes(headers: Headers) -> Mapping[str, str]:

@@ -84,7 +84,7 @@ class Splicer:
 
 def _layouts(schema: Schema, source: EventSource, times: TimeReader) -> Iterator[Layout]:
     """How the events of a source may be laid out; none where they have to be taken apart."""
-    if schema.is_renamed or source.only:
+    if schema.is_renamed or source.only or source.numbers_are_written:
         return
     time: Layout = {"time": times.path} if times.path else {}
     if source.envelope == "debezium":

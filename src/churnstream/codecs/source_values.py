@@ -10,12 +10,13 @@ from binascii import Error as NoBase64
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 import numpy as np
 
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
+from churnstream.codecs.written_numbers import Written
 from churnstream.records.rejection import UNDECODABLE
 from churnstream.schema.fields import AnyField, Boolean, Date, Numeric, written
 
@@ -35,12 +36,16 @@ _UNITS: Mapping[str, int] = {  # of a day
 _BY_SIZE = ((2e5, 1), (1e14, 86_400_000), (1e17, 86_400_000_000), (1e21, 86_400_000_000_000))
 
 
-def remake_of(field: AnyField | None) -> Remake | None:
-    """What makes a field's values anew; None where there is nothing to do. None is the id."""
+def remake_of(field: AnyField | None, written_number: Written | None = None) -> Remake | None:
+    """What makes a field's values anew; None where there is nothing to do. None is the id.
+
+    Args:
+        written_number: Reads texts that are numbers, where they are not written as in JSON.
+    """
     if field is None:
         return _id
     if isinstance(field, Numeric):
-        return _number
+        return partial(_number, written_number=written_number) if written_number else _number
     if isinstance(field, Date):
         return _date
     return _flag(field) if isinstance(field, Boolean) else None
@@ -51,13 +56,15 @@ def _id(raw: bytes, _: str) -> bytes:
     return b'"%b"' % raw if _WHOLE.fullmatch(raw) else raw
 
 
-def _number(raw: bytes, kind: str) -> bytes:
+def _number(raw: bytes, kind: str, written_number: Written | None = None) -> bytes:
     if raw[:1] == b"{":
         return _scaled(raw)
     if raw[:1] != b'"':
         return raw
     if kind.startswith(DECIMAL):
         return decimal_of(raw, kind.removeprefix(DECIMAL))
+    if written_number:
+        return written_number(raw)
     found = _NUMBER.fullmatch(raw)
     return found[1] if found else raw
 

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -116,7 +116,8 @@ class Feed:
         state = self._state
         while not (self._stopped() or self._others.is_set()):
             is_full = len(self._waiting) >= _MAX_WAITING // 2
-            ahead = state.events - state.predictions - state.reasons.total()
+            outcomes_due = state.events - state.passed_over.total()
+            ahead = outcomes_due - state.predictions - state.reasons.total()
             if ahead < _MAX_AHEAD or is_full or outcomes.caught_up:
                 self.take_events(events.poll(0 if events.caught_up else 0.01))
             if events.caught_up or not is_full:
@@ -142,6 +143,7 @@ class Feed:
         state, pending = self._state, self._pending
         found = decode_records(self._decode, records, self._opened)
         known: defaultdict[int, dict[int, Event]] = defaultdict(dict)
+        by_rule = Counter(event.rule for event in found if isinstance(event, PassedOver))
         for record, event in zip(records, found, strict=True):
             partition, offset = position_of(record)
             if not isinstance(event, Rejection | PassedOver):
@@ -152,6 +154,7 @@ class Feed:
         with state.lock:
             state.changes += 1
             state.events += len(records)
+            state.passed_over += by_rule
             state.events_in.add(map(timestamp_of, records))
             state.add_newest(self._settings.topics.input, records)
 

@@ -164,6 +164,7 @@ class State:
         fields: What is shown of a customer.
         changes: Grows with everything that is taken note of.
         epoch: Grows when all records are forgotten.
+        passed_over: By rule of the schema's source, events that are neither scored nor rejected.
         foreign: By topic, records that are not what churnstream writes there.
         others: Predictions of models that are no longer kept apart.
         problem: What keeps the page from being up to date, in words; "" if nothing does.
@@ -192,6 +193,7 @@ class State:
         self.over_time = RiskOverTime()
         self.events = self.predictions = 0
         self.reasons: Counter[str] = Counter()
+        self.passed_over: Counter[str] = Counter()
         self.dead_letters: deque[ListedDeadLetter] = deque(maxlen=_MAX_DEAD_LETTERS)
         self.latest: deque[KeptPrediction] = deque(maxlen=_LATEST)
         self.newest: defaultdict[str, deque[ShownRecord]] = defaultdict(

@@ -203,7 +203,11 @@ class Views:
                 "values": list(state.lags),
             },
             "latency": {"values": state.latencies.values()},
-            "reasons": {"reasons": state.reasons.most_common(), "topic": topics.deadletter},
+            "reasons": {
+                "reasons": state.reasons.most_common(),
+                "passed_over": state.passed_over.most_common(),
+                "topic": topics.deadletter,
+            },
             "models": {"versions": state.models()},
             "processes": {"processes": state.processes},
             "topics": {"rows": state.partitions[:_MAX_PARTITIONS]},

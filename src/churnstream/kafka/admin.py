@@ -72,6 +72,14 @@ class Admin:
             raise _missing(topic)
         return sorted(found.partitions)
 
+    def topics(self) -> list[str]:
+        """All topics that are there for us to see, but for the broker's own."""
+        with self._retrying.request("listing topics"):
+            topics = self._retrying.repeat(
+                lambda: self._retrying.client.list_topics(timeout=SLICE).topics
+            )
+        return sorted(topic for topic in topics if not topic.startswith("__"))
+
     def topic_id(self, topic: str, timeout: float = _ELECTION) -> str:
         """The topic's identity, which changes when it is deleted and created again.
 

@@ -1,6 +1,7 @@
 """The registry with the schemas of records, over HTTP."""
 
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -44,6 +45,7 @@ class SchemaRegistry:
         self._settings = settings
         self._where = ", ".join(_without_user(one) for one in (settings.url or "").split(","))
         self._client = _client(settings)
+        weakref.finalize(self, self._client.close)  # or its connections stay open in a service
         self._is_down = False
 
     def wait(self, seconds: float, give_up: Callable[[], bool] = lambda: False) -> None:

@@ -19,6 +19,7 @@ PRESETS = ("debezium", "cloudevents")
 
 _NAMED_FORMATS = ("avro", "protobuf")  # whose names are letters, digits and underscores
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
+_SEPARATORS = re.compile(r"[\W_]+")
 _PATH = re.compile(r"[^.\"\\\x00-\x1f]+(\.[^.\"\\\x00-\x1f]+)*")
 
 
@@ -37,6 +38,9 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
             timestamp. None: `event_ts` beside the fields, or what the preset has.
         time_format: How it is written; `local` is a time without zone, in `zone`.
         zone: The zone of times without one, as `Europe/Berlin`.
+        decimal: The decimal sign of numbers that are texts, which are then read as those of a file,
+            units included. None: they are written as in JSON.
+        thousands: What stands between the thousands of such numbers.
         key: `id` if the record's key must be the customer's id, or an object that has it under its
             name; `any` if it does not matter; or the path of the id in a key that is an object.
         only: By path from the outermost object the values that an event must have there; others
@@ -50,6 +54,8 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     time: str | None = None
     time_format: TimeFormat = "rfc3339"
     zone: str = "UTC"
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ".", ",", " ", "'"] = ""
     key: str = ID_AS_KEY
     only: dict[str, str | tuple[str, ...]] = {}
     tombstones: Literal["reject", "pass-over"] = "reject"
@@ -74,6 +80,11 @@ class EventSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         return (registered_name(name) if self.format in _NAMED_FORMATS else name,)
 
     @property
+    def numbers_are_written(self) -> bool:
+        """Whether numbers that are texts are written as people do, and not as in JSON."""
+        return bool(self.decimal or self.thousands)
+
+    @property
     def passes_over(self) -> bool:
         """Whether some records have no customer by rule, and are no fault."""
         return bool(self.only) or self.passes_over_tombstones
@@ -88,6 +99,11 @@ def registered_name(name: str) -> str:
     """A name that Avro and Protobuf take: other characters than theirs become underscores."""
     found = _NO_NAME.sub("_", name)
     return found if not found[:1].isdigit() else f"_{found}"
+
+
+def plain_name(name: str) -> str:
+    """A name as those that differ only in case and separators have it: HasCard, has_card."""
+    return _SEPARATORS.sub("", name).casefold()
 
 
 def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str, str]]:
@@ -108,6 +124,8 @@ def faults_of_source(source: EventSource, known: set[str]) -> Iterator[tuple[str
     for path in source.only:
         if not _PATH.fullmatch(path):
             yield "only", f"{path!r} is no path; write names with dots between them"
+    if source.thousands and source.thousands == (source.decimal or "."):
+        yield "thousands", f"{source.thousands!r} is the decimal sign, too; say which: decimal"
     try:
         ZoneInfo(source.zone)
     except (KeyError, ValueError, OSError):

@@ -12,7 +12,7 @@ from churnstream.schema.schema import Schema, Segment
 _WIDTH = 100
 _MAX_ALIGNED = 32  # a longer name stands out of the row
 _PLAIN = re.compile(r"(?:\w|-(?=\d)|(?:\.\./)*/?\w)(?:[\w ().+%/$€-]*[\w).+%/$€-])?")
-_SENTENCE = re.compile(r"""\w(?:[\w .,;()"'/%=-]*[\w.)"])+""")
+_SENTENCE = re.compile(r"""\w[\w .,;()"'/%=-]*[\w.)"]""")
 _NULLS = frozenset({"null", "Null", "NULL"})  # and ~, which is never plain
 _TITLES = {
     "id": "names the customer; the field of events and predictions",

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from churnstream.records.wire_types import EVENT_TS
-from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, RECORD_TIME, TimeFormat
+from churnstream.schema.event_source import ANY_KEY, ID_AS_KEY, RECORD_TIME, TimeFormat, plain_name
 
 Path = tuple[str, ...]
 
@@ -14,12 +14,14 @@ _MOST = 0.9  # of the events: a few others are in every topic
 _TIME_NAMES = re.compile(r"(^|_)(time|timestamp|date|at|ts|when|occurred|created|updated)(_|$)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*?(?P<zone>Z|[+-]\d\d:?\d\d)?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_DIGITS = re.compile(r"\d{9,17}", re.ASCII)
 _FIRST = 1e8  # seconds: a smaller number is no time since 1973
 _UNITS: tuple[tuple[float, TimeFormat], ...] = (
     (1e11, "epoch-seconds"),
     (1e14, "epoch-millis"),
     (1e17, "epoch-micros"),
 )
+_PARTS: Mapping[TimeFormat | None, float] = {"epoch-millis": 1e3, "epoch-micros": 1e6}
 
 
 class EventShape(NamedTuple):
@@ -32,6 +34,8 @@ class EventShape(NamedTuple):
         time: As in `source`; None for `event_ts`, or what a preset has.
         time_format: As in `source`.
         positions: Of each row, which of the events it is in; others hold no customer.
+        like_times: By path how a value is written that looks like a time and is called otherwise;
+            only where no time is known.
     """
 
     envelope: str | None
@@ -40,23 +44,43 @@ class EventShape(NamedTuple):
     time: str | None
     time_format: TimeFormat
     positions: list[int]
+    like_times: dict[str, TimeFormat]
+
+    def places(self, names: Collection[str]) -> dict[str, str]:
+        """By name the column that it means, which may differ in case and separators.
+
+        Those that no event has are left out, and those that two columns are alike to.
+        """
+        columns = dict.fromkeys(name for row in self.rows[:1] for name in row)
+        alike: dict[str, set[str]] = {}
+        for column in columns:
+            for name in (column, self.names.get(column, column).rpartition(".")[2]):
+                alike.setdefault(plain_name(name), set()).add(column)
+        found = {n: {n} if n in columns else alike.get(plain_name(n), set()) for n in names}
+        return {name: next(iter(those)) for name, those in found.items() if len(those) == 1}
 
 
-def shape_of(events: Sequence[Any]) -> EventShape:
+def shape_of(
+    events: Sequence[Any], meanings: Sequence[Any] | None = None, *, in_headers: bool = False
+) -> EventShape:
     """Look at events for their shape.
 
     Args:
         events: What the values hold; objects, among them whatever else stands in the topic.
+        meanings: The same with what dates, times and decimals mean, where their types say it.
+        in_headers: Whether they are CloudEvents in binary mode, so that only headers say so.
     """
     objects = [event for event in events if isinstance(event, dict)]
-    envelope, inside = _envelope(objects)
-    found = [_at(event, inside) for event in events]
+    envelope, inside = ("cloudevents", ()) if in_headers else _envelope(objects)
+    found = [_at(event, inside) for event in meanings or events]
     positions = [number for number, row in enumerate(found) if isinstance(row, dict)]
     flat = [dict(_leaves(found[number], ())) for number in positions]
     time: Path | None = None
     time_format: TimeFormat = "rfc3339"
+    leaves: list[dict[Path, Any]] = []
     if envelope not in ("debezium", "cloudevents"):
-        time, time_format = _time([dict(_leaves(event, ())) for event in objects], inside)
+        leaves = [dict(_leaves(event, ())) for event in objects]
+        time, time_format = _time(leaves, inside)
     columns = _columns(flat)
     if time and time[: len(inside)] == inside:
         columns.pop(time[len(inside) :], None)
@@ -67,6 +91,7 @@ def shape_of(events: Sequence[Any]) -> EventShape:
         _said(time, inside, envelope),
         time_format,
         positions,
+        {} if time else _like_times(leaves),
     )
 
 
@@ -137,6 +162,17 @@ def _time(objects: Sequence[dict[Path, Any]], inside: Path) -> tuple[Path | None
     return None, "rfc3339"
 
 
+def _like_times(objects: Sequence[dict[Path, Any]]) -> dict[str, TimeFormat]:
+    """By path how values are written that can hardly be anything but times of our days."""
+    found: dict[str, TimeFormat] = {}
+    for path in dict.fromkeys(path for event in objects for path in event):
+        formats = Counter(_surely_time(event.get(path)) for event in objects)
+        written, count = formats.most_common(1)[0]
+        if written and count >= _MOST * len(objects):
+            found[".".join(path)] = written
+    return found
+
+
 def _said(time: Path | None, inside: Path, envelope: str | None) -> str | None:
     """The time as `source` says it."""
     if envelope in ("debezium", "cloudevents") or time == (*inside, EVENT_TS):
@@ -148,9 +184,19 @@ def _is_called_time(name: str) -> bool:
     return bool(_TIME_NAMES.search(_HUMP.sub("_", name).lower().replace("-", "_")))
 
 
+def _surely_time(value: object) -> TimeFormat | None:
+    """How a value is written that can hardly be anything but a time: a date, or since 2001."""
+    written = _format_of(value)
+    if written in _PARTS:
+        return written if 1e9 < int(str(value)) / _PARTS[written] < 4e9 else None  # noqa: PLR2004
+    return None if written == "epoch-seconds" else written
+
+
 def _format_of(value: object) -> TimeFormat | None:
     if isinstance(value, str) and (found := _MOMENT.fullmatch(value)):
         return "rfc3339" if found["zone"] else "local"
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return next((unit for limit, unit in _UNITS if _FIRST < value < limit), None)
     return None
