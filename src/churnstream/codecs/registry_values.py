@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from churnstream.codecs.avro_cutter import Cutter
-from churnstream.codecs.avro_values import avro_reader
+from churnstream.codecs.avro_batches import AvroBatches
+from churnstream.codecs.avro_values import avro_schema
 from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.registry_framing import (
@@ -39,7 +39,7 @@ class _Opener(NamedTuple):
 
     read: Callable[[bytes], Any]
     kinds: Mapping[Path, str] = {}
-    cut: Cutter | None = None
+    bare: tuple[Any, ...] | None = None
 
 
 class RegistryValues:
@@ -48,6 +48,9 @@ class RegistryValues:
     Args:
         source: Whose format is not `json`.
         lookup: Asked once for every id.
+
+    Attributes:
+        at_once: Finds events in many records at once.
     """
 
     def __init__(self, source: EventSource, lookup: Lookup) -> None:
@@ -55,6 +58,11 @@ class RegistryValues:
         self._key_matters = source.key != ANY_KEY
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
+        self.at_once = AvroBatches(self._bare)
+
+    def _bare(self, head: bytes) -> tuple[Any, ...] | None:
+        opener = self._openers.get(head)
+        return opener and opener.bare
 
     def unknown(self, parts: Iterable[bytes | None]) -> set[int]:
         """The ids of schemas of values and keys that have yet to be looked up."""
@@ -88,13 +96,21 @@ class RegistryValues:
         Raises:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
-        value, key, timestamp, headers, _ = record
-        opener = self._openers.get(value[:HEADER]) if value else None
-        if value and opener and opener.cut and not (self._key_matters and key and not key[0]):
-            as_json = opener.cut(value[HEADER:])
-            if as_json is not None:
-                return Arrived(as_json, key, timestamp, headers)
-        return self._opened(record)
+        if not record.value:
+            return record
+        if schema_id_of(record.value) is None:
+            return _not_framed(record.value, self._format)
+        if self._format == "json-schema":  # each record says all by itself
+            return record._replace(value=payload_of(record.value), key=_json_key(record.key))
+        try:
+            key = self._key(record.key) if self._key_matters else record.key
+        except Unreadable as error:
+            return Rejection("malformed", "key", str(error))
+        try:
+            parsed = self._parsed(record.value)
+        except Unreadable as error:
+            return Rejection("malformed", "value", str(error))
+        return Arrived(record.value, key, record.timestamp, record.headers, parsed)
 
     def shown(self, part: bytes | None) -> bytes | None:
         """A value or key as JSON for people to read; as it is where that cannot be had now."""
@@ -114,23 +130,6 @@ class RegistryValues:
             SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
         """
         return self._parsed(part).content
-
-    def _opened(self, record: Arrived) -> Arrived | Rejection:
-        if not record.value:
-            return record
-        if schema_id_of(record.value) is None:
-            return _not_framed(record.value, self._format)
-        if self._format == "json-schema":  # each record says all by itself
-            return record._replace(value=payload_of(record.value), key=_json_key(record.key))
-        try:
-            key = self._key(record.key) if self._key_matters else record.key
-        except Unreadable as error:
-            return Rejection("malformed", "key", str(error))
-        try:
-            parsed = self._parsed(record.value)
-        except Unreadable as error:
-            return Rejection("malformed", "value", str(error))
-        return Arrived(record.value, key, record.timestamp, record.headers, parsed)
 
     def _key(self, key: bytes | None) -> bytes | None:
         """The text of a framed key, or its JSON; any other as it is."""
@@ -175,7 +174,7 @@ def _opener(schema: WriterSchema, wanted: Format) -> _Opener:
         if schema.kind != _KINDS[wanted]:
             raise Unreadable(f"it is {schema.kind}, and `source: format` says {wanted}")
         if wanted == "avro":
-            return _Opener(*avro_reader(schema))
+            return _Opener(*avro_schema(schema))
         return _Opener(protobuf_reader(schema))
     except Unreadable as error:
         return _Opener(partial(_never, f"it {error}"))

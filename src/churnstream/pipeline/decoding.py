@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.registry_events import decode_framed
 from churnstream.codecs.registry_framing import WriterSchema
 from churnstream.codecs.registry_values import RegistryValues
 from churnstream.codecs.source_records import Arrived
@@ -55,6 +56,9 @@ def decode_records(
     if decode.source is None:
         return decode.batch(values, keys)
     timestamps = [record.timestamp()[1] for record in records]
+    if opened:
+        return decode_framed(
+            decode, opened, values, keys, timestamps, lambda row: headers_of(records[row]) or ()
+        )
     headers = [headers_of(record) or () for record in records]
-    arrived = list(map(Arrived, values, keys, timestamps, headers))
-    return decode.batch_of(arrived, opened) if opened else decode.batch_of(arrived)
+    return decode.batch_of(list(map(Arrived, values, keys, timestamps, headers)))
