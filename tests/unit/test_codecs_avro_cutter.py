@@ -154,7 +154,12 @@ def test_a_broken_record_among_others(one: Made, data: st.DataObject) -> None:
     if found is None:
         return
     read = as_fastavro_reads(one, bytes(broken)[5:])
-    assert read is None or json.dumps(found) == json.dumps(read)
+    assert read is None or written(found) == written(read)
+
+
+def written(event: dict[str, Any] | None) -> str:
+    """An event as JSON, in which 1 and 1.0 and true are not the same."""
+    return json.dumps(event, sort_keys=True)
 
 
 def as_fastavro_reads(one: Made, payload: bytes) -> dict[str, Any] | None:
@@ -253,7 +258,7 @@ def test_usual_customers_are_read_together(
     texts[8] = WriterSchema("AVRO", json.dumps(KEY), {})
     decode, opened = EventDecoder(bank(source)), RegistryValues(source, texts.get)
     key = framed(8, as_avro(KEY, {"CustomerId": "C-1"})[5:]) if is_framed else b"C-1"
-    many = [as_avro(schema, value)] * MANY, [key] * MANY, [STAMP] * MANY
+    many = [as_avro(schema, value)] * MANY, [key] * MANY, lambda _: STAMP
     for schema_id in texts:
         opened.learn(schema_id)
 

@@ -58,7 +58,7 @@ def decoded(
     """What becomes of a record, be it alone or one of many."""
     decode, opened = EventDecoder(bank(source)), RegistryValues(source, schemas.get)
     alone = decode.batch_of([Arrived(value, key, STAMP, ())], opened)[0]
-    many = [value] * MANY, [key] * MANY, [STAMP] * MANY
+    many = [value] * MANY, [key] * MANY, lambda _: STAMP
     if value and len(value) > LARGE:
         return alone
     for found in decode_framed(decode, opened, *many, lambda _: ()):

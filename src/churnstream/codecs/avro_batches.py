@@ -1,7 +1,6 @@
 """Our own events out of many records in Avro at once, as far as these are usual."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,7 +33,7 @@ class AvroBatches:
         self,
         values: Sequence[bytes | None],
         keys: Sequence[bytes | None],
-        timestamps: Sequence[int],
+        timestamp_at: Callable[[int], int],
         layouts: OwnLayouts,
     ) -> tuple[list[bytes | None], list[bytes | None]]:
         """The events as JSON, and what of their records' keys must be the id.
@@ -42,7 +41,7 @@ class AvroBatches:
         Args:
             values: (n,).
             keys: (n,).
-            timestamps: Of the records, milliseconds since 1970, (n,).
+            timestamp_at: Takes the row of a record; milliseconds since 1970.
 
         Returns:
             Both (n,); None for a record that is not usual.
@@ -51,7 +50,8 @@ class AvroBatches:
         own: list[bytes | None] = [None] * len(values)
         for head, rows in _by_head(values) if layouts.events else ():
             if cut := self._cutter(head, layouts.events, AvroCutter):
-                found = cut([values[row] for row in rows], [timestamps[row] for row in rows])
+                times = map(timestamp_at, rows) if cut.is_of_record else ()
+                found = cut([values[row] for row in rows], list(times))
                 for row, event, customer in zip(rows, *found, strict=True):
                     events[row], own[row] = event, customer
         if not layouts.keys:
@@ -86,15 +86,16 @@ class AvroBatches:
         return self._cutters[head, places]
 
 
-def _by_head(parts: Sequence[bytes | None]) -> list[tuple[bytes, list[int]]]:
+def _by_head(parts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Sequence[int]]]:
     """The rows that begin alike, as many as are worth it."""
-    rows: defaultdict[bytes, list[int]] = defaultdict(list)
-    for row, part in enumerate(parts):
-        if part and not part[0] and len(part) <= _MAX_BYTES:
-            rows[part[:HEADER]].append(row)
-    return [
-        (head, found[begin : begin + _AT_ONCE])
-        for head, found in rows.items()
-        for begin in range(0, len(found), _AT_ONCE)
-        if len(found) - begin > _FEW
+    heads = [
+        part[:HEADER] if part and not part[0] and len(part) <= _MAX_BYTES else b"" for part in parts
     ]
+    for head in {*heads} - {b""}:
+        rows = range(len(heads))
+        found = (
+            [row for row in rows if heads[row] == head] if heads.count(head) < len(rows) else rows
+        )
+        for begin in range(0, len(found), _AT_ONCE):
+            if len(found) - begin > _FEW:
+                yield head, found[begin : begin + _AT_ONCE]

@@ -188,7 +188,9 @@ def json_or_null(rows: AvroRows, null: int, read: Json) -> pa.Array:
 
 def skipper(kind: Any) -> Skip:  # noqa: ANN401
     """What passes over a value that is no record."""
-    if _is_enum(kind) or kind in ("int", "long"):
+    if _is_enum(kind):
+        return _symbol_skipper(len(kind["symbols"]))
+    if kind in ("int", "long"):
         return AvroRows.skip_number
     if kind in ("string", "bytes"):
         return AvroRows.skip_text
@@ -197,6 +199,13 @@ def skipper(kind: Any) -> Skip:  # noqa: ANN401
     if size is None:
         raise UnusualTypeError
     return lambda rows: rows.skip(size)
+
+
+def _symbol_skipper(symbols: int) -> Skip:
+    def skip(rows: AvroRows) -> None:
+        _within(rows, rows.numbers(), 0, symbols - 1)
+
+    return skip
 
 
 def all_of(skips: list[Skip]) -> Skip:

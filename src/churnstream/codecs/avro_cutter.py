@@ -37,6 +37,9 @@ class AvroCutter:
         kinds: By path the type in a Connect schema.
         layout: Where the members of our own event are.
 
+    Attributes:
+        is_of_record: Whether the record's timestamp is the event's time.
+
     Raises:
         UnusualTypeError: Not all that our own event needs is there, or its type is not read here.
     """
@@ -50,7 +53,7 @@ class AvroCutter:
     ) -> None:
         plan = AvroPlan(schema, names, kinds, layout)
         self._parts, self._id_at = plan.parts, plan.id_at
-        self._is_of_record = layout.time is None
+        self.is_of_record = layout.time is None
 
     def __call__(
         self, values: Sequence[bytes], timestamps: Sequence[int]
@@ -59,7 +62,7 @@ class AvroCutter:
 
         Args:
             values: Framed, not empty, (n,).
-            timestamps: Of the records, milliseconds since 1970, (n,).
+            timestamps: Of the records, milliseconds since 1970, (n,); none where they do not count.
 
         Returns:
             Both (n,), and None for a record that is not usual.
@@ -67,7 +70,7 @@ class AvroCutter:
         rows = AvroRows(values, HEADER)
         columns = [part if isinstance(part, bytes) else part(rows) for part in self._parts]
         rows.leave_unfinished()
-        if self._is_of_record:
+        if self.is_of_record:
             columns += [_TIME, times(rows, np.array(timestamps, np.int64), _MILLIS), b'Z"']
         arrays = _without_spans(rows, columns)
         pieces: list[Any] = [b""]

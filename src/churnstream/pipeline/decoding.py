@@ -55,10 +55,15 @@ def decode_records(
     values, keys = contents_of(records)
     if decode.source is None:
         return decode.batch(values, keys)
-    timestamps = [record.timestamp()[1] for record in records]
     if opened:
         return decode_framed(
-            decode, opened, values, keys, timestamps, lambda row: headers_of(records[row]) or ()
+            decode,
+            opened,
+            values,
+            keys,
+            lambda row: records[row].timestamp()[1],
+            lambda row: headers_of(records[row]) or (),
         )
+    timestamps = [record.timestamp()[1] for record in records]
     headers = [headers_of(record) or () for record in records]
     return decode.batch_of(list(map(Arrived, values, keys, timestamps, headers)))
