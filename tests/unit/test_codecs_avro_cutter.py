@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from churnstream.codecs.own_layout import OwnLayout
 from churnstream.codecs.registry_events import decode_framed
 from churnstream.codecs.registry_framing import WriterSchema, framed
 from churnstream.codecs.registry_values import RegistryValues
-from churnstream.codecs.source_records import Path, Unreadable
+from churnstream.codecs.source_records import Arrived, Path, Unreadable
 from churnstream.schema.event_source import EventSource as Source
 
 MANY = 50
@@ -205,6 +206,9 @@ ENVELOPE = record(
     source=record("Source", name="string", ts_ms="long", lsn=["null", "long"]),
     op="string",
 )
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
+PRICED = record("C")
+PRICED["fields"] = [{**f, "type": DECIMAL} if f["name"] == "Balance" else f for f in FIELDS]
 CHANGE = {"before": CUSTOMER, "after": CUSTOMER, "op": "u"}
 CHANGE["source"] = {"name": "shop", "ts_ms": STAMP, "lsn": None}
 TEXT = "2026-01-02T03:04:05Z"
@@ -239,6 +243,7 @@ KEY = record("Key", CustomerId="string")
             {"time": "record"},
         ),
         (INSIDE, {"at": TEXT, "customer": CUSTOMER}, {"time": "at", "envelope": "customer"}),
+        (PRICED, {**CUSTOMER, "Balance": Decimal("79.50")}, {"time": "record"}),
         (
             INSIDE,
             {"at": TEXT, "customer": CUSTOMER},
@@ -277,6 +282,7 @@ def test_usual_customers_are_read_together(
         record("C", id="string", x="bytes"),
         record("C", id="string", x=record("X")),
         record("C", id="bytes", x="string"),
+        record("C", id="string", x=DECIMAL),
         record("C", x="string"),
         "string",
         {"type": "array", "items": "string"},
@@ -287,3 +293,54 @@ def test_a_schema_that_is_left_to_fastavro(schema: Any) -> None:
     known = avro_schema(WriterSchema("AVRO", json.dumps(schema), {}))
     with pytest.raises(UnusualTypeError):
         AvroCutter(*known.bare, OwnLayout("own", ("id",), ((("x",), "x"),)))
+
+
+DATE = {"type": "int", "logicalType": "date"}
+ANY_TYPE: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (
+        "string",
+        st.sampled_from(["C-1", "42", "79.5", "Spain", "Yes", "1", "2024-03-05", "", 'a"b']),
+    ),
+    ("long", st.integers(-1, 100) | st.just(STAMP)),
+    ("double", st.sampled_from([1.0, 42.0, 79.5, -1.0, float("nan"), float("inf")])),
+    ("boolean", st.booleans()),
+    (ENUM, st.sampled_from(ENUM["symbols"])),
+    (DATE, st.integers(-1_000_000, 30_000)),
+    (MILLIS, st.integers(-(10**15), 10**15)),
+    (DECIMAL, st.decimals(-100, 100, places=2)),
+    ("bytes", st.binary(max_size=3)),
+]
+USUAL = {**CUSTOMER, "event_ts": TEXT}
+
+
+@st.composite
+def customers(draw: st.DrawFn) -> tuple[Any, list[Any]]:
+    """The customer with other types of some fields, and values of them."""
+    fields, values = [], {}
+    for field in [*FIELDS, {"name": "event_ts", "type": "string"}]:
+        kind, of = field["type"], st.just(USUAL[field["name"]])
+        if draw(st.integers(0, 3)) == 0:
+            kind, of = draw(st.sampled_from(ANY_TYPE))
+            kind = {**ENUM, "name": f"E{len(fields)}"} if kind is ENUM else kind
+            if draw(st.booleans()):
+                kind, of = ["null", kind], st.none() | of
+        fields.append({"name": field["name"], "type": kind})
+        values[field["name"]] = of
+    schema = {"type": "record", "name": "C", "fields": fields}
+    return schema, draw(st.lists(st.fixed_dictionaries(values), min_size=1, max_size=4))
+
+
+@given(customers(), st.sampled_from([{}, {"time": "record"}, {"time_format": "epoch-millis"}]))
+def test_customers_read_together_are_what_each_is_alone(
+    made: tuple[Any, list[Any]], said: dict[str, Any]
+) -> None:
+    """Be they scored or rejected, whatever the types of their fields."""
+    schema, values = made
+    records = [as_avro(schema, value) for value in values]
+    source = Source(format="avro", **said)
+    text = WriterSchema("AVRO", json.dumps(schema), {})
+    decode, opened = EventDecoder(bank(source)), RegistryValues(source, {7: text}.get)
+    opened.learn(7)
+    alone = [decode.batch_of([Arrived(one, b"C-1", STAMP, ())], opened)[0] for one in records]
+    many = records * MANY, [b"C-1"] * len(records) * MANY, lambda _: STAMP
+    assert decode_framed(decode, opened, *many, lambda _: ()) == alone * MANY

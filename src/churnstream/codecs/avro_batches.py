@@ -1,5 +1,6 @@
 """Our own events out of many records in Avro at once, as far as these are usual."""
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,8 +11,8 @@ from churnstream.codecs.own_layout import OwnLayouts
 from churnstream.codecs.registry_framing import HEADER
 
 _FEW = 40  # records, which are read sooner one by one
-_AT_ONCE = 1_000  # records; with what is made of them they fit into a processor's second cache
-_MAX_BYTES = 64 * 1024  # of a record that is read together with others
+_AT_ONCE = 5_000  # records; the more, the less each costs
+_MAX_BYTES = 16 * 1024  # of a record that is read together with others
 _OBJECT = b"{"
 
 Bare = Callable[[bytes], tuple[Any, ...] | None]
@@ -91,11 +92,14 @@ def _by_head(parts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Sequence[in
     heads = [
         part[:HEADER] if part and not part[0] and len(part) <= _MAX_BYTES else b"" for part in parts
     ]
-    for head in {*heads} - {b""}:
-        rows = range(len(heads))
-        found = (
-            [row for row in rows if heads[row] == head] if heads.count(head) < len(rows) else rows
-        )
-        for begin in range(0, len(found), _AT_ONCE):
-            if len(found) - begin > _FEW:
-                yield head, found[begin : begin + _AT_ONCE]
+    by_head: dict[bytes, Sequence[int]] = {heads[0]: range(len(heads))} if heads else {}
+    if len({*heads}) > 1:
+        found: defaultdict[bytes, list[int]] = defaultdict(list)
+        for row, head in enumerate(heads):
+            found[head].append(row)
+        by_head = {**found}
+    by_head.pop(b"", None)
+    for head, rows in by_head.items():
+        for begin in range(0, len(rows), _AT_ONCE):
+            if len(rows) - begin > _FEW:
+                yield head, rows[begin : begin + _AT_ONCE]

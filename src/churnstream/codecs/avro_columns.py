@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from churnstream.codecs.avro_rows import AvroRows, Flags, Numbers, Spans
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
+from churnstream.codecs.source_values import decimal_of
 
 _FLOATS = {"double": "<f8", "float": "<f4"}
 _SIZES = {"null": 0, "boolean": 1, "float": 4, "double": 8}
@@ -47,8 +48,16 @@ def json_reader(kind: Any, more: str) -> Json:  # noqa: ANN401
         return lambda rows: _one_of(_FLAGS, rows, rows.byte().astype(np.int64))
     if isinstance(kind, str) and kind in _FLOATS:
         return lambda rows: _finite(rows, rows.floats(_FLOATS[kind]))
-    if kind not in ("int", "long"):
-        raise UnusualTypeError
+    if kind == "bytes" and more.startswith(DECIMAL):
+        scale = int(more.removeprefix(DECIMAL))
+        return lambda rows: _decimals(rows, scale)
+    if kind in ("int", "long"):
+        return _whole_reader(more)
+    raise UnusualTypeError
+
+
+def _whole_reader(more: str) -> Json:
+    """What reads a whole number, which may stand for a day or a time."""
     if more in DAYS:
         return lambda rows: _quoted(_days(rows, rows.numbers()), b"")
     if a_second := PARTS_OF_A_SECOND.get(more):
@@ -121,6 +130,12 @@ def _quoted(texts: pa.Array, more: bytes) -> pa.Array:
 
 def _one_of(words: list[bytes], rows: AvroRows, which: Numbers) -> pa.Array:
     return pa.array(words, pa.binary()).take(pa.array(_within(rows, which, 0, len(words) - 1)))
+
+
+def _decimals(rows: AvroRows, scale: int) -> pa.Array:
+    found = [decimal_of(unscaled, scale) for unscaled in rows.pieces(rows.texts())]
+    rows.leave(np.array([one is None for one in found]))
+    return pa.array(found, pa.binary())
 
 
 def _finite(rows: AvroRows, numbers: npt.NDArray[np.float64]) -> pa.Array:

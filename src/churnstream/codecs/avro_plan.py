@@ -34,8 +34,7 @@ Part = bytes | Callable[[AvroRows], Spans | pa.Array | None]
 """What each event has as JSON: the same in all, or what is read; None where nothing comes of it."""
 
 _WITH_NULL = 2  # branches of a type that may be null
-_NOTES = {"connect.name", "connect.version", "connect.parameters", "connect.default"}
-_NOTES |= {"connect.doc", "avro.java.string"}
+_COMPLEX = ("record", "error", "enum", "fixed", "array", "map")
 _MAX_FIELDS = 2_000  # of a schema, those of records within it counted too
 
 
@@ -65,6 +64,7 @@ class AvroPlan:
     ) -> None:
         self._names, self._kinds, self._layout = names, kinds, layout
         self._members, self._marks = dict(layout.members), dict(layout.marks)
+        self._numbers = {*layout.numbers}
         single = [layout.id, *([layout.time] if layout.time else [])]
         places = [*single, *(path for path, _ in (*layout.members, *layout.marks))]
         self._above = {path[:end] for path in places for end in range(len(path))}
@@ -107,17 +107,17 @@ class AvroPlan:
         elif path in self._marks:
             self._without_null(null)
             self.parts.append(mark_reader(known, self._marks[path]))
+        elif more.startswith(DECIMAL) and path in self._members and path not in self._numbers:
+            raise UnusualTypeError  # bytes, which mean nothing here
         elif path in self._members:
             self._note_member(self._members[path], null, known, more)
         else:
             self.parts.append(self._passed_over(kind))
 
     def _note_member(self, name: str, null: int, kind: Any, more: str) -> None:  # noqa: ANN401
-        if kind != "string":
+        if kind != "string" or more.startswith(DECIMAL):
             read = json_reader(kind, more)
             self._add(name, read if null < 0 else lambda rows: json_or_null(rows, null, read))
-        elif more.startswith(DECIMAL):
-            raise UnusualTypeError
         elif null < 0:
             self._add(name, b'"', AvroRows.texts, b'"')
         else:
@@ -149,8 +149,8 @@ class AvroPlan:
             null = kind.index("null")
             kind = kind[1 - null]
         kind = self._names.get(kind, kind) if isinstance(kind, str) else kind
-        if isinstance(kind, dict) and kind.keys() <= {"type", *_NOTES}:
-            kind = kind["type"]
+        if isinstance(kind, dict) and kind["type"] not in _COMPLEX:
+            kind = kind["type"]  # with notes beside it
         if self._left < 0:
             raise UnusualTypeError
         return null, kind

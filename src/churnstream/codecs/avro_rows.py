@@ -103,6 +103,11 @@ class AvroRows:
         self.at += lengths
         return Spans(begins, self.at.copy())
 
+    def pieces(self, texts: Spans) -> list[bytes]:
+        """The texts themselves, (n,)."""
+        places = zip(texts.begins.tolist(), texts.ends.tolist(), strict=True)
+        return [self.bytes[begin:end] for begin, end in places]
+
     def are(self, texts: Spans, word: bytes) -> Flags:
         """Which of the texts are this word, (n,)."""
         found: Flags = texts.ends - texts.begins == len(word)

@@ -9,6 +9,7 @@ from churnstream.codecs.source_records import Path
 from churnstream.codecs.source_times import TimeReader
 from churnstream.records.wire_types import EVENT_TS
 from churnstream.schema.event_source import EventSource
+from churnstream.schema.fields import Numeric
 from churnstream.schema.schema import Schema
 
 _ROWS = (b"c", b"r", b"u")  # operations of Debezium after which there is a row
@@ -21,6 +22,7 @@ class OwnLayout(NamedTuple):
         own_id: What our own event calls the id.
         id: Of the id.
         members: Of the fields and the label, with the names that they have in our own event.
+        numbers: Of those members that are numbers, so that decimals mean them.
         time: Of the event's time; None if that is the record's timestamp.
         a_second: How many units of the time are one; None where it is a text.
         marks: Of texts that must be one of some, or the value is no usual event.
@@ -29,6 +31,7 @@ class OwnLayout(NamedTuple):
     own_id: str
     id: Path
     members: tuple[tuple[Path, str], ...] = ()
+    numbers: tuple[Path, ...] = ()
     time: Path | None = None
     a_second: int | None = None
     marks: tuple[tuple[Path, tuple[bytes, ...]], ...] = ()
@@ -77,6 +80,7 @@ def _layouts(schema: Schema, source: EventSource, times: TimeReader) -> Iterator
             schema.id,
             (*inside, *path_of(source.names.get(schema.id, schema.id))),
             tuple(members),
+            tuple(path for path, name in members if isinstance(schema.fields.get(name), Numeric)),
             None if times.is_of_record else times.path or commit,
             times.a_second,
             tuple(marks),

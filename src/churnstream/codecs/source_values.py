@@ -62,15 +62,25 @@ def _number(raw: bytes, kind: str) -> bytes:
 
 
 def _decimal(raw: bytes, scale: str) -> bytes:
-    """A Connect decimal: the unscaled number as bytes, high ones first, in base64."""
+    """A Connect decimal: the unscaled number as bytes, in base64."""
     try:
-        unscaled = b64decode(raw[1:-1], validate=True)
-        places = int(scale)
+        found = decimal_of(b64decode(raw[1:-1], validate=True), int(scale))
     except (NoBase64, ValueError):
         return raw
-    if not 0 < len(unscaled) <= _MAX_DECIMAL or abs(places) > _MAX_DECIMAL:
-        return raw
-    number = Decimal(int.from_bytes(unscaled, "big", signed=True)).scaleb(-places)
+    return raw if found is None else found
+
+
+@lru_cache(maxsize=10_000)  # prices and balances that many customers have
+def decimal_of(unscaled: bytes, scale: int) -> bytes | None:
+    """A decimal as JSON has it; None if it is larger than any amount.
+
+    Args:
+        unscaled: The number without its point, high bytes first.
+        scale: How many digits stand behind the point.
+    """
+    if not 0 < len(unscaled) <= _MAX_DECIMAL or abs(scale) > _MAX_DECIMAL:
+        return None
+    number = Decimal(int.from_bytes(unscaled, "big", signed=True)).scaleb(-scale)
     return f"{number:f}".encode()
 
 
