@@ -316,7 +316,8 @@ USUAL = {**CUSTOMER, "event_ts": TEXT}
 @st.composite
 def customers(draw: st.DrawFn) -> tuple[Any, list[Any]]:
     """The customer with other types of some fields, and values of them."""
-    fields, values = [], {}
+    fields: list[Any] = []
+    values = {}
     for field in [*FIELDS, {"name": "event_ts", "type": "string"}]:
         kind, of = field["type"], st.just(USUAL[field["name"]])
         if draw(st.integers(0, 3)) == 0:
