@@ -147,7 +147,7 @@ def _rest(found: dict[str, Any]) -> Iterable[str]:
     yield from ("## Start, memory, more of everything", "")
     if start := found.get("startup"):
         yield from _table(
-            ("seconds", "median", "least", "most"),
+            ("seconds", "median", "min", "max"),
             (
                 (
                     name.replace("_", " "),
