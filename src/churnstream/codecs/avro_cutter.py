@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.codecs.avro_columns import byte_array, id_reader, times
+from churnstream.codecs.avro_columns import bits_of, byte_array, id_reader, number_array, times
 from churnstream.codecs.avro_plan import AvroPlan, Part
 from churnstream.codecs.avro_rows import AvroRows, Spans
 from churnstream.codecs.own_layout import OwnLayout
@@ -155,13 +155,16 @@ def _texts(rows: AvroRows, spans: list[Spans]) -> Iterator[pa.Array]:
     # Arrow looks at no offset; those of rows that were given up might lead back.
     all_of_them = byte_array(np.maximum.accumulate(offsets.ravel()), rows.bytes)
     order = np.arange(len(rows)) * len(spans) + np.arange(len(spans))[:, None]
-    found = all_of_them.take(pa.array(2 * order.ravel()))  # what stands between is left out
+    found = all_of_them.take(
+        number_array(2 * order.ravel(), pa.int64())
+    )  # what stands between is left out
     _leave_odd_texts(rows, found)
     for column, span in enumerate(spans):
         texts = found.slice(column * len(rows), len(rows))
         if span.there is not None:
             quoted = pc.binary_join_element_wise(b'"', texts, b'"', b"")
-            texts = pc.if_else(pa.array(span.there), quoted, pa.scalar(None, pa.binary()))
+            there = pa.Array.from_buffers(pa.bool_(), len(rows), [None, bits_of(span.there)])
+            texts = pc.if_else(there, quoted, pa.scalar(None, pa.binary()))
         yield texts
 
 
