@@ -20,6 +20,7 @@ from benchmarks import brokers
 from benchmarks.bench import Bench
 from benchmarks.check import slips
 from benchmarks.parts import (
+    formats,
     growth,
     latency,
     memory,
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "producer": producer.run,
     "streaming": streaming.run,
     "schemas": schemas.run,
+    "formats": formats.run,
     "peers": peers.run,
     "latency": latency.run,
     "startup": startup.run,

@@ -24,6 +24,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         sample_every: Events between two looks at the memory; 0 for none.
         rate: Events a second, for those who send.
         metrics_port: Where to serve metrics; 0 for nowhere.
+        registry: The address of the schema registry; "" for none.
     """
 
     broker: str
@@ -45,6 +46,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str = ""
     variant: str = ""
     metrics_port: int = 0
+    registry: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):

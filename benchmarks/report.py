@@ -12,7 +12,7 @@ import msgspec
 
 from benchmarks import charts
 from benchmarks.processes import ROOT
-from benchmarks.verdict import Goal, bytes_a_second, goals
+from benchmarks.verdict import Goal, bytes_a_second, goals, of_first
 
 RESULTS = Path(__file__).with_name("results.json")
 _PERCENTILES = ("p50", "p99", "p999")
@@ -52,6 +52,7 @@ def page(found: dict[str, Any]) -> str:
             "",
             *_rates(found),
             *_shapes(found.get("schemas", [])),
+            *_formats(found.get("formats", [])),
             *_latency(found),
             *_rest(found),
             notes.read_text(encoding="utf-8").rstrip(),
@@ -104,6 +105,17 @@ def _shapes(shapes: Sequence[dict[str, Any]]) -> Iterable[str]:
     yield ""
 
 
+def _formats(lines: list[dict[str, Any]]) -> Iterable[str]:
+    if not lines:
+        return
+    yield from ("## The same customers in other formats", "")
+    yield from _table(
+        ("format", "events a second", "CPU µs an event", "of plain JSON's rate"),
+        ((*_line(line), f"{of_first(lines, line):.2f}") for line in lines),
+    )
+    yield ""
+
+
 def _line(line: dict[str, Any]) -> tuple[str, str, str]:
     return line["name"], _spread(line["rates"], ",.0f"), _spread(line["cpu_us"], ".2f")
 
@@ -135,7 +147,7 @@ def _rest(found: dict[str, Any]) -> Iterable[str]:
     yield from ("## Start, memory, more of everything", "")
     if start := found.get("startup"):
         yield from _table(
-            ("seconds", "median", "least", "most"),
+            ("seconds", "median", "min", "max"),
             (
                 (
                     name.replace("_", " "),

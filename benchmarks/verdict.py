@@ -42,6 +42,7 @@ def goals(found: dict[str, Any]) -> Iterable[Goal]:
             if other := rate.get(f"ready-made bytes, {name}"):
                 yield _least(f"batch mode: of ready-made bytes, {name}", 0.8, mode / other)
     yield from _shapes(found.get("schemas", []))
+    yield from _formats(found.get("formats", []))
     yield from _latency(found.get("latency", []))
     yield from _memory(found)
 
@@ -61,6 +62,20 @@ def _shapes(shapes: list[dict[str, Any]]) -> Iterable[Goal]:
             else:
                 share = bytes_a_second(other) / bytes_a_second(first)
                 yield _least(f"{name}: of the bundled customers' rate by byte", 0.8, share)
+
+
+def _formats(lines: list[dict[str, Any]]) -> Iterable[Goal]:
+    """Held against the same customers as plain JSON."""
+    asked = {"Debezium, JSON": 0.4, "Avro": 0.5, "Debezium, Avro": 0.45}
+    for line in lines[1:]:
+        share = of_first(lines, line)
+        yield _least(f"{line['name']}: of plain JSON's rate", asked[line["name"]], share)
+
+
+def of_first(lines: list[dict[str, Any]], line: dict[str, Any]) -> float:
+    """A line's rate as a part of the first one's, of each round, and the median of these."""
+    pairs = zip(line["rates"], lines[0]["rates"], strict=True)
+    return float(median(own / first for own, first in pairs))
 
 
 def bytes_a_second(shape: dict[str, Any]) -> float:

@@ -94,6 +94,8 @@ churnstream consume --schema-registry http://127.0.0.1:8081
 - An id that the registry does not have, and bytes that are none of their schema, are dead letters
   with the reason `malformed`. A schema in which a type lies within itself, or with lists of values
   that take no bytes, is not read: a record of a few bytes could be endless.
+- Where many records wait, those in Avro are read together, and fields that the schema does not name
+  are passed over; a record that is broken is still rejected alone, with its reason.
 - JSON Schema needs no registry to be read, since each record says all by itself.
 - A name that Avro and Protobuf do not take has underscores in place of other characters there:
   `Monthly Charges` is looked for as `Monthly_Charges`, unless `names:` says otherwise. An optional

@@ -44,7 +44,7 @@ def settings(asked: dict[str, Any]) -> Settings:
             reasons=asked["reasons"],
         ),
         metrics=MetricsSettings(port=asked["metrics_port"] or None),
-        schema_registry=SchemaRegistrySettings(url=asked.get("registry")),
+        schema_registry=SchemaRegistrySettings(url=asked["registry"] or None),
     )
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bank_rows import assert_is_the_row, bank
-from churnstream.codecs.avro_values import avro_reader
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.protobuf_values import protobuf_reader
+from churnstream.codecs.registry_events import decode_framed
 from churnstream.codecs.registry_framing import IN_HEADERS, WriterSchema, framed, message_place
 from churnstream.codecs.registry_values import SCHEMA_IN_HEADERS, RegistryValues
 from churnstream.codecs.source_records import Arrived
@@ -38,6 +38,9 @@ TIME = {"name": "event_ts", "type": {"type": "long", "logicalType": "timestamp-m
 PLAIN = {"type": "record", "name": "Customer", "fields": [*FIELDS, TIME]}
 PLAIN_ROW = {**ROW, "Since": SINCE, "event_ts": STAMP}
 AVRO = Source(format="avro")
+MANY = 50
+"""Records: enough to be read together."""
+LARGE = 100_000
 
 
 def as_avro(schema: Any, value: object) -> bytes:
@@ -53,10 +56,15 @@ def decoded(
     value: bytes | None,
     key: bytes | None = b"C-1",
 ) -> Any:
-    """What becomes of a record."""
-    return EventDecoder(bank(source)).batch_of(
-        [Arrived(value, key, STAMP, ())], RegistryValues(source, schemas.get)
-    )[0]
+    """What becomes of a record, be it alone or one of many."""
+    decode, opened = EventDecoder(bank(source)), RegistryValues(source, schemas.get)
+    alone = decode.batch_of([Arrived(value, key, STAMP, ())], opened)[0]
+    many = [value] * MANY, [key] * MANY, lambda _: STAMP
+    if value and len(value) > LARGE:
+        return alone
+    for found in decode_framed(decode, opened, *many, lambda _: ()):
+        assert found == alone
+    return alone
 
 
 def avro(schema: object, value: object, source: Source = AVRO, key: bytes | None = b"C-1") -> Any:
@@ -407,53 +415,3 @@ CUT: dict[str, st.SearchStrategy[Any]] = {
     "float": st.floats(allow_nan=False, allow_infinity=False, width=32).map(shortest),
     "boolean": st.booleans(),
 }
-
-
-@st.composite
-def flat_records(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A schema of plain fields, and a value of it."""
-    fields, value = [], {}
-    for number in range(draw(st.integers(1, 6))):
-        name, kind = f"f{number}", draw(st.sampled_from(sorted(CUT)))
-        value[name] = draw(CUT[kind])
-        shape = draw(st.sampled_from([None, ["null", kind], [kind, "null"]]))
-        if shape and draw(st.booleans()):
-            value[name] = None
-        fields.append({"name": name, "type": shape or kind})
-    return {"type": "record", "name": "Flat", "fields": fields}, value
-
-
-@given(flat_records())
-def test_what_is_cut_out_of_avro_is_what_fastavro_reads(
-    made: tuple[dict[str, Any], dict[str, Any]],
-) -> None:
-    """Or it is left to fastavro."""
-    schema, value = made
-    read, _, cut = avro_reader(WriterSchema("AVRO", json.dumps(schema), {}))
-    payload = as_avro(schema, value)
-    assert cut is not None
-    found = cut(payload)
-    assert read(payload) == value
-    if found is None or not found.isascii() or b"\x7f" in found:
-        return
-    try:
-        assert json.loads(found) == value
-    except json.JSONDecodeError:  # a control character, on which decoding fails as well
-        assert any(ord(c) < 0x20 for text in value.values() if isinstance(text, str) for c in text)
-
-
-@given(flat_records(), st.binary(max_size=100))
-def test_bytes_of_another_schema_are_not_cut(
-    made: tuple[dict[str, Any], dict[str, Any]], payload: bytes
-) -> None:
-    """What is cut is read by fastavro to the same."""
-    read, _, cut = avro_reader(WriterSchema("AVRO", json.dumps(made[0]), {}))
-    assert cut is not None
-    found = cut(payload)
-    if found is None:
-        return
-    try:
-        inside = json.loads(found)
-    except ValueError:
-        return
-    assert json.dumps(inside) == json.dumps(read(payload))

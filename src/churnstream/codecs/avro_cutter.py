@@ -1,151 +1,178 @@
-"""Flat Avro records of texts, numbers and flags, written as JSON without an object in between.
+"""Avro records, as they come from a topic, written as events in our own form, many at once.
 
-Most records of customers are of that kind. fastavro takes a third of a microsecond for each field,
-more than all else together; so what reads a schema's records is written for that schema, once, as
-msgspec and dataclasses write their methods. No name and no value of a schema becomes code: these
-are data. Whatever looks unusual is left to fastavro.
-
-Source: the Avro specification, binary encoding.
+Most records of customers are made of texts, numbers and flags, also within each other. fastavro
+takes a third of a microsecond for each field, more than all else together; field by field for many
+records, it is a twentieth.
 """
 
-from collections.abc import Callable, Mapping
-from struct import Struct
-from struct import error as StructError  # noqa: N812
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from churnstream.codecs.connect_kinds import DAYS, PARTS_OF_A_SECOND
+from churnstream.codecs.avro_columns import bits_of, byte_array, id_reader, number_array, times
+from churnstream.codecs.avro_plan import AvroPlan, Part
+from churnstream.codecs.avro_rows import AvroRows, Spans
+from churnstream.codecs.own_layout import OwnLayout
+from churnstream.codecs.registry_framing import HEADER
 from churnstream.codecs.source_records import Path
-from churnstream.codecs.source_values import day_of, shortest, timestamp_of
+from churnstream.records.wire_types import EVENT_TS
 
-_PLAIN = {"string", "int", "long", "double", "float", "boolean"}
-_HARMLESS = {"type", "connect.name", "connect.default", "avro.java.string", "logicalType"}
-_MORE = 0x80  # in a byte of a number: others follow
-_MAX_SHIFT = 63
-_WITH_NULL = 2  # branches of a type that may be null
-
-Cutter = Callable[[bytes], bytes | None]
+_TIME = b"," + msgspec.json.encode(EVENT_TS) + b':"'
+_MILLIS = 1_000  # a second of a record's timestamp
+_FIRST_IN_A_TEXT = 0x20  # bytes below stand in no JSON text
+_QUOTE, _BACKSLASH = b'"\\'
 
 
-Write = Callable[[int], str | None]
-"""Takes a number; the text that it stands for, None if it stands for none."""
-Field = tuple[str, int, Write | None]
-"""What a field holds, the branch that is null or -1, and what writes its number, if not as one."""
-
-
-def avro_cutter(schema: Any, kinds: Mapping[Path, str]) -> Cutter | None:  # noqa: ANN401
-    """What writes values of a schema as JSON, or None for a value that is unusual.
+class AvroCutter:
+    """Writes the usual records of one schema as our own events.
 
     Args:
         schema: As JSON has it, without logical types.
+        names: The types that it refers to.
         kinds: By path the type in a Connect schema.
+        layout: Where the members of our own event are.
 
-    Returns:
-        None if the schema is not of that kind.
+    Attributes:
+        is_of_record: Whether the record's timestamp is the event's time.
+
+    Raises:
+        UnusualTypeError: Not all that our own event needs is there, or its type is not read here.
     """
-    if not isinstance(schema, dict) or schema.get("type") != "record":
-        return None
-    fields, members = [], []
-    for field in schema["fields"]:
-        read = _field(field["type"], kinds.get((field["name"],), ""))
-        if read is None:
-            return None
-        fields.append(read)
-        name = msgspec.json.encode(field["name"]).replace(b"%", b"%%")
-        is_text = read == ("string", -1, None)
-        members.append(name + (b':"%b"' if is_text else b":%b"))
-    cut = _written_for(fields, b"{" + b",".join(members) + b"}")
 
-    def cut_if_usual(payload: bytes) -> bytes | None:
-        try:
-            return cut(payload)
-        except (IndexError, StructError, OverflowError, ValueError):
-            return None
+    def __init__(
+        self,
+        schema: Any,  # noqa: ANN401
+        names: Mapping[str, Any],
+        kinds: Mapping[Path, str],
+        layout: OwnLayout,
+    ) -> None:
+        plan = AvroPlan(schema, names, kinds, layout)
+        self._parts, self._id_at = plan.parts, plan.id_at
+        self.is_of_record = layout.time is None
 
-    return cut_if_usual
+    def __call__(
+        self, values: Sequence[bytes], timestamps: Sequence[int]
+    ) -> tuple[list[bytes | None], list[bytes | None]]:
+        """The events of records as JSON, and the ids of their customers.
 
+        Args:
+            values: Framed, not empty, (n,).
+            timestamps: Of the records, milliseconds since 1970, (n,); none where they do not count.
 
-def _field(kind: Any, more: str) -> Field | None:  # noqa: ANN401
-    null = -1
-    if isinstance(kind, list):
-        if len(kind) != _WITH_NULL or "null" not in kind:
-            return None
-        null = kind.index("null")
-        kind = kind[1 - null]
-    if isinstance(kind, dict) and kind.keys() <= _HARMLESS:
-        kind = kind["type"]
-    if not isinstance(kind, str) or kind not in _PLAIN:
-        return None
-    if more and kind not in ("int", "long"):
-        return None
-    if more in DAYS:
-        return "long", null, day_of
-    if parts := PARTS_OF_A_SECOND.get(more):
-        return "long", null, lambda number: timestamp_of(number, parts)
-    return None if more else (kind, null, None)
-
-
-def _written_for(fields: list[Field], template: bytes) -> Cutter:
-    """The function that reads these fields one after the other."""
-    lines = ["def cut(b):", " i = odd = quotes = 0"]
-    for number, (kind, null, write) in enumerate(fields):
-        own = _lines(kind, f"v{number}", f"write{number}" if write else "", null >= 0)
-        if null >= 0:
-            lines += [" n = b[i]", " i += 1", f" if n == {2 * null}:", f"  v{number} = null"]
-            lines += [f" elif n != {2 - 2 * null}:", "  return None", " else:"]
-            own = [f" {line}" for line in own]
-        lines += own
-    values = "".join(f"v{number}, " for number in range(len(fields)))
-    lines += [f" found = template % ({values})"]
-    # A text that holds a quotation mark or a backslash would be another one in JSON.
-    lines += [" plain = found.count(quote) == quotes + own_quotes and backslash not in found"]
-    lines += [" return found if plain and not odd & 1 and i == len(b) else None"]
-    known = {"template": template, "own_quotes": template.count(b'"'), "null": b"null"}
-    known |= {"long": _long, "text_of": _text_of, "flags": (b"false", b"true")}
-    known |= {"double": Struct("<d").unpack_from, "single": Struct("<f").unpack_from}
-    known |= {"quote": b'"', "backslash": b"\\", "shortest": shortest}
-    known |= {f"write{number}": write for number, (_, _, write) in enumerate(fields) if write}
-    exec("\n".join(lines), known)  # noqa: S102  # of kinds and numbers alone
-    return known["cut"]  # type: ignore[return-value]
+        Returns:
+            Both (n,), and None for a record that is not usual.
+        """
+        rows = AvroRows(values, HEADER)
+        columns = [part if isinstance(part, bytes) else part(rows) for part in self._parts]
+        rows.leave_unfinished()
+        if self.is_of_record:
+            columns += [_TIME, times(rows, np.array(timestamps, np.int64), _MILLIS), b'Z"']
+        arrays = _without_spans(rows, columns)
+        pieces: list[Any] = [b""]
+        for array in [*arrays, b"}"]:
+            if isinstance(array, bytes) and isinstance(pieces[-1], bytes):
+                pieces[-1] += array
+            elif array is not None:
+                pieces.append(array)
+        pieces[0] = b"{" + pieces[0][1:]  # where the first member has its comma
+        null = {"null_handling": "replace", "null_replacement": b"null"}
+        found = pc.binary_join_element_wise(*pieces, b"", **null)
+        return _usual(rows, found), _usual(rows, arrays[self._id_at])
 
 
-def _lines(kind: str, value: str, write: str, may_be_null: bool) -> list[str]:
-    """What reads one field into a variable."""
-    if kind == "boolean":
-        return [f" {value} = flags[b[i]]", " i += 1"]
-    if kind == "double":
-        return [f" {value} = b'%a' % double(b, i)", " i += 8"]
-    if kind == "float":
-        return [f" {value} = b'%a' % shortest(*single(b, i))", " i += 4"]
-    lines = [" n = b[i]", " i += 1", f" if n >= {_MORE}:", "  n, i = long(b, i, n)"]
-    if kind == "string":
-        lines += [" odd |= n", " j = i + (n >> 1)", f" {value} = b[i:j]", " i = j"]
-        if not may_be_null:
-            return lines  # the template has its quotation marks
-    else:
-        lines += [" n = (n >> 1) ^ -(n & 1)", f" {value} = b'%d' % n"]
-        if not write:
-            return lines
-        lines[-1] = f" {value} = text_of({write}(n))"
-    return [*lines, f" {value} = b'\"%b\"' % {value}", " quotes += 2"]
+class AvroIds:
+    """Finds ids in the keys of one schema, which are ids themselves or records with one.
+
+    Args:
+        schema: As JSON has it, without logical types.
+        names: The types that it refers to.
+        kinds: By path the type in a Connect schema.
+        path: Of the id in a record.
+
+    Raises:
+        UnusualTypeError: It is not there, or its type is not read here.
+    """
+
+    def __init__(
+        self,
+        schema: Any,  # noqa: ANN401
+        names: Mapping[str, Any],
+        kinds: Mapping[Path, str],
+        path: Path,
+    ) -> None:
+        if isinstance(schema, str) and schema not in names:
+            self._reads: list[Part] = [id_reader(schema, kinds.get((), ""))]
+        else:
+            parts = AvroPlan(schema, names, kinds, OwnLayout("", path)).parts
+            self._reads = [part for part in parts if not isinstance(part, bytes)]
+
+    def __call__(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The ids in keys.
+
+        Args:
+            keys: Framed, not empty, (n,).
+
+        Returns:
+            None for a key that is not usual, (n,).
+        """
+        rows = AvroRows(keys, HEADER)
+        columns = [read(rows) for read in self._reads if not isinstance(read, bytes)]
+        rows.leave_unfinished()
+        (found,) = (one for one in _without_spans(rows, columns) if one is not None)
+        return _usual(rows, found)
 
 
-def _long(payload: bytes, at: int, first: int) -> tuple[int, int]:
-    """A number of several bytes, the lowest seven bits first, and where it ends."""
-    number, shift = first & (_MORE - 1), 7
-    while True:
-        byte = payload[at]
-        at += 1
-        number |= (byte & (_MORE - 1)) << shift
-        if byte < _MORE:
-            return number, at
-        shift += 7
-        if shift > _MAX_SHIFT:
-            raise ValueError("a number has over ten bytes")
+def _usual(rows: AvroRows, texts: pa.Array) -> list[bytes | None]:
+    """Each as bytes, None for a row that was left."""
+    _, offsets, content = texts.buffers()
+    begin = texts.offset
+    ends = np.frombuffer(offsets, np.int32)[begin : begin + len(texts) + 1]
+    text = content.to_pybytes() if content else b""
+    found: list[bytes | None] = [text[a:b] for a, b in pairwise(ends.tolist())]
+    for row in np.flatnonzero(~rows.is_read).tolist():
+        found[row] = None
+    return found
 
 
-def _text_of(text: str | None) -> bytes:
-    if text is None:
-        raise ValueError("stands for no day or time")
-    return text.encode()
+def _without_spans(rows: AvroRows, columns: list[Any]) -> list[Any]:
+    """The columns with the texts themselves."""
+    texts = _texts(rows, [column for column in columns if isinstance(column, Spans)])
+    return [next(texts) if isinstance(column, Spans) else column for column in columns]
+
+
+def _texts(rows: AvroRows, spans: list[Spans]) -> Iterator[pa.Array]:
+    """Texts out of the rows, those of a column together; in quotes where they may be null."""
+    if not spans:
+        return
+    offsets = np.empty((len(rows), len(spans), 2), np.int32)
+    for column, span in enumerate(spans):
+        offsets[:, column, 0], offsets[:, column, 1] = span.begins, span.ends
+    # Arrow looks at no offset; those of rows that were given up might lead back.
+    all_of_them = byte_array(np.maximum.accumulate(offsets.ravel()), rows.bytes)
+    order = np.arange(len(rows)) * len(spans) + np.arange(len(spans))[:, None]
+    found = all_of_them.take(
+        number_array(2 * order.ravel(), pa.int64())
+    )  # what stands between is left out
+    _leave_odd_texts(rows, found)
+    for column, span in enumerate(spans):
+        texts = found.slice(column * len(rows), len(rows))
+        if span.there is not None:
+            quoted = pc.binary_join_element_wise(b'"', texts, b'"', b"")
+            there = pa.Array.from_buffers(pa.bool_(), len(rows), [None, bits_of(span.there)])
+            texts = pc.if_else(there, quoted, pa.scalar(None, pa.binary()))
+        yield texts
+
+
+def _leave_odd_texts(rows: AvroRows, texts: pa.Array) -> None:
+    """Texts that JSON would have to write otherwise, column after column."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[: len(texts) + 1]
+    content = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[: offsets[-1]]
+    odd = (content < _FIRST_IN_A_TEXT) | (content == _QUOTE) | (content == _BACKSLASH)
+    if odd.any():
+        which = np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1
+        rows.is_read[which % len(rows)] = False

@@ -8,11 +8,10 @@ for numbers of four bytes: they are what they are as text, so that a row says th
 
 import io
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from churnstream.codecs.avro_cutter import Cutter, avro_cutter
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, MICROS, MILLIS, NANOS
 from churnstream.codecs.registry_framing import WriterSchema
 from churnstream.codecs.source_records import Path, Unreadable
@@ -37,12 +36,23 @@ _NO_SCHEMA = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 Reader = Callable[[bytes], Any]
 
 
-def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str], Cutter | None]:
-    """What reads values of a schema, and the types of what JSON has no word for.
+class AvroSchema(NamedTuple):
+    """What is to be known of a schema to read its values.
 
-    Returns:
-        A function of a value's bytes, which raises `Unreadable` if they are none of this schema;
-        by path the type in a Connect schema; and what writes usual values as JSON.
+    Attributes:
+        read: Takes a value's bytes; raises `Unreadable` if they are none of this schema.
+        kinds: By path the type in a Connect schema, of what JSON has no word for.
+        bare: The schema without logical types, the types that it refers to, and the kinds; what
+            `churnstream.codecs.avro_cutter` takes.
+    """
+
+    read: Reader
+    kinds: Mapping[Path, str]
+    bare: tuple[Any, Mapping[str, Any], Mapping[Path, str]]
+
+
+def avro_schema(schema: WriterSchema) -> AvroSchema:
+    """What reads values of a schema.
 
     Raises:
         Unreadable: It is no schema, or one that is not read.
@@ -61,7 +71,7 @@ def avro_reader(schema: WriterSchema) -> tuple[Reader, Mapping[Path, str], Cutte
         bare = [parse_schema(_bare(one), bare_names) for one in raw][-1]
     except (SchemaParseException, *_NO_SCHEMA) as error:
         raise Unreadable(f"is no Avro schema: {error}") from error
-    return _reader(bare, bare_names), types.kinds, avro_cutter(bare, types.kinds)
+    return AvroSchema(_reader(bare, bare_names), types.kinds, (bare, bare_names, types.kinds))
 
 
 def avro_schema_of(schema: WriterSchema) -> Any:  # noqa: ANN401  # as fastavro has it

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from churnstream.codecs.lenient_decoder import decode_leniently, in_utc, repetition
-from churnstream.codecs.registry_values import RegistryValues
 from churnstream.codecs.repeated_fields import colons_in
 from churnstream.codecs.source_reader import SourceReader
 from churnstream.codecs.source_records import Arrived, Opened
@@ -22,6 +21,8 @@ from churnstream.schema.fields import AnyField, Category, MissingRule
 from churnstream.schema.record_types import Event, event_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import read
+
+Opener = Callable[[Arrived], Arrived | Rejection]
 
 _AT_ONCE = 500  # records; with their events they fit into a processor's second cache
 _ZONE = attrgetter(f"{EVENT_TS}.tzinfo")
@@ -103,32 +104,25 @@ class EventDecoder:
         return outcomes
 
     def batch_of(
-        self, records: Sequence[Arrived], values: RegistryValues | None = None
+        self, records: Sequence[Arrived], opened: Opener = lambda record: record
     ) -> list[Event | PassedOver | Rejection]:
         """The same for records as the schema's `source` describes them.
 
         Args:
-            values: Finds what a value holds that is no JSON. Each record's is let go of before the
+            opened: Finds what a value holds that is no JSON. Each record's is let go of before the
                 next, since it may be a hundred times as large as the record.
         """
         find = self.source
         assert find is not None  # noqa: S101  # for the type checker
-        if values is None:
-            outcomes: list[Any] = list(map(find, records))
-        else:
-            outcomes = [
-                found if isinstance(found := values(record), Rejection) else find(found)
-                for record in records
-            ]
+        outcomes: list[Any] = [
+            found if isinstance(found := opened(record), Rejection) else find(found)
+            for record in records
+        ]
         rows = [row for row, found in enumerate(outcomes) if isinstance(found, Opened)]
-        texts, keys = [outcomes[row].value for row in rows], [outcomes[row].key for row in rows]
-        for row, event in zip(rows, self.batch(texts, keys), strict=True):
-            is_odd = isinstance(event, Rejection) and outcomes[row].is_spliced and not values
-            outcomes[row] = self._taken_apart(records[row]) if is_odd else event
-        if values:
-            for row, outcome in enumerate(outcomes):
-                if isinstance(outcome, Rejection):
-                    outcomes[row] = self._taken_apart(values.whole(records[row]))
+        values, keys = [outcomes[row].value for row in rows], [outcomes[row].key for row in rows]
+        for row, event in zip(rows, self.batch(values, keys), strict=True):
+            is_odd = isinstance(event, Rejection) and outcomes[row].is_spliced
+            outcomes[row] = self._taken_apart(opened(records[row])) if is_odd else event
         return outcomes
 
     def _taken_apart(self, record: Arrived | Rejection) -> Event | PassedOver | Rejection:

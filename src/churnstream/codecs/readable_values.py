@@ -6,7 +6,7 @@ import msgspec
 
 from churnstream.codecs.connect_kinds import DAYS, DECIMAL, PARTS_OF_A_SECOND
 from churnstream.codecs.source_records import Parsed, Path
-from churnstream.codecs.source_values import day_of, decimal_of, timestamp_of
+from churnstream.codecs.source_values import day_of, decimal_text, timestamp_of
 
 
 def readable(parsed: Parsed) -> Any:  # noqa: ANN401  # as JSON has it
@@ -28,7 +28,7 @@ def _replace(content: Any, path: Path, kind: str) -> None:  # noqa: ANN401
 def _text(value: Any, kind: str) -> str | None:  # noqa: ANN401
     """None where there is none."""
     if kind.startswith(DECIMAL):
-        raw = decimal_of(msgspec.json.encode(value), kind.removeprefix(DECIMAL))
+        raw = decimal_text(msgspec.json.encode(value), kind.removeprefix(DECIMAL))
         return raw.decode()
     if not isinstance(value, int):
         return None

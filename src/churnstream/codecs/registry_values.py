@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from churnstream.codecs.avro_cutter import Cutter
-from churnstream.codecs.avro_values import avro_reader
+from churnstream.codecs.avro_batches import AvroBatches
+from churnstream.codecs.avro_values import avro_schema
 from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
 from churnstream.codecs.readable_values import readable
@@ -49,7 +49,7 @@ class _Opener(NamedTuple):
 
     read: Callable[[bytes], Any]
     kinds: Mapping[Path, str] = {}
-    cut: Cutter | None = None
+    bare: tuple[Any, ...] | None = None
 
 
 class RegistryValues:
@@ -58,6 +58,9 @@ class RegistryValues:
     Args:
         source: Whose format is not `json`; None for values of any format.
         lookup: Asked once for every id.
+
+    Attributes:
+        at_once: Finds events in many records at once.
     """
 
     def __init__(self, source: EventSource | None, lookup: Lookup) -> None:
@@ -65,6 +68,11 @@ class RegistryValues:
         self._key_matters = source is not None and source.key != ANY_KEY
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
+        self.at_once = AvroBatches(self._bare)
+
+    def _bare(self, head: bytes) -> tuple[Any, ...] | None:
+        opener = self._openers.get(head)
+        return opener and opener.bare
 
     @property
     def is_json(self) -> bool:
@@ -100,20 +108,29 @@ class RegistryValues:
     def __call__(self, record: Arrived) -> Arrived | Rejection:
         """A record with what its value holds, or why that cannot be read.
 
-        A value that is usual comes as JSON, which may be none: texts in it are as they were.
-
         Raises:
             SchemasUnavailableError: A schema is not known yet, and the registry cannot be asked.
         """
-        value, key, timestamp, headers, _ = record
+        headers, value = record.headers, record.value
         if headers and value and is_named_in_headers(headers):
             return record if self.is_json else SCHEMA_IN_HEADERS
-        opener = self._openers.get(value[:HEADER]) if value else None
-        if value and opener and opener.cut and not (self._key_matters and key and not key[0]):
-            as_json = opener.cut(value[HEADER:])
-            if as_json is not None:
-                return Arrived(as_json, key, timestamp, headers)
-        return self.whole(record)
+        if not value:
+            return record
+        if schema_id_of(value) is None:
+            return _not_framed(value, self._format)
+        if self.is_json:  # each record says all by itself
+            return record._replace(value=payload_of(value), key=_json_key(record.key))
+        return self._opened(record, value)
+
+    def _opened(self, record: Arrived, value: bytes) -> Arrived | Rejection:
+        try:
+            key = self._key(record.key) if self._key_matters else record.key
+        except Unreadable as error:
+            return Rejection("malformed", "key", str(error))
+        try:
+            return record._replace(key=key, parsed=self._parsed(value))
+        except Unreadable as error:
+            return Rejection("malformed", "value", str(error))
 
     def shown(self, part: bytes | None) -> bytes | None:
         """A value or key as JSON for people to read; as it is where that cannot be had now."""
@@ -143,24 +160,6 @@ class RegistryValues:
             SchemasUnavailableError: The schema is not known yet, and the registry cannot be asked.
         """
         return self._parsed(part)
-
-    def whole(self, record: Arrived) -> Arrived | Rejection:
-        """The same without the shorter way of usual values."""
-        if not record.value:
-            return record
-        if schema_id_of(record.value) is None:
-            return _not_framed(record.value, self._format)
-        if self.is_json:  # each record says all by itself
-            return record._replace(value=payload_of(record.value), key=_json_key(record.key))
-        try:
-            key = self._key(record.key) if self._key_matters else record.key
-        except Unreadable as error:
-            return Rejection("malformed", "key", str(error))
-        try:
-            parsed = self._parsed(record.value)
-        except Unreadable as error:
-            return Rejection("malformed", "value", str(error))
-        return Arrived(record.value, key, record.timestamp, record.headers, parsed)
 
     def _key(self, key: bytes | None) -> bytes | None:
         """The text of a framed key, or its JSON; any other as it is."""
@@ -205,7 +204,7 @@ def _opener(schema: WriterSchema, wanted: Format | None) -> _Opener:
         if wanted and schema.kind != _KINDS[wanted]:
             raise Unreadable(f"it is {schema.kind}, and `source: format` says {wanted}")
         if schema.kind == "AVRO":
-            return _Opener(*avro_reader(schema))
+            return _Opener(*avro_schema(schema))
         return _Opener(protobuf_reader(schema) if schema.kind == "PROTOBUF" else _from_json)
     except Unreadable as error:
         return _Opener(partial(_never, f"it {error}"))

@@ -11,6 +11,7 @@ import msgspec
 
 from churnstream.codecs.connect_kinds import connect_kinds
 from churnstream.codecs.opened_json import OpenedJson, UnusableJsonError, json_of, path_of
+from churnstream.codecs.own_layout import own_layouts
 from churnstream.codecs.parsed_splice import ParsedSplicer
 from churnstream.codecs.source_keys import KeyReader
 from churnstream.codecs.source_records import Arrived, Headers, Opened, Path
@@ -37,6 +38,9 @@ class SourceReader:
 
     Args:
         schema: With a source.
+
+    Attributes:
+        layouts: Where customers are in records that are usual.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -54,6 +58,7 @@ class SourceReader:
         self._splice = Splicer(schema, self._times)
         self._splice_parsed = ParsedSplicer(schema, self._times)
         self._key = None if source.key == ANY_KEY else KeyReader(schema, source)
+        self.layouts = own_layouts(schema, self._times, self._key)
 
     def __call__(self, record: Arrived) -> Opened | PassedOver | Rejection:
         """The event in a record, by which rule it is passed over, or why there is none."""

@@ -23,6 +23,7 @@ class TimeReader:
     Attributes:
         is_of_record: Whether the record's timestamp is the event's time.
         path: Of the time from the outermost object; None where the source names none.
+        a_second: How many units of a time are one; None where it is no number.
     """
 
     def __init__(self, source: EventSource) -> None:
@@ -30,7 +31,7 @@ class TimeReader:
         self.is_of_record = source.time == RECORD_TIME
         self.path = path_of(source.time) if source.time and not self.is_of_record else None
         is_change = source.envelope == "debezium" and not self.path
-        self._unit = _MILLIS if is_change else _UNITS.get(source.time_format)
+        self.a_second = _MILLIS if is_change else _UNITS.get(source.time_format)
         preset = {"debezium": "source.ts_ms", "cloudevents": "time"}.get(source.envelope or "")
         self._where = source.time or preset or EVENT_TS
 
@@ -48,7 +49,7 @@ class TimeReader:
             return Rejection(
                 "missing_field", EVENT_TS, f"is missing; it is read from {self._where}"
             )
-        if unit := PARTS_OF_A_SECOND.get(kind, self._unit):
+        if unit := PARTS_OF_A_SECOND.get(kind, self.a_second):
             return self._quoted(since_1970(raw, unit))
         if self._source.time_format == "local":
             return self._quoted(self._with_zone(raw))

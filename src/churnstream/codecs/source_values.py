@@ -62,23 +62,33 @@ def _number(raw: bytes, kind: str, written_number: Written | None = None) -> byt
     if raw[:1] != b'"':
         return raw
     if kind.startswith(DECIMAL):
-        return decimal_of(raw, kind.removeprefix(DECIMAL))
+        return decimal_text(raw, kind.removeprefix(DECIMAL))
     if written_number:
         return written_number(raw)
     found = _NUMBER.fullmatch(raw)
     return found[1] if found else raw
 
 
-def decimal_of(raw: bytes, scale: str) -> bytes:
-    """A Connect decimal: the unscaled number as bytes, high ones first, in base64."""
+def decimal_text(raw: bytes, scale: str) -> bytes:
+    """A Connect decimal: the unscaled number as bytes, in base64."""
     try:
-        unscaled = b64decode(raw[1:-1], validate=True)
-        places = int(scale)
+        found = decimal_of(b64decode(raw[1:-1], validate=True), int(scale))
     except (NoBase64, ValueError):
         return raw
-    if not 0 < len(unscaled) <= _MAX_DECIMAL or abs(places) > _MAX_DECIMAL:
-        return raw
-    number = Decimal(int.from_bytes(unscaled, "big", signed=True)).scaleb(-places)
+    return raw if found is None else found
+
+
+@lru_cache(maxsize=10_000)  # prices and balances that many customers have
+def decimal_of(unscaled: bytes, scale: int) -> bytes | None:
+    """A decimal as JSON has it; None if it is larger than any amount.
+
+    Args:
+        unscaled: The number without its point, high bytes first.
+        scale: How many digits stand behind the point.
+    """
+    if not 0 < len(unscaled) <= _MAX_DECIMAL or abs(scale) > _MAX_DECIMAL:
+        return None
+    number = Decimal(int.from_bytes(unscaled, "big", signed=True)).scaleb(-scale)
     return f"{number:f}".encode()
 
 
@@ -89,7 +99,7 @@ def _scaled(raw: bytes) -> bytes:
     except UNDECODABLE:
         return raw
     text = bytes(found.value)
-    made = decimal_of(text, str(found.scale)) if text[:1] == b'"' else text
+    made = decimal_text(text, str(found.scale)) if text[:1] == b'"' else text
     return raw if made is text else made
 
 

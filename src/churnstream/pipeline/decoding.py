@@ -6,6 +6,7 @@ import structlog
 
 from churnstream.codecs.event_decoder import EventDecoder
 from churnstream.codecs.prediction_codec import AsJson, as_it_is
+from churnstream.codecs.registry_events import decode_framed
 from churnstream.codecs.registry_framing import WriterSchema
 from churnstream.codecs.registry_values import Lookup, RegistryValues
 from churnstream.codecs.source_records import Arrived
@@ -106,7 +107,15 @@ def decode_records(
     values, keys = contents_of(records)
     if decode.source is None:
         return decode.batch(values, keys)
+    if opened:
+        return decode_framed(
+            decode,
+            opened,
+            values,
+            keys,
+            lambda row: records[row].timestamp()[1],
+            lambda row: headers_of(records[row]) or (),
+        )
     timestamps = [record.timestamp()[1] for record in records]
     headers = [headers_of(record) or () for record in records]
-    arrived = list(map(Arrived, values, keys, timestamps, headers))
-    return decode.batch_of(arrived, opened)
+    return decode.batch_of(list(map(Arrived, values, keys, timestamps, headers)))
