@@ -1,11 +1,18 @@
 """Bytes to records, and back.
 
-event_encoder     rows of customers to events
-event_decoder     events to what a model scores; lenient_decoder and repeated_fields help it
-prediction_codec  predictions, both ways
-json_schema       the same for those who read and write without churnstream
+Our own form, which is JSON:
 
-All of it is JSON. Another format is another encoder and decoder beside these, with the methods of
-`EventDecoder`, which is all that the other parts know of a format. Dead letters are no matter of a
-codec: they keep the bytes that came.
+    event_encoder     rows of customers to events
+    event_decoder     events to what a model scores; lenient_decoder and repeated_fields help it
+    prediction_codec  predictions, both ways
+    json_schema       the same for those who read and write without churnstream
+
+Other people's events become events in our own form, and take the same way:
+
+    source_*, *_splice  where a customer is in an event, and how its values are written
+    registry_*          records in the framing of a schema registry; avro_* and protobuf_values read
+                        what is framed, avro_batches many at once
+    registered_*        our own records, written so
+
+Dead letters are no matter of a codec: they keep the bytes that came.
 """
