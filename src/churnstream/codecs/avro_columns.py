@@ -125,7 +125,7 @@ def _within(rows: AvroRows, numbers: Numbers, first: int, last: int) -> Numbers:
 
 
 def _quoted(texts: pa.Array, more: bytes) -> pa.Array:
-    return pc.binary_join_element_wise(b'"', texts, more + b'"', b"")
+    return joined(b'"', texts, more + b'"')
 
 
 def _one_of(words: list[bytes], rows: AvroRows, which: Numbers) -> pa.Array:
@@ -171,6 +171,14 @@ def number_array(
     """
     buffers = [None if there is None else bits_of(there), pa.py_buffer(values)]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def joined(*pieces: bytes | pa.Array) -> pa.Array:
+    """Of each row all pieces, one behind the other; a null is that of JSON."""
+    # Of bytes, Arrow would import pandas as well.
+    known = [_words([one])[0] if isinstance(one, bytes) else one for one in (*pieces, b"")]
+    null = {"null_handling": "replace", "null_replacement": b"null"}
+    return pc.binary_join_element_wise(*known, **null)
 
 
 def bits_of(flags: Flags) -> pa.Buffer:

@@ -14,7 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnstream.codecs.avro_columns import bits_of, byte_array, id_reader, number_array, times
+from churnstream.codecs.avro_columns import (
+    bits_of,
+    byte_array,
+    id_reader,
+    joined,
+    number_array,
+    times,
+)
 from churnstream.codecs.avro_plan import AvroPlan, Part
 from churnstream.codecs.avro_rows import AvroRows, Spans
 from churnstream.codecs.own_layout import OwnLayout
@@ -80,8 +87,7 @@ class AvroCutter:
             elif array is not None:
                 pieces.append(array)
         pieces[0] = b"{" + pieces[0][1:]  # where the first member has its comma
-        null = {"null_handling": "replace", "null_replacement": b"null"}
-        found = pc.binary_join_element_wise(*pieces, b"", **null)
+        found = joined(*pieces)
         return _usual(rows, found), _usual(rows, arrays[self._id_at])
 
 
@@ -162,9 +168,9 @@ def _texts(rows: AvroRows, spans: list[Spans]) -> Iterator[pa.Array]:
     for column, span in enumerate(spans):
         texts = found.slice(column * len(rows), len(rows))
         if span.there is not None:
-            quoted = pc.binary_join_element_wise(b'"', texts, b'"', b"")
+            quoted = joined(b'"', texts, b'"')
             there = pa.Array.from_buffers(pa.bool_(), len(rows), [None, bits_of(span.there)])
-            texts = pc.if_else(there, quoted, pa.scalar(None, pa.binary()))
+            texts = pc.if_else(there, quoted, pa.nulls(1, pa.binary())[0])
         yield texts
 
 
