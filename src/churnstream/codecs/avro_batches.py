@@ -10,7 +10,6 @@ from churnstream.codecs.avro_cutter import AvroCutter, AvroIds
 from churnstream.codecs.own_layout import OwnLayouts
 from churnstream.codecs.registry_framing import HEADER
 
-_FEW = 40  # records, which are read sooner one by one
 _AT_ONCE = 5_000  # records; the more, the less each costs
 _MAX_BYTES = 16 * 1024  # of a record that is read together with others
 _OBJECT = b"{"
@@ -88,7 +87,11 @@ class AvroBatches:
 
 
 def _by_head(parts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Sequence[int]]]:
-    """The rows that begin alike, as many as are worth it."""
+    """The rows that begin alike.
+
+    Few of them would be read sooner one by one. But what becomes of a record must not depend on
+    those that came with it, and fastavro looks into fields that are passed over here.
+    """
     heads = [
         part[:HEADER] if part and not part[0] and len(part) <= _MAX_BYTES else b"" for part in parts
     ]
@@ -101,5 +104,4 @@ def _by_head(parts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Sequence[in
     by_head.pop(b"", None)
     for head, rows in by_head.items():
         for begin in range(0, len(rows), _AT_ONCE):
-            if len(rows) - begin > _FEW:
-                yield head, rows[begin : begin + _AT_ONCE]
+            yield head, rows[begin : begin + _AT_ONCE]
