@@ -85,6 +85,12 @@ class Tables(NamedTuple):
                            or e.prediction <> p.prediction, true)"""
         )
 
+    def types(self, names: str) -> dict[str, str]:
+        """Of the columns of predictions with names like these."""
+        where = f"table_name = '{self.predictions}' and column_name like '{names}'"
+        query = f"select column_name, data_type from information_schema.columns where {where}"
+        return {name: kind for name, kind in self.database.table(query)}
+
     def positions(self) -> dict[str, Position]:
         """Of which event each living customer's prediction speaks."""
         key, at = f'{self.predictions}."{self.id}"', "source_partition, source_offset"
