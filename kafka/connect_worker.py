@@ -62,6 +62,7 @@ def in_avro(shipped: Connector, registry: str, *parts: str) -> Connector:
     """A connector that writes or reads Avro in Confluent's framing.
 
     Args:
+        shipped: Its form in JSON.
         registry: The address of a schema registry that `kafka/registry` is.
         parts: "key", "value" or both.
     """

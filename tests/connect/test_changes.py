@@ -18,7 +18,7 @@ from cluster import Cluster
 from connect_worker import Connect, in_avro, sink_in_avro
 from postgres import Postgres
 from schema_registry import Registry
-from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables
+from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables, times_in_topic
 
 EVERYBODY = customers_table.size()
 AT_FIRST = 3_000  # customers, before the source starts
@@ -188,4 +188,5 @@ def assert_counted_once(way: Way, registry: Registry) -> None:
     predictions = f"select count(*) from {way.tables.predictions}"
     assert way.tables.database.number(predictions) == EVERYBODY
     kind = TIMES[way.form]
+    assert way.tables.times().items() <= times_in_topic(way.flow, registry).items()
     assert way.tables.types(r"%\_ts") == {"event_ts": kind, "processed_ts": kind}
