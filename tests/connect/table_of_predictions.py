@@ -94,10 +94,10 @@ class Tables(NamedTuple):
         rows = [map(int, row) for row in self.database.table(query)]
         return {Position(partition, offset): time for partition, offset, time in rows}
 
-    def types(self, names: str) -> dict[str, str]:
-        """Of the columns of predictions with names like these."""
-        where = f"table_name = '{self.predictions}' and column_name like '{names}'"
-        query = f"select column_name, data_type from information_schema.columns where {where}"
+    def types(self) -> dict[str, str]:
+        """Of the columns of predictions."""
+        where = f"where table_name = '{self.predictions}'"
+        query = f"select column_name, data_type from information_schema.columns {where}"
         return dict(self.database.table(query))
 
     def positions(self) -> dict[str, Position]:
