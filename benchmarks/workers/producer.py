@@ -10,6 +10,7 @@ from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.admin import Admin
 from churnstream.kafka.writer import Writer
 from churnstream.observability.logs import configure
+from churnstream.pipeline.event_forms import JsonEvents
 from churnstream.pipeline.producer import batch_sink, produce_batch, produce_streaming
 from churnstream.pipeline.stop_signal import StopSignal
 from churnstream.settings import ProducerSettings, Settings, TopicSettings
@@ -28,7 +29,8 @@ def batch(own: Settings, meter: Meter) -> None:
     rows = open_rows(own.producer.dataset, SCHEMA)
     sink = batch_sink(own, Admin(own.kafka), rows, stop)
     size = own.producer.batch_size
-    produce_batch(rows, sink, batch_size=size, resume=False, stop=stop, on_rows=count)
+    form = JsonEvents(SCHEMA)
+    produce_batch(rows, form, sink, batch_size=size, resume=False, stop=stop, on_rows=count)
 
 
 def streaming(own: Settings, meter: Meter) -> None:
@@ -43,6 +45,7 @@ def streaming(own: Settings, meter: Meter) -> None:
 
     produce_streaming(
         open_rows(own.producer.dataset, SCHEMA),
+        JsonEvents(SCHEMA),
         Writer(own.kafka),
         own.topics.input,
         rate=own.producer.events_per_sec,
