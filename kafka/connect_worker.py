@@ -40,6 +40,11 @@ _AVRO = {
     # A registry that is away stops new schemas only, as with Confluent's converter.
     ".apicurio.registry.fault-tolerant-refresh": "true",
 }
+_WITHOUT_REASONS = {  # they are records in a list, for which a row has no place
+    "transforms": "row",
+    "transforms.row.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+    "transforms.row.exclude": "reasons",
+}
 _NOT_YET = {404, 409, 503}  # not known yet, between two rebalances, still starting
 _READY_WITHIN = 120  # seconds; a worker starts within ten on a machine that has nothing else to do
 
@@ -53,20 +58,27 @@ def connector(name: str) -> Connector:
     return found
 
 
-def in_avro(source: Connector, registry: str, *parts: str) -> Connector:
-    """A source that writes Avro in Confluent's framing.
+def in_avro(shipped: Connector, registry: str, *parts: str) -> Connector:
+    """A connector that writes or reads Avro in Confluent's framing.
 
     Args:
+        shipped: Its form in JSON.
         registry: The address of a schema registry that `kafka/registry` is.
         parts: "key", "value" or both.
     """
-    of_json = ("schemas.enable", "replace.null.with.default")
+    of_json = ("schemas.enable", "schema.content", "replace.null.with.default")
     dropped = {f"value.converter.{name}" for name in of_json}
-    config = {name: text for name, text in source["config"].items() if name not in dropped}
+    config = {name: text for name, text in shipped["config"].items() if name not in dropped}
     address = {".apicurio.registry.url": f"{registry}/apis/registry/v2"}
     for part in parts:
         config |= {f"{part}.converter{name}": text for name, text in (_AVRO | address).items()}
-    return {**source, "config": config}
+    return {**shipped, "config": config}
+
+
+def sink_in_avro(sink: Connector, registry: str) -> Connector:
+    """A sink that reads predictions in Avro; `registry` is as for `in_avro`."""
+    found = in_avro(sink, registry, "value")
+    return {**found, "config": found["config"] | _WITHOUT_REASONS}
 
 
 class Connect:

@@ -1,7 +1,7 @@
 """From a table of customers to a table of predictions, on servers that end with it.
 
 Rows in PostgreSQL → Debezium → churnstream → Debezium's JDBC sink → rows in PostgreSQL, with the
-connectors as deploy/connect/ has them. With --format avro, changes are in Avro.
+connectors as deploy/connect/ has them. With --format avro, changes and predictions are in Avro.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import customers_table
 from cluster import Cluster
-from connect_worker import Connect, Connector, connector, in_avro
+from connect_worker import Connect, Connector, connector, in_avro, sink_in_avro
 from jvm import ClusterError, complaint, kafka_version
 from postgres import Postgres
 from schema_registry import Registry
@@ -42,7 +42,7 @@ class Flow:
 
     Args:
         servers: The brokers.
-        registry: Of the schemas of changes in Avro; None: they are in JSON.
+        registry: Of the schemas of changes and predictions in Avro; None: they are in JSON.
     """
 
     def __init__(self, folder: Path, servers: str, registry: Registry | None) -> None:
@@ -52,6 +52,7 @@ class Flow:
         self._environment = os.environ | {"CHURNSTREAM_KAFKA__BROKERS": servers}
         if registry:
             self._environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"] = registry.url
+            self._environment["CHURNSTREAM_TOPICS__OUTPUT_FORMAT"] = self.format
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end; what it printed.
@@ -97,6 +98,12 @@ class Flow:
         return in_avro(shipped, self._registry.url, "value") if self._registry else shipped
 
     @property
+    def sink(self) -> Connector:
+        """What writes predictions into their table."""
+        shipped = connector("predictions-sink")
+        return sink_in_avro(shipped, self._registry.url) if self._registry else shipped
+
+    @property
     def is_accounted_for(self) -> bool:
         """Whether every event has its outcome."""
         try:
@@ -109,7 +116,7 @@ class Flow:
 def main() -> int:
     """Run it; a fault is one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--format", choices=("json", "avro"), default="json", help="of changes")
+    parser.add_argument("--format", choices=("json", "avro"), default="json", help="of records")
     form = parser.parse_args().format
     try:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
@@ -151,7 +158,7 @@ def _work(database: Postgres, worker: Connect, flow: Flow) -> None:
     customers_table.insert(database, 0, AT_FIRST)
     with flow.consumer():
         worker.add(flow.source)
-        worker.add(connector("predictions-sink"))
+        worker.add(flow.sink)
         _tell(f"connectors run; {AT_FIRST:,} customers were there before", began)
         began = time.monotonic()
         customers_table.insert(database, AT_FIRST, everybody)

@@ -145,6 +145,7 @@ class Postgres:
             "port": self.port,
             "unix_socket_directories": "",
             "wal_level": "logical",  # writes down what connectors read
+            "timezone": "UTC",  # of times that do not say theirs, such as those of a sink in Avro
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         with self._log.open("wb") as log:

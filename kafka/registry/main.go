@@ -1,5 +1,5 @@
 // A schema registry for tests: the one that franz-go's authors test their client with, as a process.
-// Apicurio's converter finds in it the one request that it makes (apicurio.go).
+// Apicurio's converter finds in it the requests that it makes (apicurio.go).
 //
 // It keeps what is registered in a file, since one that is killed comes back with its schemas.
 //

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -19,6 +20,7 @@ from postgres import Postgres
 from schema_registry import Registry
 
 _WITHIN = 120  # seconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TOMBSTONE = "tombstone"
 
@@ -85,6 +87,19 @@ class Tables(NamedTuple):
                            or e.prediction <> p.prediction, true)"""
         )
 
+    def times(self) -> dict[Position, int]:
+        """By event when its prediction was made, in microseconds since 1970."""
+        micros = "(extract(epoch from processed_ts) * 1000000)::bigint"
+        query = f"select source_partition, source_offset, {micros} from {self.predictions}"
+        rows = [map(int, row) for row in self.database.table(query)]
+        return {Position(partition, offset): time for partition, offset, time in rows}
+
+    def types(self) -> dict[str, str]:
+        """Of the columns of predictions."""
+        where = f"where table_name = '{self.predictions}'"
+        query = f"select column_name, data_type from information_schema.columns {where}"
+        return dict(self.database.table(query))
+
     def positions(self) -> dict[str, Position]:
         """Of which event each living customer's prediction speaks."""
         key, at = f'{self.predictions}."{self.id}"', "source_partition, source_offset"
@@ -124,6 +139,22 @@ class ChangesOfRows(NamedTuple):
         return cls(counts, newest)
 
 
+def times_in_topic(flow: Flow, registry: Registry) -> dict[Position, int]:
+    """The same as `Tables.times`, of all predictions in the topic, in JSON or in Avro."""
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        content_of = _Contents(AvroDeserializer(client), flow.output)
+        found = [content_of.value(record.value() or b"") for record in flow.watch.read(flow.output)]
+    return {
+        Position(one["source_partition"], one["source_offset"]): _micros(one["processed_ts"])
+        for one in found
+    }
+
+
+def _micros(time: datetime | str) -> int:
+    at = datetime.fromisoformat(time) if isinstance(time, str) else time
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 class _Contents(NamedTuple):
     """Reads records without any code of the product."""
 
@@ -134,11 +165,15 @@ class _Contents(NamedTuple):
         """A customer's id."""
         return str(self._read(raw, MessageField.KEY)) if raw[:1] == b"\0" else raw.decode()
 
+    def value(self, raw: bytes) -> dict[str, Any]:
+        """All of a record."""
+        is_framed = raw[:1] == b"\0"
+        found = self._read(raw, MessageField.VALUE) if is_framed else msgspec.json.decode(raw)
+        return cast("dict[str, Any]", found)
+
     def change(self, raw: bytes) -> dict[str, Any]:
         """What Debezium says of a row."""
-        if raw[:1] == b"\0":
-            return cast("dict[str, Any]", self._read(raw, MessageField.VALUE))
-        change: dict[str, Any] = msgspec.json.decode(raw)
+        change = self.value(raw)
         return cast("dict[str, Any]", change.get("payload", change))
 
     def _read(self, raw: bytes, part: MessageField) -> object:

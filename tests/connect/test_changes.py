@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,10 @@ from chaos.customers import Customers, customers_of
 from chaos.flow import SESSION, Flow, train
 from chaos.watch import until
 from cluster import Cluster
-from connect_worker import Connect, in_avro
+from connect_worker import Connect, in_avro, sink_in_avro
 from postgres import Postgres
 from schema_registry import Registry
-from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables
+from table_of_predictions import TOMBSTONE, ChangesOfRows, Tables, times_in_topic
 
 EVERYBODY = customers_table.size()
 AT_FIRST = 3_000  # customers, before the source starts
@@ -26,6 +27,26 @@ INSERTED = -(-(EVERYBODY - AT_FIRST) // STEPS)  # customers with each step
 UPDATED, DELETED = 1_000, 50
 PAUSE = 1.2  # seconds after each step, so that who is killed is killed in between
 WITHIN = 120
+FIRST_BYTE = {"json": b"{", "avro": b"\0"}  # of a prediction
+TYPES = {
+    "customerID": "text",
+    "churn_probability": "double precision",
+    "prediction": "text",
+    "model_version": "text",
+    "source_offset": "bigint",
+}
+OWN_TYPES = {
+    "json": {
+        "event_ts": "timestamp with time zone",
+        "processed_ts": "timestamp with time zone",
+        "source_partition": "integer",
+    },
+    "avro": {
+        "event_ts": "timestamp without time zone",
+        "processed_ts": "timestamp without time zone",
+        "source_partition": "bigint",
+    },
+}
 UNAVAILABLE = "schema_registry_unavailable"
 
 
@@ -33,7 +54,7 @@ class Way(NamedTuple):
     """From the table of customers to a table of predictions of its own.
 
     Attributes:
-        form: Of the changes: "json", by the connectors as they are shipped, or "avro".
+        form: Of changes and predictions: "json", by the connectors as shipped, or "avro".
         schema: After which connectors and topics are named.
     """
 
@@ -45,9 +66,16 @@ class Way(NamedTuple):
     def connect(self, worker: Connect, registry: Registry) -> None:
         """Start source and sink."""
         source = self.tables.connector("customers-source", self.schema)
-        is_avro = self.form == "avro"
-        worker.add(in_avro(source, registry.url, "key", "value") if is_avro else source)
-        worker.add(self.tables.connector("predictions-sink", self.schema))
+        sink = self.tables.connector("predictions-sink", self.schema)
+        if self.form == "avro":
+            source = in_avro(source, registry.url, "key", "value")
+            sink = sink_in_avro(sink, registry.url)
+        worker.add(source)
+        worker.add(sink)
+
+    def predictions(self) -> Counter[bytes]:
+        """How many predictions begin with which byte."""
+        return Counter((one.value() or b"")[:1] for one in self.flow.watch.read(self.flow.output))
 
     def wait_up_to_date(self, customers: int) -> None:
         """Wait until so many customers have the prediction of their row as it is."""
@@ -83,6 +111,7 @@ def ways(
                 customers=customers,
             )
             flow.environment["CHURNSTREAM_SCHEMA_REGISTRY__URL"] = registry.url
+            flow.environment["CHURNSTREAM_TOPICS__OUTPUT_FORMAT"] = form
             flow.input, flow.output = f"{schema}.raw.customers", f"{schema}.churn.predictions"
             tables = Tables(database, "customers", predictions, "customerID")
             found.append(Way(form, schema, flows.enter_context(flow), tables))
@@ -171,8 +200,10 @@ def assert_counted_once(way: Way, registry: Registry) -> None:
     verdict = way.flow.audit()
     assert verdict.complete
     assert verdict.events == found.counts.total()
-    assert len(way.flow.answers()) == EVERYBODY + UPDATED
+    assert way.predictions() == {FIRST_BYTE[way.form]: EVERYBODY + UPDATED}
     way.tables.wait_written(found.newest)
     assert way.tables.unlike_the_model(way.flow) == []
     predictions = f"select count(*) from {way.tables.predictions}"
     assert way.tables.database.number(predictions) == EVERYBODY
+    assert way.tables.times().items() <= times_in_topic(way.flow, registry).items()
+    assert way.tables.types() == TYPES | OWN_TYPES[way.form]

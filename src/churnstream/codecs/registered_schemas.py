@@ -28,7 +28,12 @@ _AVRO: dict[ColumnKind, Any] = {
     "number": "double",
     "flag": "boolean",
     "day": {"type": "int", "logicalType": "date"},
-    "timestamp": {"type": "long", "logicalType": "timestamp-micros"},
+    "timestamp": {
+        "type": "long",
+        "logicalType": "timestamp-micros",
+        # Kafka Connect knows milliseconds only; by this name Debezium's sink writes a timestamp.
+        "connect.name": "io.debezium.time.MicroTimestamp",
+    },
 }
 _PROTOBUF: dict[ColumnKind, str] = {
     "text": "string",
