@@ -34,8 +34,8 @@ def schemas(settings: Settings, record: RecordName, form: Format) -> None:
     and give `produce` and `consume` the flag --no-register.
 
     \b
-    Examples: churnstream schemas prediction > prediction.avsc
-              churnstream schemas event --format protobuf > event.proto
+    Examples: churnstream schemas prediction
+              churnstream schemas event --format protobuf
     """
     from churnstream.codecs.registered_schemas import registered_schema
 
