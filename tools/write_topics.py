@@ -70,6 +70,15 @@ tell it leaves for you to say: a time that is called otherwise, an event's type 
 by another name. Dates, timestamps and decimals are what their types in Avro, Connect and Debezium
 say. `init --topic crm.customers` alone writes a schema without a label; a model needs one.
 
+The schema's name, which is the file's unless `--name` says otherwise, begins the names of topics,
+model and group. A second topic that is scored from the same file needs a name of its own, or its
+predictions mix with those of the first. In place of the two variables, a `config.yaml` beside the
+schema may say where broker, topic and registry are: `topics: {{input: crm.customers}}`.
+
+Lines under `source:` may be added later; they count from the consumer's next start. What is in the
+dead-letter topic by then stays there: `churnstream dead-letters replay` sends it back into the
+topic, which other consumers read, too.
+
 ## Schema registries
 
 Avro, Protobuf and JSON Schema are read in Confluent's framing: a zero byte, four bytes with the

@@ -12,6 +12,7 @@ from write_topics import outcome, schema_of
 
 from bank_rows import assert_is_the_row, bank
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.source_hints import with_hint
 from churnstream.codecs.source_records import Arrived
 from churnstream.records.passed_over import PassedOver
 from churnstream.records.rejection import Rejection
@@ -177,3 +178,27 @@ def test_anything_may_come(source: Source, value: bytes, key: bytes | None, stam
 def test_a_key_that_holds_the_id_under_its_name(source: Source, key: object) -> None:
     """As Debezium writes the primary key, without a line that says so."""
     assert_is_the_row(decoded(source, ROW, key))
+
+
+MILLIS = 1_795_703_353_949
+
+
+@pytest.mark.parametrize(
+    ("source", "event", "line"),
+    [
+        (Source(time="meta.at"), {"meta": {"at": MILLIS}}, "time_format: epoch-millis"),
+        (Source(time="meta.at"), {"meta": {"at": "2.1.2026"}}, "time_format: local, zone"),
+        (Source(envelope="cloudevents"), {"time": MILLIS // 1000}, "time_format: epoch-seconds"),
+        (Source(time="at"), {"meta": {"at": MILLIS}}, "time: meta.at, time_format: epoch-millis"),
+        (Source(), {"meta": {"occurredAt": MILLIS}}, "time: meta.occurredAt, time_format: epoch-m"),
+        (Source(), {"flat": MILLIS}, "time: record"),
+    ],
+)
+def test_a_time_that_is_not_read_is_looked_at_where_the_source_says(
+    source: Source, event: dict[str, Any], line: str
+) -> None:
+    """The hint speaks of what stands there, or says where a time is."""
+    reason = "missing_field" if line.startswith("time: ") else "invalid_value"
+    why = Rejection(reason, "event_ts", "cannot be read")
+    found = with_hint(why, json.dumps({**ROW, **event}).encode(), b"C-1", bank(source))
+    assert f"source: {{{line}" in found.detail

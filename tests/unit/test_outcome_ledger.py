@@ -139,3 +139,15 @@ def test_any_events_and_outcomes(
     assert verdict.duplicated == sum(outcomes[place] > 1 for place in inside)
     assert verdict.orphaned == len(outcomes.keys() - inside)
     assert verdict.complete == (not (missing or verdict.duplicated or verdict.orphaned))
+
+
+def test_what_a_later_rule_passes_over_keeps_its_outcome_from_before() -> None:
+    """It was scored or rejected before the schema's source said so, and counts once."""
+    ledger = OutcomeLedger({0: 0}, {0: 3}, {0: 3})
+    ledger.add_events([(0, 0), (0, 1), (0, 2)])
+    ledger.add_predictions([(0, 0)])
+    ledger.add_dead_letters([(0, 1)])
+    ledger.add_passed_over([(0, 0), (0, 1), (0, 2)])
+    verdict = ledger.verdict({0: 3})
+
+    assert (verdict.complete, verdict.duplicated, verdict.partitions[0].passed_over) == (True, 0, 1)

@@ -6,7 +6,10 @@ from bank import BANK
 from builders import TELCO
 from churnstream.model.phrases import reason_writer, short_reason_writer
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import Date
 from churnstream.schema.schema import Schema
+
+GYM = Schema(name="gym", id="no", fields={"joined_on": Date(missing="allow")})
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,8 @@ from churnstream.schema.schema import Schema
         (BANK, "Balance", "", "No known balance"),
         (BANK, "HasCrCard", "0", "Has cr card: no"),
         (BANK, "HasCrCard", "1", "Has cr card: yes"),
+        (GYM, "joined_on", "285", "Joined on: 285 days ago"),
+        (GYM, "joined_on", "", "No known joined on"),
     ],
 )
 def test_a_reason_is_a_phrase_and_a_direction(

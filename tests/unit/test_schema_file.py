@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from churnstream import config_file
 from churnstream.errors import ConfigurationError
 from churnstream.schema import schema_file, schema_writer
+from churnstream.schema.event_source import EventSource
 from churnstream.schema.fields import Integer
 from churnstream.schema.schema import Schema
 from made_schemas import TEXTS, schemas
@@ -133,6 +134,21 @@ def test_which_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("customers.yaml").touch()
     assert schema_file.find(None) == Path("customers.yaml")
     assert schema_file.find(Path("x.yaml")) == Path("x.yaml")
+
+
+def test_the_flows_file_says_how_its_topic_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the model's customers have another name; without a file, the model says it."""
+    monkeypatch.chdir(tmp_path)
+    model = msgspec.structs.replace(
+        schema_file.read(schema_file.TELCO_FILE), source=EventSource(envelope="debezium")
+    )
+    assert schema_file.source_in(None, model) == model.source
+    text = schema_file.TELCO_FILE.read_text().replace("name: telco", "name: other")
+    Path("customers.yaml").write_text(f"{text}\nsource: {{envelope: cloudevents}}\n")
+    assert schema_file.source_in(None, model) == EventSource(envelope="cloudevents")
+    assert schema_file.source_in(schema_file.TELCO_FILE, model) is None
 
 
 def test_schemas_are_values() -> None:

@@ -251,6 +251,7 @@ def _next_commands(schema: Schema, sample: Sample, output: Path) -> Iterator[str
         registry = "  # and --schema-registry" if sample.topic.needs_registry else ""
         yield f"churnstream topics create{where}{topic}"
         yield f"churnstream consume{where}{topic}{registry}"
+        yield f"churnstream audit{where}{topic}{registry}"
         return
     source = shlex.quote(str(sample.file))
     yield f"churnstream batch-predict{where} --input {source} --output scored.csv"

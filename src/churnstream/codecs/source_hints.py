@@ -23,7 +23,8 @@ from churnstream.schema.schema import Schema
 
 _MAX_BYTES = 64 * 1024  # a look at more would take longer than a hint is worth
 _MAX_DEPTH = 6
-_TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp", re.IGNORECASE)
+_TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp|(?-i:[a-z]At$)", re.IGNORECASE)
+_TIME_IN = {"cloudevents": "time", "debezium": "source.ts_ms"}
 _FIRST = 1e8  # seconds: a smaller number is no time since 1973
 _UNITS = ((1e11, "epoch-seconds"), (1e14, "epoch-millis"), (1e17, "epoch-micros"))
 
@@ -57,7 +58,7 @@ def _line_for(
     if why.field == "key":
         return _key_line(key, schema)
     if why.field == EVENT_TS:
-        return _time_line(event, why)
+        return _time_line(event, why, schema.source or EventSource())
     if why.reason == "missing_field":
         return _field_line(why, event, schema)
     is_number = isinstance(schema.fields.get(why.field), Numeric)
@@ -85,11 +86,13 @@ def _key_line(key: bytes | None, schema: Schema) -> str:
     return f"key: {'.'.join(places[0])}" if places else "key: any"
 
 
-def _time_line(event: dict[str, Any], why: Rejection) -> str:
+def _time_line(event: dict[str, Any], why: Rejection, source: EventSource) -> str:
     """Where a time is, and how it is written, as far as that can be seen."""
-    own = event.get(EVENT_TS)
     if why.reason != "missing_field":
-        unit = _unit(own)
+        where = (source.time or _TIME_IN.get(source.envelope or "", EVENT_TS)).split(".")
+        unit = next(
+            (_unit(value) for path, _, value in _members(event, ()) if [*path] == where), None
+        )
         return f"time_format: {unit}" if unit else "time_format: local, zone: Europe/Berlin"
     for path, name, value in _members(event, ()):
         if _TIMES.search(name) and isinstance(value, int | str):

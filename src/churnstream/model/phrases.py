@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from churnstream.records.prediction import ReasonGiven
-from churnstream.schema.fields import AnyField, Boolean, written
+from churnstream.schema.fields import AnyField, Boolean, Date, written
 from churnstream.schema.schema import Schema
 from churnstream.schema.segments import text_of, words_of
 from churnstream.schema.values import plain
@@ -61,6 +61,8 @@ def _phrases(name: str, field: AnyField) -> dict[str, str]:
     words, named = field.words, words_of(name)
     named_first = f"{named[:1].upper()}{named[1:]}"
     default = {_OTHERS: f"{named_first} {{value}}", "": f"No known {named}"}
+    if isinstance(field, Date):
+        default[_OTHERS] = f"{named_first}: {{value}} days ago"
     if isinstance(field, Boolean):
         flags = {plain(flag) or "": flag for flag in written(field)}
         default |= {text: f"{named_first}: {text_of(field, flag)}" for text, flag in flags.items()}

@@ -21,7 +21,7 @@ class PartitionAudit(msgspec.Struct, frozen=True):
         predictions: Outcomes of the first kind.
         dead_letters: Outcomes of the second kind.
         passed_over: Events that have no customer by the rules of the schema's source, which is an
-            outcome, too.
+            outcome, too, where they have no other: one of before the rule counts.
         lost: Events before the group's offset without an outcome.
         duplicated: Events with more than one outcome.
         orphaned: Positions with an outcome where there is no event.
@@ -100,6 +100,8 @@ class _PartitionLedger:
 
     def verdict(self, partition: int, committed: int) -> PartitionAudit:
         """The verdict, given the group's committed offset."""
+        # A rule that came later passes over what has its outcome from before.
+        self.passed_over &= (self.predictions + self.dead_letters) == 0
         outcomes = self.predictions + self.dead_letters + self.passed_over
         missing = self.is_event & (outcomes == 0)
         offsets = np.arange(len(self.is_event)) + self._start

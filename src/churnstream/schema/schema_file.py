@@ -56,10 +56,11 @@ def read(path: Path) -> Schema:
 
 
 def source_in(path: Path | None, schema: Schema) -> EventSource | None:
-    """How the topic of a schema's customers is read: as the schema file says, if it is theirs.
+    """How the topic of the flow is read: as its schema file says, if there is one.
 
     What events look like may change without another training, so the file of the flow counts more
-    than what a model was trained with.
+    than what a model was trained with, also where it calls the customers otherwise: whoever audits
+    the flow goes by the file alone.
 
     Args:
         path: The schema file that is named; None: `customers.yaml` here, if there is one.
@@ -69,8 +70,7 @@ def source_in(path: Path | None, schema: Schema) -> EventSource | None:
     """
     if path is None and not os.path.lexists(DEFAULT_FILE):
         return schema.source
-    found = read(find(path))
-    return found.source if found.name == schema.name else schema.source
+    return read(find(path)).source
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
