@@ -198,7 +198,9 @@ def test_a_time_that_is_not_read_is_looked_at_where_the_source_says(
     source: Source, event: dict[str, Any], line: str
 ) -> None:
     """The hint speaks of what stands there, or says where a time is."""
-    reason = "missing_field" if line.startswith("time: ") else "invalid_value"
-    why = Rejection(reason, "event_ts", "cannot be read")
+    is_missing = line.startswith("time: ")
+    why = Rejection(
+        "missing_field" if is_missing else "invalid_value", "event_ts", "cannot be read"
+    )
     found = with_hint(why, json.dumps({**ROW, **event}).encode(), b"C-1", bank(source))
     assert f"source: {{{line}" in found.detail
