@@ -45,6 +45,7 @@ FLAGS = {
     "audit": ("--in-flight-ok",),
     "consume --mode batch --notify": ("http://127.0.0.1:9/",),  # where nobody listens
     "drift": ("--small-ok",),
+    "init --topic telco.raw.customers": ("--force", "-o", "of-topic.yaml"),
     "export": ("-o", "-"),
     f"export --newest-topic {NEWEST}": ("-o", "-"),
     "dashboard": ("--port", "0"),
