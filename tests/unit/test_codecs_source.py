@@ -204,3 +204,35 @@ def test_a_time_that_is_not_read_is_looked_at_where_the_source_says(
     )
     found = with_hint(why, json.dumps({**ROW, **event}).encode(), b"C-1", bank(source))
     assert f"source: {{{line}" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "line"),
+    [
+        ({"homeCountry": "Spain"}, "Country", "names: {Country: homeCountry}"),
+        ({"person": {"country_code": "Spain"}}, "Country", "names: {Country: person.country_code}"),
+        ({"CountryA": "Spain", "CountryB": "France"}, "Country", None),
+        ({"page": 7}, "Age", None),
+    ],
+)
+def test_a_field_by_a_longer_name_is_proposed(
+    event: dict[str, Any], field: str, line: str | None
+) -> None:
+    """If only one can be meant."""
+    known = {name: value for name, value in TIMED.items() if name != field}
+    why = Rejection("missing_field", field, "is missing")
+    found = with_hint(why, json.dumps({**known, **event}).encode(), b"C-1", bank(None))
+    assert found.detail == (f"is missing; {SAY}{{{line}}}" if line else "is missing")
+
+
+@pytest.mark.parametrize("name", ["type", "eventType", "event_type", "kind", "EventName"])
+def test_an_event_of_another_type_may_be_passed_over(name: str) -> None:
+    """It has none of the fields, and says its type."""
+    why = Rejection("missing_field", "CustomerId", "is missing")
+    event = {name: "gym.visit", "data": {"door": 3}}
+    found = with_hint(why, json.dumps(event).encode(), b"C-1", bank(None))
+    line = f"{{only: {{{name}: the type of customers' events}}}}"
+    assert found.detail == f"is missing; to pass it over, say in the schema: source: {line}"
+
+
+SAY = "to read it, say in the schema: source: "

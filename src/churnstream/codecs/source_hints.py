@@ -24,6 +24,8 @@ from churnstream.schema.schema import Schema
 _MAX_BYTES = 64 * 1024  # a look at more would take longer than a hint is worth
 _MAX_DEPTH = 6
 _TIMES = re.compile(r"time|date|_at$|^at$|^ts$|_ts$|stamp|(?-i:[a-z]At$)", re.IGNORECASE)
+_TYPES = re.compile(r"^(event)?[._-]?(type|name|kind)$", re.IGNORECASE)
+_LEAST = 4  # letters of a name that is sought in others
 _TIME_IN = {"cloudevents": "time", "debezium": "source.ts_ms"}
 _FIRST = 1e8  # seconds: a smaller number is no time since 1973
 _UNITS = ((1e11, "epoch-seconds"), (1e14, "epoch-millis"), (1e17, "epoch-micros"))
@@ -34,7 +36,8 @@ def with_hint(why: Rejection, value: bytes | None, key: bytes | None, schema: Sc
     line = _line(why, value, key, schema)
     if line is None:
         return why
-    hint = f"{why.detail}; to read it, say in the schema: source: {{{line}}}"
+    aim = "pass it over" if line.startswith(("only: ", "tombstones: ")) else "read it"
+    hint = f"{why.detail}; to {aim}, say in the schema: source: {{{line}}}"
     return msgspec.structs.replace(why, detail=hint)
 
 
@@ -113,8 +116,9 @@ def _field_line(why: Rejection, event: dict[str, Any], schema: Schema) -> str | 
     """The object that holds the fields, or the place and name of the one that is missing."""
     wanted = (schema.id, *schema.fields)
     places = [path for path, name, _ in _members(event, ()) if _same(name, why.field)]
+    places = places or _places_of_longer_names(why.field, event, wanted)
     if not places:
-        return None
+        return _other_type(event, schema)
     *above, name = places[0]
     found: Any = event
     for one in above:
@@ -122,6 +126,31 @@ def _field_line(why: Rejection, event: dict[str, Any], schema: Schema) -> str | 
     if above and name == why.field and sum(own in found for own in wanted) * 2 > len(wanted):
         return f"envelope: {'.'.join(above)}"
     return f"names: {{{why.field}: {'.'.join(places[0])}}}"
+
+
+def _places_of_longer_names(
+    field: str, event: dict[str, Any], wanted: tuple[str, ...]
+) -> list[Path]:
+    """Where a name holds the field's, `studioName` that of `studio`; none if there are several."""
+    own, others = plain_name(field), {plain_name(name) for name in wanted}
+    found = [
+        path
+        for path, name, value in _members(event, ())
+        if own in (longer := plain_name(name)) and longer not in others
+        if not isinstance(value, dict | list)
+    ]
+    return found if len(found) == 1 and len(own) >= _LEAST else []
+
+
+def _other_type(event: dict[str, Any], schema: Schema) -> str | None:
+    """An event that holds no field of a customer may be of another type."""
+    names = {plain_name(name) for _, name, _ in _members(event, ())}
+    if any(plain_name(name) in names for name in (schema.id, *schema.fields)):
+        return None
+    kinds = [
+        name for name, value in event.items() if _TYPES.search(name) and isinstance(value, str)
+    ]
+    return f"only: {{{kinds[0]}: the type of customers' events}}" if kinds else None
 
 
 def _number_line(event: dict[str, Any], field: str, schema: Schema) -> str | None:
