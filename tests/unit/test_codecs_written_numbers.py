@@ -38,7 +38,7 @@ def test_the_same_as_in_a_file(text: str, form: FileForm) -> None:
     found = written_numbers(form)(raw)
     in_a_file = plain_numbers(pa.array([text]), form)[0].as_py()
     if found == raw:
-        assert in_a_file == text
+        assert in_a_file.strip() == text.strip()  # a file's cell may have lost its blanks
     else:
         assert float(found) == float(in_a_file)
 
