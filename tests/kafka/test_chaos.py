@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from chaos import scenarios
+from chaos import broker_scenarios, scenarios
 from chaos.catalogue import SCENARIOS
 from chaos.customers import Customers, customers_of
 from chaos.flow import train
@@ -30,7 +30,7 @@ def test_every_event_has_one_outcome(
         "kafka_cluster" if scenario.nodes == 1 else "kafka_cluster3"
     )
     outcome = scenario.run(
-        cluster, topic_prefix, seed=_SEED, quick=True, folder=tmp_path, model=trained
+        cluster, topic_prefix, seed=_SEED, faults=scenario.quick, folder=tmp_path, model=trained
     )
     assert outcome.problems == []
     assert outcome.is_clean, outcome
@@ -40,9 +40,10 @@ def test_every_scenario_has_a_number() -> None:
     """What `make chaos` does not list is never played."""
     written = {
         function
-        for name, function in vars(scenarios).items()
+        for module in (scenarios, broker_scenarios)
+        for name, function in vars(module).items()
         if inspect.isfunction(function)
-        and function.__module__ == scenarios.__name__
+        and function.__module__ == module.__name__
         and not name.startswith("_")
     }
     assert written == {scenario.play for scenario in SCENARIOS.values()}
@@ -57,7 +58,7 @@ def test_customers_of_another_shape(
         kafka_cluster,
         topic_prefix,
         seed=_SEED,
-        quick=True,
+        faults=2,
         folder=tmp_path,
         model=train(tmp_path, customers),
         customers=customers,

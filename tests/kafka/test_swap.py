@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from chaos.flow import Flow
+from chaos.outages import longest_outage
 from chaos.processes import Process
-from chaos.watch import longest_outage, until
+from chaos.watch import until
 
 from builders import Prediction, decode_prediction
 

@@ -168,7 +168,7 @@ def test_a_client_without_transactions_that_dies_says_so(monkeypatch: pytest.Mon
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """All timeouts pass at once."""
     monkeypatch.setattr(transactions, "_HANGS", -1e9)
-    monkeypatch.setattr(transactions, "_SILENT", -1e9)
+    monkeypatch.setattr(transactions, "_ENDED", -1e9)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -54,7 +54,7 @@ class RetryingAdminClient:
     def __init__(self, settings: KafkaSettings, give_up: Callable[[], bool]) -> None:
         self._settings, self._give_up = settings, give_up
         self._rejections: list[str] = []
-        self._detector = LostClientDetector(settings)
+        self._detector = LostClientDetector(settings, give_up=give_up)
         self.client = self._connect()
         self.cluster = self._first_answer()
 

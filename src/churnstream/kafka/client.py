@@ -95,9 +95,9 @@ def client_config(
         "bootstrap.servers": settings.brokers,
         "client.id": "churnstream",
         # Back at work soon after a broker is; the client's own limit is 10 s.
-        "reconnect.backoff.max.ms": 2000,
+        "reconnect.backoff.max.ms": 1000,
         # A network may swallow what is sent, and a connection through it is dead without a word.
-        "socket.timeout.ms": 10_000,
+        "socket.timeout.ms": 6_000,
         "socket.connection.setup.timeout.ms": 5_000,
         "logger": _client_log,
         "error_cb": (connection or Connection(settings.brokers)).on_error,

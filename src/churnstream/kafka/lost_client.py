@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import structlog
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from churnstream.connection_settings import KafkaSettings
@@ -11,14 +11,15 @@ from churnstream.deadline import Deadline
 from churnstream.errors import BrokerUnreachableError
 from churnstream.kafka.client import KafkaException, client_config, translated
 
-Client = Consumer | AdminClient
+Client = Consumer | Producer | AdminClient
 
 log = structlog.get_logger(__name__)
 
-_SILENCE = 5.0  # seconds without a word from the broker, after which a client is looked at
-_OURS = 2.0  # seconds that our client has for an answer
+_SILENCE = 3.0  # seconds without a word from the broker, after which a client is looked at
+_AGAIN = 1.0  # seconds after which it is looked at again, while there is no broker
+_OURS = 1.0  # seconds that our client has for an answer
 _ANOTHER = 1.0  # seconds that a new client has
-_LAST = 3.0  # seconds that ours has again, once another was answered: more than its back-off
+_LAST = 2.5  # seconds that ours has again, once another was answered: more than its back-off
 _SLICE = 0.5  # seconds that a question may keep signals waiting
 
 
@@ -33,6 +34,10 @@ class LostClientDetector:
     Args:
         topic: What is asked about; without one about all, which is a long answer.
         on_answer: Called when our client was asked, and was answered.
+        give_up: Asked while waiting for an answer; True ends the wait.
+
+    Attributes:
+        nobody_answers: Whether there was no broker when the client was last looked at.
     """
 
     def __init__(
@@ -40,13 +45,16 @@ class LostClientDetector:
         settings: KafkaSettings,
         topic: str | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._settings, self._topic, self._on_answer = settings, topic, on_answer
+        self._settings, self._topic = settings, topic
+        self._on_answer, self._give_up = on_answer, give_up
         self.note_sign_of_life()
 
     def note_sign_of_life(self) -> None:
         """The client has just had an answer, or is new."""
         self._heard = self._due = Deadline(_SILENCE)
+        self.nobody_answers = False
 
     @property
     def silence(self) -> float:
@@ -56,7 +64,7 @@ class LostClientDetector:
     def is_lost(self, client: Client | None) -> bool:
         """Whether the client gets no answer although there is one to be had.
 
-        Asks nobody until there was silence for 5 s, and takes up to 6 s then.
+        Asks nobody until there was silence for 3 s, and takes up to 5 s then.
 
         Args:
             client: None for one that cannot be asked, since it lets in one call after the other,
@@ -67,9 +75,9 @@ class LostClientDetector:
         if self._is_heard(client, _OURS):
             return False
         if not self._is_answered(self._another(), _ANOTHER):
-            self._due = Deadline(_SILENCE)  # nobody is
+            self._due, self.nobody_answers = Deadline(_AGAIN), True
             return False
-        if self._is_heard(client, _LAST):
+        if self._is_heard(client, _LAST) or self._give_up():
             return False
         topic = self._topic or "any"
         log.warning("client_lost", topic=topic, because="only another one gets an answer")
@@ -104,7 +112,7 @@ class LostClientDetector:
         if client is None:
             return False
         deadline = Deadline(seconds)
-        while not deadline.passed:
+        while not deadline.passed and not self._give_up():
             try:
                 return bool(client.list_topics(self._topic, timeout=_SLICE).brokers)
             except KafkaException:

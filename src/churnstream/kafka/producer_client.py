@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 from churnstream.connection_settings import KafkaSettings
 from churnstream.errors import BrokerError
 from churnstream.kafka.client import Connection, KafkaError, Message, client_config, translated
+from churnstream.kafka.lost_client import LostClientDetector
 
 # Above what one batch needs, and far below the client's default of 1 GB.
 _BUFFER_KB = 64 * 1024
@@ -28,6 +29,7 @@ class ProducerClient:
         producer: The client library's own.
         failure: The first record that could not be delivered since it was last cleared.
         needs: The rights that it takes, for error messages.
+        topic: Where records were last sent to.
         transaction_timeout: Seconds after which the broker ends a transaction; 0 for none.
     """
 
@@ -42,7 +44,9 @@ class ProducerClient:
     ) -> None:
         self.failure: KafkaError | None = None
         self.needs = [f"write transactional id {transactional_id}"]
+        self.topic: str | None = None
         self.connection, self._give_up = connection, give_up
+        self._settings = settings
         own = _properties(transactional_id, max_bytes) | {"on_delivery": self._on_failure}
         self._config = client_config(settings, own, connection)
         self.transaction_timeout = float(self._config.get("transaction.timeout.ms", 0)) / 1000
@@ -59,6 +63,10 @@ class ProducerClient:
     def replace(self) -> None:
         """Go on with another client, as if the process had been started anew."""
         self.producer = self._start()
+
+    def detector(self) -> LostClientDetector:
+        """Finds out whether the client has lost its brokers, from some silence after now on."""
+        return LostClientDetector(self._settings, self.topic, give_up=self._give_up)
 
     def _on_failure(self, error: KafkaError, _: Message) -> None:
         self.failure = self.failure or error
@@ -99,10 +107,10 @@ def _properties(transactional_id: str | None, max_bytes: int) -> dict[str, objec
         "retry.backoff.ms": 10,
         # A record that waits for ever asks nothing, so that its connection may be dead for as
         # long: this question has a timeout.
-        "topic.metadata.refresh.interval.ms": 5_000,
+        "topic.metadata.refresh.interval.ms": 3_000,
     }
     if transactional_id is None:
         # Wait for a broker as long as it takes: a record is never dropped for its age.
         return own | {"message.timeout.ms": 0}
     # What a process that died left open holds back its partitions' readers for so long.
-    return own | {"transactional.id": transactional_id, "transaction.timeout.ms": 20_000}
+    return own | {"transactional.id": transactional_id, "transaction.timeout.ms": 10_000}

@@ -30,7 +30,7 @@ from churnstream.kafka.starting_offsets import StartingOffsets
 
 log = structlog.get_logger(__name__)
 
-_SESSION_TIMEOUT_MS = 45_000  # the client's default, and the broker's for KIP-848
+_SESSION_TIMEOUT_MS = 45_000  # the broker's default for KIP-848
 _PAUSE = 0.1  # seconds between two attempts to read the group's offsets
 _OF_A_PARTITION = {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET}
 
@@ -69,7 +69,9 @@ class Reader:
         self._needs = (f"read topic {topic}", f"read group {group}")
         config = consumer_config(settings, group, protocol, self._connection, embedded=embedded)
         self._session_s = float(config.get("session.timeout.ms", _SESSION_TIMEOUT_MS)) / 1000
-        self._detector = LostClientDetector(settings, topic, on_answer=self._connection.on_progress)
+        self._detector = LostClientDetector(
+            settings, topic, on_answer=self._connection.on_progress, give_up=give_up
+        )
         self.membership = GroupMembership(
             config,
             topic,

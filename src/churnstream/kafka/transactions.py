@@ -25,7 +25,8 @@ from churnstream.kafka.producer_client import ProducerClient
 
 _SLICE = 0.5  # seconds that a blocking call may keep signals waiting
 _HANGS = 10.0  # seconds after which a call that should have taken `_SLICE` is given up
-_SILENT = 30.0  # seconds after which another client asks for the identity
+_AFTER_OUTAGE = 4.0  # the same once a broker that was away answers again
+_ENDED = 2.0  # seconds past its timeout after which the broker has ended a transaction
 
 
 class _NoAnswerError(AbortableError):
@@ -53,7 +54,7 @@ class Transactions:
         """
         doing = "taking the transactional identity"
         while True:
-            check = self._timeout(doing, _SILENT)
+            check = self._timeout(doing, _HANGS)
             try:
                 self._retrying(
                     lambda: self._client.producer.init_transactions(_SLICE), doing, check
@@ -93,7 +94,7 @@ class Transactions:
             self._add_offsets(offsets, group_metadata)
         doing = "committing"
         # By then the broker has either committed it or ended it for its age.
-        check = self._timeout(doing, self._client.transaction_timeout + _HANGS)
+        check = self._timeout(doing, self._client.transaction_timeout + _ENDED)
         self._in_time(lambda: self._client.producer.commit_transaction(_SLICE), doing, check)
         self._is_open = False
         self._client.connection.on_progress()
@@ -139,21 +140,30 @@ class Transactions:
         self._in_time(lambda: self._client.poll(seconds), "sending records", lambda: None)
 
     def _timeout(self, doing: str, seconds: float) -> Callable[[], None]:
-        """What to ask while a call has no answer, for so long at most.
+        """What to ask while a call has no answer, for so long at most while there is a broker.
 
         A client that saw its coordinator go away and come back may never get an answer again, from
-        whichever call: it is replaced, and the broker fences it.
+        whichever call: it is replaced, and the broker fences it. So is one that has lost its
+        brokers. While there is none, another client would hear no more.
         """
-        deadline = Deadline(seconds)
+        deadline, detector = Deadline(seconds), self._client.detector()
 
         def check() -> None:
+            nonlocal deadline
             self._client.poll()  # hear that the brokers are gone, and say so
             self._client.raise_if_given_up(doing)
-            if deadline.passed:
-                self.unusable = True
-                raise _NoAnswerError(f"{doing} failed: no answer in {seconds:g} s")
+            if detector.is_lost(self._client.producer):
+                raise self._no_answer(f"{doing} failed: the client has lost its brokers")
+            if detector.nobody_answers:
+                deadline = Deadline(_AFTER_OUTAGE)
+            elif deadline.passed:
+                raise self._no_answer(f"{doing} failed: no answer in {deadline.seconds:g} s")
 
         return check
+
+    def _no_answer(self, why: str) -> "_NoAnswerError":
+        self.unusable = True
+        return _NoAnswerError(why)
 
     def _in_time(self, call: Callable[[], None], doing: str, check: Callable[[], None]) -> None:
         """Tell a transaction that took too long from a newer process with our identity.

@@ -116,6 +116,7 @@ class Writer:
             AbortableError: In place of the client's word for that, unless a record is at fault.
         """
         doing = f"sending to {topic}"
+        self._client.topic = topic
         if (right := f"write topic {topic}") not in self._client.needs:
             self._client.needs.append(right)
         try:

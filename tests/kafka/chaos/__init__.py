@@ -6,6 +6,7 @@ ends with `churnstream audit`, the command as a user would run it.
 processes   one run of the command line: started, killed, paused, and what it said
 flow        topics and a group of their own, and the commands that work on them
 records     what goes in: a file of customers, and broken records in between
-watch       what Kafka itself says: offsets, members, leaders, and the longest outage
+watch       what Kafka itself says: offsets, members, leaders
+outages     for how long events waited after each fault
 scenarios   one function a scenario
 """

@@ -1,4 +1,7 @@
-"""Runs the scenarios and prints what was lost, what is there twice, and for how long it stood."""
+"""Runs the scenarios and prints what was lost, what is there twice, and for how long it stood.
+
+The outages are the median and the worst of all faults of a kind.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from types import FrameType
 
 from cluster import Cluster
@@ -24,7 +28,8 @@ from chaos.customers import Customers, customers_of
 from chaos.flow import train
 from chaos.judge import Outcome
 
-_WIDTH_OF_A_PIPE = 120
+_WIDTH_OF_A_PIPE = 132
+_STARTING, _A_FAULT = 120, 90  # seconds that a scenario may take, and each of its faults
 
 log = Console(stderr=True, highlight=False)
 
@@ -56,7 +61,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--schema", type=Path, help="customers.yaml of others than the bundled customers"
     )
-    parser.add_argument("--quick", action="store_true", help="small sizes, a few minutes")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="few faults, a few minutes")
+    sizes.add_argument("--faults", type=int, help="so many of each kind")
     return parser
 
 
@@ -91,15 +98,16 @@ def _play(
     options: argparse.Namespace,
 ) -> Outcome | None:
     scenario = SCENARIOS[number]
+    faults = options.faults or (scenario.quick if options.quick else scenario.full)
     log.print(f"{number}. {scenario.title} …", end=" ")
     began = time.monotonic()
     try:
-        with _time_limit(scenario.limit):
+        with _time_limit(_STARTING + _A_FAULT * faults):
             return scenario.run(
                 cluster,
                 f"chaos-{number}",
                 seed=options.seed,
-                quick=options.quick,
+                faults=faults,
                 folder=folder / str(number),
                 model=model,
                 customers=customers,
@@ -128,7 +136,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
 
 def _table(found: Mapping[int, Outcome | None]) -> Table:
     table = Table("scenario", box=None, header_style="bold", pad_edge=False)
-    for title in ("events", "kills", "lost", "duplicated", "dead letters", "longest outage"):
+    for title in ("events", "faults", "lost", "duplicated", "dead letters", "outage", "worst"):
         table.add_column(title, justify="right")
     for number, outcome in found.items():
         name = f"{number}. {SCENARIOS[number].title}"
@@ -139,7 +147,9 @@ def _table(found: Mapping[int, Outcome | None]) -> Table:
 def _cells(outcome: Outcome) -> list[str]:
     counts = (outcome.events, outcome.kills, outcome.lost, outcome.duplicated)
     dead_letters = f"{outcome.dead_letters_expected:,}/{outcome.dead_letters_found:,}"
-    return [*(f"{count:,}" for count in counts), dead_letters, f"{outcome.outage:.1f} s"]
+    outages = (median(outcome.outages), max(outcome.outages))
+    cells = [*(f"{count:,}" for count in counts), dead_letters]
+    return [*cells, *(f"{seconds:.1f} s" for seconds in outages)]
 
 
 def _notes(outcome: Outcome | None) -> list[str]:

@@ -1,15 +1,15 @@
-"""The scenarios by their number, with their sizes in full and in quick runs."""
+"""The scenarios by their number, with how many faults they have in full and in quick runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from cluster import Cluster
 
-from chaos import scenarios
+from chaos import broker_scenarios, scenarios
 from chaos.customers import Customers
 from chaos.flow import Flow
 from chaos.judge import Outcome
@@ -21,17 +21,15 @@ class Scenario(NamedTuple):
     Attributes:
         title: For the table.
         play: The function.
-        full: Its sizes.
-        quick: Its sizes where minutes matter.
-        limit: Seconds after which it is given up.
+        full: Its faults.
+        quick: Its faults where minutes matter.
         nodes: How many brokers it wants.
     """
 
     title: str
     play: Callable[..., Outcome]
-    full: Mapping[str, int]
-    quick: Mapping[str, int]
-    limit: int
+    full: int
+    quick: int
     nodes: int = 1
 
     def run(
@@ -40,7 +38,7 @@ class Scenario(NamedTuple):
         name: str,
         *,
         seed: int,
-        quick: bool,
+        faults: int,
         folder: Path,
         model: Path,
         customers: Customers | None = None,
@@ -51,12 +49,11 @@ class Scenario(NamedTuple):
             cluster: Brokers for it, as many as it wants.
             name: Of its topics and its group.
             seed: Decides when and what is killed.
-            quick: In its small size.
+            faults: How many of them.
             folder: Where its processes write.
             model: What they score with.
             customers: Whose events pass; None: the bundled ones.
         """
-        sizes = self.quick if quick else self.full
         with Flow(
             cluster.bootstrap_servers,
             name,
@@ -65,7 +62,7 @@ class Scenario(NamedTuple):
             copies=self.nodes,
             customers=customers,
         ) as flow:
-            outcome = self.play(cluster, flow, Random(f"{seed} {self.title}"), **sizes)
+            outcome = self.play(cluster, flow, Random(f"{seed} {self.title}"), faults=faults)
             if not outcome.is_clean:
                 flow.tell_last_lines()
             return outcome
@@ -73,53 +70,25 @@ class Scenario(NamedTuple):
 
 SCENARIOS: dict[int, Scenario] = {
     1: Scenario(
-        "three consumers, kill -9 of a random one",
-        scenarios.consumers_killed,
-        full={"events": 100_000, "kills": 20},
-        quick={"events": 5_000, "kills": 2},
-        limit=300,
+        "three consumers, kill -9 of a random one", scenarios.consumers_killed, full=20, quick=2
     ),
-    2: Scenario(
-        "batch producer, kill -9 and SIGTERM",
-        scenarios.producer_killed,
-        full={"rows": 50_000, "kills": 10, "stops": 5},
-        quick={"rows": 10_000, "kills": 2, "stops": 1},
-        limit=150,
-    ),
+    2: Scenario("batch producer, kill -9 and SIGTERM", scenarios.producer_killed, full=15, quick=3),
     3: Scenario(
         "three nodes, kill -9 of leader and coordinator",
-        scenarios.brokers_killed,
-        full={"rounds": 3},
-        quick={"rounds": 1},
-        limit=300,
+        broker_scenarios.brokers_killed,
+        full=6,
+        quick=2,
         nodes=3,
     ),
-    4: Scenario(
-        "scaling 1 to 3 to 1 consumers",
-        scenarios.scaled,
-        full={"rounds": 5},
-        quick={"rounds": 1},
-        limit=210,
+    4: Scenario("scaling 1 to 3 to 1 consumers", scenarios.scaled, full=10, quick=2),
+    5: Scenario("consumer paused past its session, woken up", scenarios.zombies, full=5, quick=1),
+    6: Scenario(
+        "the only broker restarted or killed", broker_scenarios.broker_restarted, full=4, quick=1
     ),
-    5: Scenario(
-        "consumer paused past its session, woken up",
-        scenarios.zombies,
-        full={"rounds": 5},
-        quick={"rounds": 1},
-        limit=210,
+    7: Scenario("the only broker paused", broker_scenarios.broker_paused, full=4, quick=1),
+    8: Scenario("two producers of one file", scenarios.rivals, full=3, quick=1),
+    9: Scenario(
+        "network cut without a word, mended", broker_scenarios.network_cut, full=4, quick=1
     ),
-    7: Scenario(
-        "broker paused",
-        scenarios.broker_paused,
-        full={"seconds": 30},
-        quick={"seconds": 5},
-        limit=120,
-    ),
-    8: Scenario(
-        "two producers of one file",
-        scenarios.rivals,
-        full={"rows": 50_000, "rounds": 3},
-        quick={"rows": 10_000, "rounds": 1},
-        limit=60,
-    ),
+    10: Scenario("consumer killed for good, taken over", scenarios.taken_over, full=4, quick=1),
 }

@@ -21,10 +21,12 @@ class Crew:
 
     Attributes:
         problems: What no consumer should have done: ended unasked, or slowly, or with a fault.
+        faults: See `outages.outages`.
     """
 
     def __init__(self, flow: Flow, *arguments: str) -> None:
         self.problems: list[str] = []
+        self.faults: list[float] = []
         self._flow, self._arguments = flow, arguments
         self._members: dict[int, Process] = {}
         self._former: list[Process] = []
@@ -39,10 +41,15 @@ class Crew:
         self.start(*instances)
         self._flow.wait_owned(len(self._members))
 
+    def note_fault(self) -> None:
+        """From now on events wait for what was just done to their flow."""
+        self.faults.append(time.time())
+
     def kill(self, instance: int) -> bool:
         """Kill -9 one; whether it still ran."""
         process = self._members.pop(instance)
         self._former.append(process)
+        self.note_fault()
         return process.kill()
 
     def stop(self, *instances: int) -> None:

@@ -86,6 +86,11 @@ class Flow:
         for process in self._processes:
             process.kill()
 
+    def by_way_of(self, servers: str) -> Flow:
+        """The same flow, whose commands reach the broker at another address."""
+        folder, customers = self.folder / "far", self.customers
+        return Flow(servers, self.group, folder=folder, model=self.model, customers=customers)
+
     def tell_last_lines(self) -> None:
         """Repeat the end of what each process said, where something went wrong."""
         for process in self._processes:

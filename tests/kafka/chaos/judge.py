@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from chaos.crew import Crew
 from chaos.flow import Flow
+from chaos.outages import outages
 from chaos.records import CustomersFile
-from chaos.watch import Event, Position, longest_outage
+from chaos.watch import Event, Position
 
 
 class Sent(NamedTuple):
@@ -40,7 +41,7 @@ class Outcome:
         in_flight: Events that still wait, which none should at the end.
         dead_letters_expected: Broken records that were sent.
         dead_letters_found: Dead letters.
-        outage: See `watch.longest_outage`.
+        outages: After each fault, see `outages.outages`.
         problems: What else should not have happened.
         remark: What was seen that is no problem.
     """
@@ -53,7 +54,7 @@ class Outcome:
     in_flight: int
     dead_letters_expected: int
     dead_letters_found: int
-    outage: float
+    outages: list[float]
     problems: list[str] = field(default_factory=list)
     remark: str = ""
 
@@ -84,7 +85,7 @@ def judge(flow: Flow, crew: Crew, kills: int, sent: Sent, remark: str = "") -> O
         in_flight=verdict.in_flight,
         dead_letters_expected=len(broken),
         dead_letters_found=len(rejected),
-        outage=longest_outage(events, flow.answers()),
+        outages=outages(events, flow.answers(), crew.faults),
         problems=problems,
         remark=remark,
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import numpy as np
 from confluent_kafka import (
     Consumer,
     KafkaException,
@@ -169,29 +167,6 @@ def _is(met: Callable[[], bool]) -> bool:
         return met()
     except KafkaException:
         return False
-
-
-def longest_outage(events: Sequence[Event], answers: Sequence[Answer]) -> float:
-    """The longest time, in seconds, that events of a partition waited and none was predicted.
-
-    Between one prediction and the next nothing happened for their partition; that counts from the
-    moment on which an event was there that got its prediction later. Predictions carry the time at
-    which they were sent: how long their transaction took to commit is not in it.
-    """
-    arrived = {event.position: event.timestamp for event in events}
-    known: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for position, made in answers:
-        if position in arrived:
-            known[position.partition].append((made, arrived[position]))
-    return max(map(_longest_wait, known.values()), default=0.0)
-
-
-def _longest_wait(times: list[tuple[int, int]]) -> float:
-    """The same for one partition, given when predictions were made and their events came."""
-    made, came = np.array(sorted(times)).T
-    oldest_waiting = np.minimum.accumulate(came[::-1])[::-1]
-    before = np.concatenate((oldest_waiting[:1], made[:-1]))
-    return float((made - np.maximum(before, oldest_waiting)).max()) / 1000
 
 
 def _java_hash(text: str) -> int:
