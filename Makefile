@@ -55,7 +55,7 @@ kafka-status: $(INSTALLED)  ## say what runs
 	$(BIN)/python kafka/cluster.py status
 
 test-kafka: $(INSTALLED)  ## tests against real Apache Kafka, which they start and stop
-	$(BIN)/pytest tests/kafka
+	$(BIN)/pytest -n 2 --dist loadfile tests/kafka
 
 FORMAT ?= json
 demo-cdc: $(INSTALLED)  ## a table in PostgreSQL, through Debezium, to a table of predictions (FORMAT=avro for Avro)
