@@ -24,6 +24,7 @@ from benchmarks.parts import (
     growth,
     latency,
     memory,
+    partitions,
     peers,
     producer,
     scaling,
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "startup": startup.run,
     "scaling": scaling.run,
     "growth": growth.run,
+    "partitions": partitions.run,
     "memory": memory.run,
 }
 _QUICK = ("throughput", "producer")

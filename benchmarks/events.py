@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -97,6 +98,8 @@ def create_topic(broker: Broker, kind: str, partitions: int = 3, keep_bytes: int
     topic = NewTopic(name, partitions, 1, config=config)
     admin = _admin(broker)  # its end would end the request
     admin.create_topics([topic])[name].result(_WAIT)
+    while name not in admin.list_topics(timeout=_WAIT).topics:  # created, but not yet known
+        time.sleep(0.05)
     return name
 
 

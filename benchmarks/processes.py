@@ -124,6 +124,10 @@ class Worker:
             raise RuntimeError(f"{self._name} failed; see what it wrote above")
         return msgspec.json.decode(output.splitlines()[-1], type=Report)
 
+    def end(self) -> None:
+        """Ask it to end its work in order."""
+        self._process.terminate()
+
     def stop(self) -> None:
         """End it if it still runs."""
         if self._process.poll() is None:

@@ -461,6 +461,15 @@ def test_a_poll_takes_no_more_than_a_batch() -> None:
     assert setup.reader.commits == [{0: 2}, {0: 4}, {0: 5}]
 
 
+def test_a_batch_that_failed_is_tried_again_with_half_of_it() -> None:
+    """Where a whole one takes longer than a transaction may last, a smaller one gets through."""
+    setup = Setup({0: events(0, range(12))}, batch_size=4, faults=[AbortableError("no")] * 2)
+
+    setup.run(steps=20)
+
+    assert (setup.sizes()[0], max(setup.sizes()[1:]), sum(setup.sizes())) == (1, 4, 12)
+
+
 def test_where_nothing_was_read_nothing_is_committed() -> None:
     """An idle consumer whose place is known opens no transaction."""
     setup = Setup({0: events(0, [0])})
@@ -584,7 +593,7 @@ def test_what_was_read_ahead_of_a_batch_that_failed_is_read_again() -> None:
 
     setup.run(steps=9)
 
-    assert setup.reader.commits == [{0: 2}, {0: 4}, {0: 6}]
+    assert setup.reader.commits == [{0: 2}, {0: 3}, {0: 4}, {0: 6}]  # smaller after the failure
     assert setup.positions() == [(0, offset) for offset in range(6)]
 
 

@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 
 _SILENCE = 3.0  # seconds without a word from the broker, after which a client is looked at
 _AGAIN = 1.0  # seconds after which it is looked at again, while there is no broker
-_OURS = 1.0  # seconds that our client has for an answer
+_OURS = 0.5  # seconds that our client has for an answer
 _ANOTHER = 1.0  # seconds that a new client has
-_LAST = 2.5  # seconds that ours has again, once another was answered: more than its back-off
+_LAST = 2.0  # seconds that ours has again, once another was answered: more than its back-off
 _SLICE = 0.5  # seconds that a question may keep signals waiting
 
 
@@ -64,7 +64,7 @@ class LostClientDetector:
     def is_lost(self, client: Client | None) -> bool:
         """Whether the client gets no answer although there is one to be had.
 
-        Asks nobody until there was silence for 3 s, and takes up to 5 s then.
+        Asks nobody until there was silence for 3 s, and takes up to 3.5 s then.
 
         Args:
             client: None for one that cannot be asked, since it lets in one call after the other,

@@ -71,9 +71,7 @@ class ConsumerHealth:
         now = self._last_step = self._clock()
         self._assigned, self._cut_off = step.assigned, step.cut_off
         self._heard_at = now - step.silence_s
-        for p in step.polled.next_offsets.keys() - self._offsets.keys():
-            first = step.polled.partitions.index(p)
-            self._offsets[p] = step.polled.offsets[first]
+        self._offsets = {**step.polled.first_offsets, **self._offsets}
         self._offsets = {p: offset for p, offset in self._offsets.items() if p in step.assigned}
         ends = {**step.end_offsets, **step.polled.end_offsets}
         self.lags = {

@@ -60,7 +60,8 @@ class Consumer:
     ) -> None:
         self._reader, self._publisher, self._scorer = reader, publisher, scorer
         self._topics, self._window = topics, window
-        self._schemas, self._batch_size, self._listener = schemas, batch_size, listener
+        self._schemas, self._listener = schemas, listener
+        self._batch_size = self._room = batch_size  # at most, and now
         self._committed: dict[int, int] = {}  # by partition, also what is about to be
         self._in_flight: BatchInFlight | None = None
         self._failures = 0
@@ -122,7 +123,7 @@ class Consumer:
             self._reader.rewind(polled.again)
 
     def _poll(self) -> PolledRecords:
-        polled = self._reader.poll(self._window.room(self._batch_size), _IDLE)
+        polled = self._reader.poll(self._window.room(self._room), _IDLE)
         ready, waiting = self._schemas.ready(polled)
         if waiting:
             self._reader.put_off(waiting)
@@ -194,6 +195,7 @@ class Consumer:
 
     def _note_commit(self, ended: BatchInFlight, times: PublishTimes) -> None:
         self._failures = 0
+        self._room = min(self._batch_size, 2 * self._room)
         self._listener(Committed(ended.batch, ended.offsets, *times))
 
     def _roll_back(self, failed: BatchInFlight) -> None:
@@ -214,4 +216,5 @@ class Consumer:
             self._window.progress = failed.before
             self._listener(RolledBack(failed.batch))
             self._failures += 1
+            self._room = max(1, self._room // 2)  # the whole may take longer than it is given
             self._stop.wait(min(_MAX_PAUSE, 0.1 * 2**self._failures))

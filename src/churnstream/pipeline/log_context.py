@@ -20,5 +20,5 @@ def context_of(polled: PolledRecords) -> Context:
 
 def _spans(polled: PolledRecords) -> dict[int, str]:
     """First and last offset of each partition."""
-    firsts = {p: polled.offsets[polled.partitions.index(p)] for p in polled.next_offsets}
-    return {p: f"{first}-{polled.next_offsets[p] - 1}" for p, first in firsts.items()}
+    lasts = polled.next_offsets
+    return {p: f"{first}-{lasts[p] - 1}" for p, first in polled.first_offsets.items()}
