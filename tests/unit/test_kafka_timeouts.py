@@ -71,10 +71,10 @@ def transactions(monkeypatch: pytest.MonkeyPatch, *found: str) -> Transactions:
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_consumer_that_dies_is_missed_soon(protocol: str) -> None:
-    """After ten seconds, and five heartbeats; in the new protocol the broker decides."""
+    """After six seconds, and as many heartbeats; in the new protocol the broker decides."""
     config = consumer_config(KafkaSettings(), "g", protocol, Connection(""), embedded=False)
 
-    own = {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000}
+    own = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
     assert own.items() <= config.items() if protocol == "classic" else own.keys().isdisjoint(config)
 
 

@@ -6,9 +6,11 @@ from churnstream.connection_settings import KafkaSettings
 from churnstream.kafka.client import Connection, client_config
 
 _FETCHED_AHEAD_KB = 16 * 1024
-# A consumer that died is missed after five heartbeats that did not come, and its events wait for
-# that. The client sends them from a thread of its own, so work never holds them up.
-_SESSION = {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000}
+# A consumer that died is missed after six heartbeats that did not come, and its events wait for
+# that: so do those of one that is back after an outage, whose earlier membership is missed first.
+# The client sends them from a thread of its own, so work never holds them up. Less than 6 s brokers
+# do not allow.
+_SESSION = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
 # Against the embedded broker a join takes half of the session timeout.
 _EMBEDDED_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
 
