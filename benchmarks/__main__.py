@@ -73,17 +73,17 @@ def main() -> None:
             warm_seconds=options.jvm_warmup,
         )
         found: dict[str, Any] = {}
-        kept = _read(options.output) if options.only else {"about": {}}
+        kept = read(options.output) if options.only else {"about": {}}
         for name in options.only or (_QUICK if options.quick else PARTS):
             say(f"== {name}")
-            kept[name] = found[name] = PARTS[name](bench)
-            kept["about"][name] = about(bench)
-            _write(options.output, kept)
+            found[name] = PARTS[name](bench)
+            kept |= {name: found[name], "about": kept["about"] | {name: about(bench)}}
+            write(options.output, kept)
     if options.quick and (told := slips(found)):
         sys.exit("\n".join(told))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """What other runs have measured: a run of some parts replaces these alone."""
     if not path.is_file():
         return {"about": {}}
@@ -91,7 +91,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, results: dict[str, Any]) -> None:
+def write(path: Path, results: dict[str, Any]) -> None:
     """After each part: half an hour of measuring is not lost to what goes wrong in its end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")

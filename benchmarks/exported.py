@@ -32,7 +32,7 @@ Expected = dict[str, tuple[float, str]]
 """By customer, the probability of churn and the prediction."""
 
 
-class _Found(msgspec.Struct):
+class Prediction(msgspec.Struct):
     """A prediction: every field that a peer has to write."""
 
     customerID: str  # noqa: N815  # as it stands in the record
@@ -94,7 +94,7 @@ def check(name: str, task: Task, report: Report, right: Expected) -> None:
             records += reader.get_watermark_offsets(where, _WAIT)[1]
             reader.assign([where])
             for message in reader.consume(_LOOKED_AT, _WAIT):
-                found = msgspec.json.decode(message.value() or b"", type=_Found)
+                found = msgspec.json.decode(message.value() or b"", type=Prediction)
                 if not found.is_right(*right[found.customerID]) or message.key() != found.key:
                     raise RuntimeError(f"{name}: {found}, where {right[found.customerID]} is right")
                 customers.add(found.customerID)

@@ -13,10 +13,11 @@ from benchmarks.events import SCHEMA, create_topic, delete_topics
 from benchmarks.processes import Command, Report, Task, measure, python
 from benchmarks.rounds import Line, Run, rounds
 from churnstream.codecs.customer_rows import open_rows
+from churnstream.settings import ProducerSettings
 
 _OURS = python("benchmarks.workers.producer")
 _BYTES = python("benchmarks.workers.ready_made")
-_BATCH = 1000  # the default of `produce --mode batch`
+_BATCH = ProducerSettings().batch_size
 
 
 def run(bench: Bench) -> list[Line]:

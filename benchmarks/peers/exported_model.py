@@ -45,7 +45,9 @@ def _table(own: dict[str, Any]) -> Term:
 
 
 def _curve(own: dict[str, Any]) -> Term:
-    knots, pieces, missing = own["knots"], own["coefficients"], own["missing"]
+    knots: list[float] = own["knots"]
+    pieces: list[list[float]] = own["coefficients"]
+    missing: float = own["missing"]
     first, last, end = knots[0], knots[-1], len(pieces) - 1
 
     def term(value: float | None) -> float:
