@@ -8,5 +8,9 @@ rounds       runs contestants in turn, again and again: A B C A B C …
 check        says whether a quick run slipped by half
 parts/       what is measured, a module a part
 workers/     what runs in a process of its own, and reports on itself
-peers/       other people's ways to do the same, in an environment of their own
+peers/       the same work by other means: Go, Java, a plain loop, a framework
+exported     the model as peers read it, and whether they computed what it says
+toolchains   builds those that are not written in Python
+verdict      what was asked for, held against what was measured
+report       docs/performance.md and its charts
 """

@@ -7,6 +7,7 @@ import os
 import platform
 import signal
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -71,17 +72,28 @@ def main() -> None:
             events=options.events or (100_000 if options.quick else 600_000),
             quick=options.quick,
             memory_events=options.memory_events,
+            warm_seconds=options.jvm_warmup,
         )
         found: dict[str, Any] = {}
+        kept = read(options.output) if options.only else {"about": {}}
         for name in options.only or (_QUICK if options.quick else PARTS):
             say(f"== {name}")
             found[name] = PARTS[name](bench)
-            _write(options.output, {"about": about(bench), **found})
+            kept |= {name: found[name], "about": kept["about"] | {name: about(bench)}}
+            write(options.output, kept)
     if options.quick and (told := slips(found)):
         sys.exit("\n".join(told))
 
 
-def _write(path: Path, results: dict[str, Any]) -> None:
+def read(path: Path) -> dict[str, Any]:
+    """What other runs have measured: a run of some parts replaces these alone."""
+    if not path.is_file():
+        return {"about": {}}
+    found: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    return found
+
+
+def write(path: Path, results: dict[str, Any]) -> None:
     """After each part: half an hour of measuring is not lost to what goes wrong in its end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
@@ -101,6 +113,13 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--memory-events", type=int, default=10_000_000, help="of the long run [10000000]"
     )
+    parser.add_argument(
+        "--jvm-warmup",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long a Java peer runs before it is measured [10]",
+    )
     parser.add_argument("--peers", help="the Python of the peers' environment [leave them out]")
     default = Path(__file__).with_name("results.json")
     parser.add_argument("--output", type=Path, default=default, help="the results, as JSON")
@@ -115,7 +134,7 @@ def _train(folder: Path) -> Path:
 
 
 def about(bench: Bench) -> dict[str, object]:
-    """What the numbers depend on."""
+    """What the numbers of a part depend on."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "broker": bench.broker.name,
@@ -123,10 +142,17 @@ def about(bench: Bench) -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "python_built": _built(),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "rounds": bench.repeats,
         "events": bench.events,
     }
+
+
+def _built() -> str:
+    """Whether the interpreter was optimised by profiles, which is worth an eighth."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "with profiles" if "--enable-optimizations" in options else "without profiles"
 
 
 def _processor() -> str:

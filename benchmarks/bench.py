@@ -26,6 +26,7 @@ class Bench(msgspec.Struct, frozen=True):
         events: Measured in each run of a fast contestant.
         quick: Less of everything.
         memory_events: Events of the long run.
+        warm_seconds: How long a virtual machine runs before it is measured.
     """
 
     broker: Broker
@@ -36,6 +37,7 @@ class Bench(msgspec.Struct, frozen=True):
     events: int
     quick: bool
     memory_events: int
+    warm_seconds: float
 
     @property
     def warmup(self) -> int:

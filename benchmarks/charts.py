@@ -23,8 +23,9 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     """One SVG for each part that was run."""
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE):
-        if lines := found.get("throughput"):
-            _save(_rates([*lines, *found.get("peers", [])]), folder / "rates.svg")
+        lines = found.get("peers", {}).get("lines") or found.get("throughput")
+        if lines:
+            _save(_rates(lines), folder / "rates.svg")
         if lines := found.get("latency"):
             _save(_latency(lines), folder / "latency.svg")
         if memory := found.get("memory"):
@@ -37,20 +38,17 @@ def _save(figure: Figure, path: Path) -> None:
 
 def _rates(lines: list[dict[str, Any]]) -> Figure:
     """A bar a contestant, with the spread of the rounds."""
-    first: dict[str, dict[str, Any]] = {}
-    for line in lines:  # later parts repeat contestants, for comparisons of their own
-        first.setdefault(line["name"], line)
-    unique = list(first.values())[::-1]  # bars are drawn from below
-    names = [line["name"] for line in unique]
-    rates = [median(line["rates"]) for line in unique]
-    low = [rate - min(line["rates"]) for rate, line in zip(rates, unique, strict=True)]
-    high = [max(line["rates"]) - rate for rate, line in zip(rates, unique, strict=True)]
+    lines = lines[::-1]  # bars are drawn from below
+    names = [line["name"] for line in lines]
+    rates = [median(line["rates"]) for line in lines]
+    low = [rate - min(line["rates"]) for rate, line in zip(rates, lines, strict=True)]
+    high = [max(line["rates"]) - rate for rate, line in zip(rates, lines, strict=True)]
     colors = [_OURS if name.startswith("churnstream") else _OTHERS for name in names]
     figure = Figure(figsize=(8, 0.42 * len(names) + 0.8))
     axes = figure.subplots()
     bars = axes.barh(names, rates, color=colors, xerr=(low, high), ecolor="#555", capsize=2)
     axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=4)
-    axes.set_xlim(right=1.15 * max(max(line["rates"]) for line in unique))
+    axes.set_xlim(right=1.15 * max(max(line["rates"]) for line in lines))
     axes.set_xlabel("events a second")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,14 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 _LONGEST = 1800.0  # seconds: a process that hangs must not hang the run
+
+Command = Sequence[str]
+"""What starts a worker; the task follows as its last argument."""
+
+
+def python(module: str, interpreter: str = sys.executable) -> Command:
+    """Start a module; without an interpreter of its own, with that of churnstream."""
+    return [interpreter, "-m", module]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +35,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         rate: Events a second, for those who send.
         metrics_port: Where to serve metrics; 0 for nowhere.
         registry: The address of the schema registry; "" for none.
+        exported: The file with the exported model, for those who cannot read a saved one.
+        warm_seconds: How long a virtual machine runs itself warm before anything counts.
     """
 
     broker: str
@@ -47,6 +59,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     variant: str = ""
     metrics_port: int = 0
     registry: str = ""
+    exported: str = ""
+    warm_seconds: float = 0.0
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -57,6 +71,8 @@ class Report(msgspec.Struct, frozen=True):
         user, system: CPU seconds of all its threads in between.
         samples: Pairs of events so far and resident kilobytes.
         rejected: Events that it did not score.
+        first: When its first events were done, seconds since 1970; 0 where that is not known.
+        started: When the process was, in the same way.
         detail: What else there is.
     """
 
@@ -68,12 +84,19 @@ class Report(msgspec.Struct, frozen=True):
     rss_kb: int
     samples: list[tuple[int, int]] = []
     rejected: int = 0
+    first: float = 0.0
+    started: float = 0.0
     detail: dict[str, Any] = {}
 
     @property
     def rate(self) -> float:
         """Events a second."""
         return self.events / (self.end - self.begin)
+
+    @property
+    def first_s(self) -> float:
+        """Seconds from the start of the process to its first predictions."""
+        return self.first - self.started
 
     @property
     def cpu_us(self) -> float:
@@ -85,14 +108,14 @@ class Worker:
     """A process that is imported, loaded and waits for its start.
 
     Args:
-        module: What to run with `python -m`.
-        python: The interpreter; that of churnstream where none is given.
+        command: Starts it.
     """
 
-    def __init__(self, module: str, task: Task, python: str = sys.executable) -> None:
-        self._name = module
+    def __init__(self, command: Command, task: Task) -> None:
+        self._name = command[-1]
+        self._started = time.time()
         self._process = subprocess.Popen(
-            [python, "-m", module, msgspec.json.encode(task).decode()],
+            [*command, msgspec.json.encode(task).decode()],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,7 +124,7 @@ class Worker:
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
             self.stop()
-            raise RuntimeError(f"{module} did not start; see what it wrote above")
+            raise RuntimeError(f"{self._name} did not start; see what it wrote above")
 
     @property
     def pid(self) -> int:
@@ -122,7 +145,8 @@ class Worker:
             self.stop()
         if self._process.returncode != 0:
             raise RuntimeError(f"{self._name} failed; see what it wrote above")
-        return msgspec.json.decode(output.splitlines()[-1], type=Report)
+        found = msgspec.json.decode(output.splitlines()[-1], type=Report)
+        return msgspec.structs.replace(found, started=self._started)
 
     def end(self) -> None:
         """Ask it to end its work in order."""
@@ -135,8 +159,8 @@ class Worker:
             self._process.wait()
 
 
-def measure(module: str, task: Task, python: str = sys.executable) -> Report:
+def measure(command: Command, task: Task) -> Report:
     """Run one process from start to end."""
-    worker = Worker(module, task, python)
+    worker = Worker(command, task)
     worker.go()
     return worker.report()

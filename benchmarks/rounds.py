@@ -21,6 +21,7 @@ class Line(msgspec.Struct, frozen=True):
         cpu_us: CPU microseconds an event, user and system.
         user_us: The user part of it.
         rss_mb: Resident memory at the end.
+        first_s: Seconds from the start of the process to its first predictions.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Line(msgspec.Struct, frozen=True):
     user_us: list[float]
     rss_mb: list[float]
     rejected: int = 0
+    first_s: list[float] = []
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ def _line(name: str, reports: list[Report]) -> Line:
         user_us=[report.user / report.events * 1e6 for report in reports],
         rss_mb=[report.rss_kb / 1024 for report in reports],
         rejected=sum(report.rejected for report in reports),
+        first_s=[report.first_s for report in reports if report.first],
     )
 
 

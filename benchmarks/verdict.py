@@ -8,6 +8,16 @@ from typing import Any, NamedTuple
 
 _OURS, _PASS = "churnstream, at least once", "pass-through, at least once"
 _EXACT = "churnstream, exactly once"
+_GO, _QUIX = "Go: franz-go, sonic", "Quix Streams, tables"
+_PEERS = {  # how many times their rates
+    _GO: 1.0,
+    "Java: plain clients, Jackson": 1.0,
+    "Java: Kafka Streams": 1.0,
+    "Python by hand: orjson, tables": 1.5,
+}
+
+_Lines = dict[str, dict[str, Any]]
+"""By contestant, its line."""
 
 
 class Goal(NamedTuple):
@@ -20,31 +30,64 @@ class Goal(NamedTuple):
 
 def goals(found: dict[str, Any]) -> Iterable[Goal]:
     """Those whose parts were run."""
-    if lines := found.get("throughput"):
-        rate, cpu = _medians(lines, "rates"), _medians(lines, "cpu_us")
-        yield _least("at least once: of the pass-through's rate", 0.8, rate[_OURS] / rate[_PASS])
-        yield _most("its CPU time an event: times the pass-through's", 1.7, cpu[_OURS] / cpu[_PASS])
-        for watch in ("metrics served", "dashboard watching"):
-            if watched := rate.get(f"{_OURS}, {watch}"):
-                yield _least(f"with {watch}: of the rate without", 0.97, watched / rate[_OURS])
-        if _EXACT in rate:
-            yield _least("exactly once: of at least once", 0.9, rate[_EXACT] / rate[_OURS])
-    if lines := found.get("peers"):
-        rate = _medians(lines, "rates")
-        ours = rate[_OURS]
-        yield _least("times Quix Streams without a model", 3, ours / rate["Quix Streams, no model"])
-        called = max(rate[name] for name in rate if "per event" in name)
-        yield _least("times the faster loop with a model call per event", 300, ours / called)
-    if lines := found.get("producer"):
-        rate = _medians(lines, "rates")
-        mode = rate["churnstream, batch mode"]
-        for name in ("transaction per batch", "flush per batch"):
-            if other := rate.get(f"ready-made bytes, {name}"):
-                yield _least(f"batch mode: of ready-made bytes, {name}", 0.8, mode / other)
+    yield from _throughput(_named(found.get("throughput", [])))
+    yield from _peers(_named(found.get("peers", {}).get("lines", [])))
+    yield from _producer(_named(found.get("producer", [])))
     yield from _shapes(found.get("schemas", []))
     yield from _formats(found.get("formats", []))
     yield from _latency(found.get("latency", []))
     yield from _memory(found)
+
+
+def _throughput(lines: _Lines) -> Iterable[Goal]:
+    if not lines:
+        return
+    ours, limit = lines[_OURS], lines[_PASS]
+    yield _least("at least once: of the pass-through's rate", 0.8, ratio(ours, limit))
+    yield _most(
+        "its CPU time an event: times the pass-through's", 1.7, ratio(ours, limit, "cpu_us")
+    )
+    for watch in ("metrics served", "dashboard watching"):
+        if watched := lines.get(f"{_OURS}, {watch}"):
+            yield _least(f"with {watch}: of the rate without", 0.97, ratio(watched, ours))
+    if explained := lines.get(f"{_OURS}, reasons for the likely churners"):
+        yield _least("with reasons: of the rate without", 0.8, ratio(explained, ours))
+    if exact := lines.get(_EXACT):
+        yield _least("exactly once: of at least once", 0.9, ratio(exact, ours))
+
+
+def _peers(lines: _Lines) -> Iterable[Goal]:
+    """Held against who does the same work with the same guarantee."""
+    if ours := lines.get(_EXACT):
+        limit = lines["pass-through, exactly once"]
+        yield _least("exactly once: of the pass-through's rate", 0.65, ratio(ours, limit))
+        cpu = ratio(ours, limit, "cpu_us")
+        yield _most("its CPU time an event: times the pass-through's", 1.6, cpu)
+        for name, asked in _PEERS.items():
+            if peer := lines.get(f"{name}, exactly once"):
+                yield _least(f"exactly once: times {name}", asked, ratio(ours, peer))
+        if peer := lines.get(f"{_GO}, exactly once"):
+            cpu = ratio(ours, peer, "cpu_us")
+            yield _most(f"its CPU time an event: times {_GO}", 1, cpu)
+    if quix := lines.get(f"{_QUIX}, at least once"):
+        yield _least(f"at least once: times {_QUIX}", 3, ratio(lines[_OURS], quix))
+
+
+def _producer(lines: _Lines) -> Iterable[Goal]:
+    if mode := lines.get("churnstream, batch mode"):
+        for name in ("transaction per batch", "flush per batch", "no pause"):
+            if other := lines.get(f"ready-made bytes, {name}"):
+                yield _least(f"batch mode: of ready-made bytes, {name}", 0.8, ratio(mode, other))
+
+
+def _named(lines: list[dict[str, Any]]) -> _Lines:
+    return {line["name"]: line for line in lines}
+
+
+def ratio(line: dict[str, Any], other: dict[str, Any], figure: str = "rates") -> float:
+    """A line's figure as a part of another one's, of each round, and the median of these."""
+    pairs = zip(line[figure], other[figure], strict=True)
+    return float(median(own / theirs for own, theirs in pairs))
 
 
 def _shapes(shapes: list[dict[str, Any]]) -> Iterable[Goal]:
@@ -68,14 +111,8 @@ def _formats(lines: list[dict[str, Any]]) -> Iterable[Goal]:
     """Held against the same customers as plain JSON."""
     asked = {"Debezium, JSON": 0.4, "Avro": 0.5, "Debezium, Avro": 0.45}
     for line in lines[1:]:
-        share = of_first(lines, line)
+        share = ratio(line, lines[0])
         yield _least(f"{line['name']}: of plain JSON's rate", asked[line["name"]], share)
-
-
-def of_first(lines: list[dict[str, Any]], line: dict[str, Any]) -> float:
-    """A line's rate as a part of the first one's, of each round, and the median of these."""
-    pairs = zip(line["rates"], lines[0]["rates"], strict=True)
-    return float(median(own / first for own, first in pairs))
 
 
 def bytes_a_second(shape: dict[str, Any]) -> float:
@@ -105,10 +142,6 @@ def _memory(found: dict[str, Any]) -> Iterable[Goal]:
     if start := found.get("startup"):
         yield _most("first prediction, s", 3, start["first_prediction"]["median"])
         yield _most("--help, s", 0.2, start["help"]["median"])
-
-
-def _medians(lines: list[dict[str, Any]], figure: str) -> dict[str, float]:
-    return {line["name"]: median(line[figure]) for line in lines}
 
 
 def _least(what: str, bound: float, value: float) -> Goal:

@@ -21,9 +21,7 @@ compile pyproject.toml --extra mlflow --extra trees --group test --constraints "
     --output-file requirements/mlflow.lock
 compile pyproject.toml --group web --constraints requirements/dev.lock \
     --output-file requirements/web.lock
-# The peers load the very pipeline that churnstream trained, so what runs it has the same versions.
-sed -n 's/ *\\$//; /^\(joblib\|numpy\|pandas\|scikit-learn\|scipy\|skops\)==/p' requirements/base.lock >"$others"
-compile requirements/peers.in --constraints "$others" --output-file requirements/peers.lock
+compile requirements/peers.in --output-file requirements/peers.lock
 # Airflow runs beside the application, with the same versions of what both need.
 compile --group airflow --constraints requirements/base.lock \
     --output-file requirements/airflow.lock

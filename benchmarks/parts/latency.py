@@ -17,10 +17,10 @@ from benchmarks.bench import Bench
 from benchmarks.events import create_topic, delete_topics
 from benchmarks.parts.producer import customers
 from benchmarks.parts.throughput import OURS, PASS
-from benchmarks.processes import Task, Worker
+from benchmarks.processes import Command, Task, Worker, python
 from benchmarks.rounds import say
 
-_SOURCE = "benchmarks.workers.producer"
+_SOURCE = python("benchmarks.workers.producer")
 _SECONDS = 8.0  # of sending that count
 _SETTLING = 5.0  # seconds before them: both ends start, the group is joined
 _CUSTOMERS = 7_043
@@ -69,12 +69,12 @@ def run(bench: Bench) -> list[Latency]:
     return found
 
 
-def _one(bench: Bench, name: str, module: str, rate: int, **more: Any) -> Latency:
+def _one(bench: Bench, name: str, command: Command, rate: int, **more: Any) -> Latency:
     topic = create_topic(bench.broker, "in")
     total = int(rate * (_SECONDS + _SETTLING))
     try:
         with bench.task(topic, warmup=0, events=total - rate // 2, **more) as task:
-            arrivals = _arrivals(bench, module, task, rate, total)
+            arrivals = _arrivals(bench, command, task, rate, total)
             stamps = _event_times(task, total)
     finally:
         delete_topics(bench.broker, [topic])
@@ -94,7 +94,7 @@ def _latencies(
 
 
 def _arrivals(
-    bench: Bench, module: str, task: Task, rate: int, total: int
+    bench: Bench, command: Command, task: Task, rate: int, total: int
 ) -> dict[int, list[float]]:
     """By partition, when each record of the output could be read."""
     found: dict[int, list[float]] = defaultdict(list)
@@ -109,7 +109,7 @@ def _arrivals(
         variant="streaming",
         dataset=str(customers(bench.folder / "latency.parquet", _CUSTOMERS)),
     )
-    workers = [Worker(module, task), Worker(_SOURCE, source)]
+    workers = [Worker(command, task), Worker(_SOURCE, source)]
     try:
         for worker in workers:
             worker.go()

@@ -10,13 +10,14 @@ from pyarrow import parquet
 
 from benchmarks.bench import Bench
 from benchmarks.events import SCHEMA, create_topic, delete_topics
-from benchmarks.processes import Report, Task, measure
+from benchmarks.processes import Command, Report, Task, measure, python
 from benchmarks.rounds import Line, Run, rounds
 from churnstream.codecs.customer_rows import open_rows
+from churnstream.settings import ProducerSettings
 
-_OURS = "benchmarks.workers.producer"
-_BYTES = "benchmarks.workers.ready_made"
-_BATCH = 1000  # the default of `produce --mode batch`
+_OURS = python("benchmarks.workers.producer")
+_BYTES = python("benchmarks.workers.ready_made")
+_BATCH = ProducerSettings().batch_size
 
 
 def run(bench: Bench) -> list[Line]:
@@ -43,7 +44,7 @@ def customers(path: Path, count: int) -> Path:
     return path
 
 
-def _one(bench: Bench, file: Path, module: str, variant: str) -> Report:
+def _one(bench: Bench, file: Path, command: Command, variant: str) -> Report:
     topic = create_topic(bench.broker, "in")
     checkpoints = create_topic(bench.broker, "places", 1)
     task = Task(
@@ -57,6 +58,6 @@ def _one(bench: Bench, file: Path, module: str, variant: str) -> Report:
         events=bench.events,
     )
     try:
-        return measure(module, task)
+        return measure(command, task)
     finally:
         delete_topics(bench.broker, [topic, checkpoints])

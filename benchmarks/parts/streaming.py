@@ -7,7 +7,7 @@ import msgspec
 from benchmarks.bench import Bench
 from benchmarks.events import create_topic, delete_topics
 from benchmarks.parts.producer import customers
-from benchmarks.processes import Task, measure
+from benchmarks.processes import Task, measure, python
 from benchmarks.rounds import say
 
 _RATES = (10_000, 20_000, 50_000, 100_000, 200_000)
@@ -45,7 +45,7 @@ def run(bench: Bench) -> list[Held]:
             events=rate * _SECONDS,
             rate=float(rate),
         )
-        report = measure("benchmarks.workers.producer", task)
+        report = measure(python("benchmarks.workers.producer"), task)
         delete_topics(bench.broker, [topic])
         found.append(Held(rate, report.rate, report.cpu_us))
         say(f"{rate:,} a second asked, {report.rate:,.0f} sent")

@@ -8,12 +8,12 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.dashboard import watching
 from benchmarks.events import SIZE, create_topic, delete_topics, fill, of_size
-from benchmarks.processes import Report, measure
+from benchmarks.processes import Command, Report, measure, python
 from benchmarks.rounds import Line, Run, rounds, say
 from churnstream.testing.embedded import free_port
 
-PASS = "benchmarks.workers.passthrough"
-OURS = "benchmarks.workers.ours"
+PASS = python("benchmarks.workers.passthrough")
+OURS = python("benchmarks.workers.ours")
 _DEFAULT_FETCHING = {"queued.max.messages.kbytes": 65_536, "fetch.queue.backoff.ms": 1000}
 
 
@@ -55,10 +55,10 @@ def _contestants(bench: Bench, topic: str) -> dict[str, Run]:
     return found
 
 
-def one(bench: Bench, topic: str, module: str, **more: Any) -> Report:
+def one(bench: Bench, topic: str, command: Command, **more: Any) -> Report:
     """One process on a topic, with new topics for its output."""
     with bench.task(topic, **more) as task:
-        return measure(module, task)
+        return measure(command, task)
 
 
 def watched(bench: Bench, topic: str) -> Report:

@@ -37,11 +37,13 @@ class Meter:
         self._begin: Mark | None = None
         self._end: Mark | None = None
         self._next_sample = 0
+        self._first = 0.0
         self.samples: list[tuple[int, int]] = []
 
     def add(self, count: int) -> bool:
         """Count events that are done; whether that was all."""
         self._count += count
+        self._first = self._first or time.time()
         if self._begin is None:
             if self._count >= self._warmup:
                 self._begin = self._mark()
@@ -69,6 +71,7 @@ class Meter:
             "system": end.system - begin.system,
             "rss_kb": rss_kb(),
             "samples": self.samples,
+            "first": self._first,
         }
         print(json.dumps(result | more), flush=True)
 

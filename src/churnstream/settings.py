@@ -72,7 +72,7 @@ class ProducerSettings(Section):
     seed: int | None = Field(
         None, description="streaming: makes the choice of customers repeatable"
     )
-    batch_size: int = Field(1000, ge=1, description="batch: rows between two checkpoints")
+    batch_size: int = Field(5000, ge=1, description="batch: rows between two checkpoints")
     checkpoint_file: Path = Field(
         Path(".churnstream/producer-checkpoint.json"),
         description="batch: the position in the file, for brokers without transactions",

@@ -31,11 +31,20 @@ def plain_numbers(column: pa.StringArray, form: FileForm) -> pa.StringArray:
     Args:
         form: The decimal sign is "." and thousands have no mark where it says None.
     """
-    decimal, thousands = form.decimal or ".", form.thousands or ""
+    # Looked at once, however often it stands there: a Yes is no number in any of a million rows.
+    encoded = column.dictionary_encode()
+    texts, decimal = encoded.dictionary, form.decimal or "."
     fraction = r"(\.\d+)?" if decimal == "." else ""
-    plain = pc.match_substring_regex(column, rf"^-?\d+{fraction}([eE][-+]?\d+)?$")
-    if pc.all(plain).as_py() is not False:
+    plain = pc.match_substring_regex(texts, rf"^-?\d+{fraction}([eE][-+]?\d+)?$")
+    if plain.true_count == len(plain):
         return column
+    others = pc.invert(plain)
+    mended = _made_plain(texts.filter(others), decimal, form.thousands or "")
+    return pc.replace_with_mask(texts, others, mended).take(encoded.indices)
+
+
+def _made_plain(column: pa.StringArray, decimal: str, thousands: str) -> pa.StringArray:
+    """The same for texts that are not plain already."""
     # "(12)" becomes "-12" first, if it is a number.
     debit = pc.replace_substring_regex(column, rf"^{_BLANK}*\(([^()+\-]*)\){_BLANK}*$", r"-\1")
     pattern = _pattern(decimal, thousands)
