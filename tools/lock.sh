@@ -22,6 +22,7 @@ trap 'rm -f "$others"' EXIT
 sed -n 's/ *\\$//; /^\(cachetools\|pyarrow\)==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
 compile pyproject.toml --extra demo --extra mlflow --extra trees --group test --constraints "$others" \
     --output-file requirements/mlflow.lock
+compile --group release --constraints requirements/dev.lock --output-file requirements/release.lock
 compile pyproject.toml --group web --constraints requirements/dev.lock \
     --output-file requirements/web.lock
 # The peers load the very pipeline that churnstream trained, so what runs it has the same versions.
