@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: demo-cdc test-connect
+.PHONY: release-check
 .PHONY: test-monitoring test-web screenshots
 .PHONY: airflow airflow-up airflow-down test-airflow
 
@@ -91,6 +92,15 @@ airflow-down:  ## stop what airflow-up and the DAGs started
 test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
+RELEASE := $(VENV)-release
+$(RELEASE)/.installed: requirements/release.lock
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/release.lock
+	@touch $@
+
+release-check: $(RELEASE)/.installed  ## build wheel and sdist, and try them with the lowest and newest dependencies
+	$(RELEASE)/bin/python tools/release_check.py
+
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; FAULTS=20 of each kind, SCHEMA=customers.yaml
 	PYTHONPATH=tests:tests/support:tests/kafka:kafka $(BIN)/python -m chaos \
 	  $(if $(SCHEMA),--schema $(SCHEMA)) $(if $(FAULTS),--faults $(FAULTS))
@@ -124,4 +134,4 @@ bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
