@@ -5,8 +5,8 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # What runs and what builds are two environments; only the first leaves this stage.
 RUN python -m venv --without-pip /opt/churnstream && python -m venv /opt/build
 # The dependencies first: they change less often than the sources, and are the large part.
-COPY requirements/base.lock requirements/build.lock ./
-RUN pip --python /opt/churnstream/bin/python install --no-deps --require-hashes -r base.lock
+COPY requirements/image.lock requirements/build.lock ./
+RUN pip --python /opt/churnstream/bin/python install --no-deps --require-hashes -r image.lock
 RUN /opt/build/bin/pip install --no-deps --require-hashes -r build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

@@ -6,24 +6,27 @@ compile() {
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-header --no-annotate "$@"
 }
-compile pyproject.toml --output-file requirements/base.lock
+# What the container image runs: a consumer and the live page; the other one trains besides.
+compile pyproject.toml --extra dashboard --extra registry --output-file requirements/image.lock
+compile pyproject.toml --extra dashboard --extra registry --extra train \
+    --constraints requirements/image.lock --output-file requirements/train.lock
 # Only what the container's wheel is built with: it stays out of what runs.
-compile --group build --constraints requirements/base.lock --output-file requirements/build.lock
-compile pyproject.toml --extra plots --extra formats --group dev --constraints requirements/base.lock \
-    --constraints requirements/build.lock \
+compile --group build --constraints requirements/train.lock --output-file requirements/build.lock
+compile pyproject.toml --extra dashboard --extra demo --extra plots --extra registry --group dev \
+    --constraints requirements/train.lock --constraints requirements/build.lock \
     --output-file requirements/dev.lock
-# MLflow allows only an older pyarrow; all else is what the tests run with. shap comes along, to be
+# MLflow allows only older cachetools and pyarrow; all else is what the tests run with. shap comes along, to be
 # tested with it.
 others=$(mktemp)
 trap 'rm -f "$others"' EXIT
-sed -n 's/ *\\$//; /^pyarrow==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
-compile pyproject.toml --extra mlflow --extra trees --group test --constraints "$others" \
+sed -n 's/ *\\$//; /^\(cachetools\|pyarrow\)==/d; /^[a-zA-Z0-9]/p' requirements/dev.lock >"$others"
+compile pyproject.toml --extra demo --extra mlflow --extra trees --group test --constraints "$others" \
     --output-file requirements/mlflow.lock
 compile pyproject.toml --group web --constraints requirements/dev.lock \
     --output-file requirements/web.lock
 # The peers load the very pipeline that churnstream trained, so what runs it has the same versions.
-sed -n 's/ *\\$//; /^\(joblib\|numpy\|pandas\|scikit-learn\|scipy\|skops\)==/p' requirements/base.lock >"$others"
+sed -n 's/ *\\$//; /^\(joblib\|numpy\|pandas\|scikit-learn\|scipy\|skops\)==/p' requirements/train.lock >"$others"
 compile requirements/peers.in --constraints "$others" --output-file requirements/peers.lock
 # Airflow runs beside the application, with the same versions of what both need.
-compile --group airflow --constraints requirements/base.lock \
+compile --group airflow --constraints requirements/train.lock \
     --output-file requirements/airflow.lock

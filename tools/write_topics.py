@@ -82,7 +82,7 @@ topic, which other consumers read, too.
 ## Schema registries
 
 Avro, Protobuf and JSON Schema are read in Confluent's framing: a zero byte, four bytes with the
-schema's id, the value. They take `pip install 'churnstream[formats]'` and the registry's address:
+schema's id, the value. They take `pip install 'churnstream[registry]'` and the registry's address:
 
 ```sh
 churnstream consume --schema-registry http://127.0.0.1:8081

@@ -40,7 +40,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # any of the names above
         return version("churnstream")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ELSEWHERE.get(name, "churnstream.api")), name)
+    from churnstream import extras
+
+    with extras.named(name):
+        return getattr(import_module(_ELSEWHERE.get(name, "churnstream.api")), name)
 
 
 def __dir__() -> list[str]:

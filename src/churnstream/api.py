@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
+from churnstream import extras
 from churnstream.codecs.customer_rows import CustomerRows, open_rows, rows_in
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.files.open_file import open_file
@@ -20,7 +21,6 @@ from churnstream.model.frames import score_table
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.quality import Metrics
 from churnstream.model.scorer import Model
-from churnstream.model.train import train as fit
 from churnstream.model.training_rows import labelled, usable
 from churnstream.records.rejection import Rejection
 from churnstream.schema import schema_file
@@ -197,6 +197,8 @@ def train(
         DataError: The file cannot be read, or no row can be used.
         ModelError: Customers without a label, or too few with one of the two.
     """
+    with extras.named("train"):
+        from churnstream.model.train import train as fit
     events = labelled(schema, usable(_rows(data, schema))[0])
     found = manifest.packed(
         fit(schema, events, seed=seed, threshold=threshold, offer=offer or Offer())

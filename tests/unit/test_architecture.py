@@ -14,6 +14,7 @@ EVERYBODYS = {
     "deadline",
     "errors",
     "escaping",
+    "extras",
     "safe_files",
     "settings_sources",
     "settings",

@@ -104,7 +104,7 @@ def test_image_is_built_from_the_lock_file() -> None:
     """Every dependency has a known hash, and building the package fetches nothing more."""
     text = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"(?:pip|python) (?:install|wheel) (.*)", text) == [
-        "--no-deps --require-hashes -r base.lock",
+        "--no-deps --require-hashes -r image.lock",
         "--no-deps --require-hashes -r build.lock",
         "--no-deps --no-build-isolation --wheel-dir dist .",
         "--no-deps --no-index dist/*.whl",
@@ -125,7 +125,7 @@ def test_what_builds_stays_out_of_the_image() -> None:
     assert re.findall(r"COPY --from=build (\S+)", run) == ["/opt/churnstream"]
     assert "python -m venv --without-pip /opt/churnstream" in build
     assert set(project["dependency-groups"]["build"]) <= names("build.lock")
-    assert not set(project["dependency-groups"]["build"]) & names("base.lock")
+    assert not set(project["dependency-groups"]["build"]) & names("image.lock")
     assert re.search(r"pip uninstall .*wheel setuptools pip", run)
 
 

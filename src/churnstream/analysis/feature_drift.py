@@ -19,9 +19,9 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from churnstream.analysis import DRIFT_THRESHOLD
+from churnstream.analysis.chi_square import exceeded_by
 
 _HALF_AN_EVENT = 0.5
 _FALSE_ALARMS = 0.001  # share of the windows without drift of which chance may tell otherwise
@@ -115,7 +115,7 @@ def _stability(name: str, training: Counts, window: Counts, level: float) -> Sta
     return Stability(
         name=name,
         psi=float(parts.sum()),
-        noise=float(chdtri(max(len(bins) - 1, 1), level) * spread),
+        noise=exceeded_by(level, max(len(bins) - 1, 1)) * float(spread),
         bins=shifts,
         largest=shifts[int(np.argmax(parts))],
     )

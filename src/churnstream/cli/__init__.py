@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import click
 
+from churnstream import extras
 from churnstream.cli import (
     adopt,
     audit,
@@ -40,7 +41,23 @@ from churnstream.pipeline.stop_signal import StopSignal
 _LONGEST_ERROR = 2000
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class CommandGroup(click.Group):
+    """Says which extra of the package a command lacks."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that is named."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if lacking := extras.lacking(error, ctx.invoked_subcommand or ""):
+                raise lacking from error
+            raise
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="churnstream")
 @click.pass_context
 def cli(context: click.Context) -> None:

@@ -36,7 +36,7 @@ def batch_predict(settings: Settings, source: Path, target: Path) -> None:
     Example: churnstream batch-predict --input customers.csv --output scored.parquet
     """
     from churnstream.codecs.customer_rows import open_rows
-    from churnstream.model.predict import score_file
+    from churnstream.model.predict_file import score_file
     from churnstream.model.source import load
 
     if target.is_dir():

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from churnstream.codecs.avro_batches import AvroBatches
 from churnstream.codecs.avro_values import avro_schema
 from churnstream.codecs.opened_json import UnusableJsonError, json_of
 from churnstream.codecs.protobuf_values import protobuf_reader
@@ -26,6 +25,9 @@ from churnstream.deadline import Deadline
 from churnstream.errors import SchemasUnavailableError
 from churnstream.records.rejection import UNDECODABLE, Rejection
 from churnstream.schema.event_source import ANY_KEY, EventSource, Format
+
+if TYPE_CHECKING:
+    from churnstream.codecs.avro_batches import AvroBatches
 
 Lookup = Callable[[int], WriterSchema | None]
 """Takes the id of a schema; None if the registry has none of it."""
@@ -58,9 +60,6 @@ class RegistryValues:
     Args:
         source: Whose format is not `json`; None for values of any format.
         lookup: Asked once for every id.
-
-    Attributes:
-        at_once: Finds events in many records at once.
     """
 
     def __init__(self, source: EventSource | None, lookup: Lookup) -> None:
@@ -68,7 +67,13 @@ class RegistryValues:
         self._key_matters = source is not None and source.key != ANY_KEY
         self._openers: dict[bytes, _Opener] = {}  # by the head of the records
         self._absent: dict[int, Deadline] = {}
-        self.at_once = AvroBatches(self._bare)
+
+    @cached_property
+    def at_once(self) -> "AvroBatches":
+        """Finds events in many records at once."""
+        from churnstream.codecs.avro_batches import AvroBatches
+
+        return AvroBatches(self._bare)
 
     def _bare(self, head: bytes) -> tuple[Any, ...] | None:
         opener = self._openers.get(head)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from churnstream import extras
 from churnstream.connection_settings import SchemaRegistrySettings
 from churnstream.deadline import Deadline
 from churnstream.errors import ConfigurationError, SchemasUnavailableError
@@ -167,9 +168,7 @@ def _client(settings: SchemaRegistrySettings) -> Any:  # noqa: ANN401
     try:
         from confluent_kafka.schema_registry import SchemaRegistryClient
     except ImportError as error:
-        raise ConfigurationError(
-            f"a schema registry takes more libraries: pip install 'churnstream[formats]' ({error})"
-        ) from error
+        raise extras.not_installed("the client of schema registries", "registry") from error
     options: dict[str, Any] = {"url": settings.url, "timeout": _TIMEOUT, "max.retries": 0}
     if settings.user:
         options["basic.auth.user.info"] = f"{settings.user}:{settings.password}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import metrics
 
-from churnstream.errors import ConfigurationError, ModelError
+from churnstream import extras
+from churnstream.errors import ModelError
 from churnstream.model.profit import Offer, curve, gains, with_cost
 from churnstream.model.quality import Array, Predictions, bins
 
@@ -66,12 +67,8 @@ def require() -> None:
     Raises:
         ConfigurationError: matplotlib is not installed.
     """
-    try:
+    with extras.named():
         import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ConfigurationError(
-            "pictures need matplotlib: pip install 'churnstream[plots]'"
-        ) from error
 
 
 def _picture(path: Path, parts: Sequence[Callable[["Axes", Models], None]], models: Models) -> Path:

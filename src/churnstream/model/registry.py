@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from churnstream import extras
 from churnstream.errors import ConfigurationError, ModelError, RegistryError
 from churnstream.model.manifest import load
 from churnstream.model.scorer import Model
@@ -95,7 +96,7 @@ def require() -> None:
         ConfigurationError: It is not installed.
     """
     if find_spec("mlflow") is None:
-        raise ConfigurationError("MLflow is not installed: pip install 'churnstream[mlflow]'")
+        raise extras.not_installed("MLflow", "mlflow")
 
 
 @contextlib.contextmanager

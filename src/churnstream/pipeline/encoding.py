@@ -1,6 +1,7 @@
 """Our own records in the formats of a schema registry; schemas are registered before the first."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from churnstream.codecs.prediction_codec import encode_prediction
 from churnstream.codecs.record_columns import RecordName
@@ -10,10 +11,12 @@ from churnstream.codecs.registry_framing import framed
 from churnstream.errors import ConfigurationError
 from churnstream.kafka.schema_registry import SchemaRegistry
 from churnstream.pipeline.decoding import NO_REGISTRY
-from churnstream.pipeline.event_forms import EventForm, JsonEvents, TypedEvents
 from churnstream.schema.event_source import EventSource, Format
 from churnstream.schema.schema import Schema
 from churnstream.settings import Settings
+
+if TYPE_CHECKING:
+    from churnstream.pipeline.event_forms import EventForm
 
 
 def prediction_encoder(
@@ -37,7 +40,7 @@ def prediction_encoder(
 
 def event_form(
     settings: Settings, schema: Schema, give_up: Callable[[], bool] = lambda: False
-) -> EventForm:
+) -> "EventForm":
     """Writes events as the schema's source says that they are read.
 
     Raises:
@@ -45,6 +48,8 @@ def event_form(
             named, or rejects the schema, or us.
         SchemasUnavailableError: The registry does not answer.
     """
+    from churnstream.pipeline.event_forms import JsonEvents, TypedEvents
+
     source, topic = schema.source or EventSource(), settings.topics.input
     if source.elsewhere:
         raise ConfigurationError(
