@@ -12,7 +12,8 @@ compile pyproject.toml --extra dashboard --extra registry --extra train \
     --constraints requirements/image.lock --output-file requirements/train.lock
 # Only what the container's wheel is built with: it stays out of what runs.
 compile --group build --constraints requirements/train.lock --output-file requirements/build.lock
-compile pyproject.toml --extra dashboard --extra demo --extra plots --extra registry --group dev \
+compile pyproject.toml --extra dashboard --extra demo --extra fast --extra plots --extra registry \
+    --group dev \
     --constraints requirements/train.lock --constraints requirements/build.lock \
     --output-file requirements/dev.lock
 # MLflow allows only older cachetools and pyarrow; all else is what the tests run with. shap comes along, to be

@@ -18,6 +18,7 @@ EXTRA_OF = {
     "matplotlib": "plots",
     "mlflow": "mlflow",
     "narwhals": "files",
+    "numba": "fast",
     "pandas": "train",
     "pyarrow": "files",
     "python_calamine": "files",

@@ -7,9 +7,8 @@ from msgspec.json import encode
 
 from builders import TELCO, CustomerEvent, event_json
 from churnstream.codecs.event_decoder import EventDecoder
-from churnstream.model.features import known_values
 from churnstream.records.rejection import Rejection
-from churnstream.schema.fields import Boolean
+from churnstream.schema.fields import Boolean, known_values
 
 decode = EventDecoder(TELCO)
 TEXTS = [name for name in TELCO.categorical if name != "SeniorCitizen"]
@@ -27,7 +26,7 @@ def test_an_unknown_category_is_rejected(field: str) -> None:
     """The rejection names the field, the value and what the model knows."""
     value = event_json(**{field: "Weekly"})
 
-    known = ", ".join(f'"{category}"' for category in known_values(TELCO, field))
+    known = ", ".join(f'"{category}"' for category in known_values(TELCO.fields[field]))
     is_flag = isinstance(TELCO.fields[field], Boolean)
     problem = "none of" if is_flag else "unknown to the model; it knows"
     expected = f'"Weekly" is {problem} {known}'

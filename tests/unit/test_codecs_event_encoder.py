@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from builders import DATASET_COLUMNS, TELCO, CustomerEvent, customer, decode_event
 from churnstream.codecs.event_encoder import EncodedEvents, decode_rows, encode_events
-from churnstream.model.features import known_values
 from churnstream.records.rejection import Rejection
-from churnstream.schema.fields import AnyField, Number
+from churnstream.schema.fields import AnyField, Number, known_values
 from churnstream.schema.values import Problem, read
 
 COLUMNS = (*DATASET_COLUMNS, "Churn")
@@ -45,7 +44,7 @@ ANY_ROW = st.dictionaries(st.sampled_from(COLUMNS), ANY_TEXT, max_size=6).map(
     lambda changes: row(**changes)
 )
 CATEGORIES = {
-    name: st.sampled_from([str(value) for value in known_values(TELCO, name)])
+    name: st.sampled_from([str(value) for value in known_values(TELCO.fields[name])])
     for name in TELCO.categorical
 }
 VALID_ROW = st.fixed_dictionaries(

@@ -33,13 +33,13 @@ from churnstream.errors import (
     TopicMissingError,
 )
 from churnstream.kafka.polled_records import PolledRecords
-from churnstream.model.features import known_values
 from churnstream.pipeline.dead_letter_headers import parse_dead_letter
 from churnstream.pipeline.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from churnstream.pipeline.offset_ranges import bounded, resolve
 from churnstream.pipeline.offset_window import OffsetWindow
 from churnstream.pipeline.scoring import Batch, Scorer
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import known_values
 from churnstream.settings import TopicSettings
 from fakes import (
     FakeAdmin,
@@ -340,7 +340,7 @@ def test_an_unknown_category_becomes_a_dead_letter(field: str) -> None:
     (why,) = batch.rejections
     assert (why.reason, why.field) == ("unknown_category", field)
     assert why.detail.startswith('"Weekly" is ')
-    assert all(json.dumps(known) in why.detail for known in known_values(TELCO, field))
+    assert all(json.dumps(known) in why.detail for known in known_values(TELCO.fields[field]))
     assert [event.customerID for event in batch.events] == ["C0-1"]
 
 

@@ -1,8 +1,5 @@
 """Whatever a customer is: what was trained, saved and loaded scores, and says exactly why."""
 
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -11,29 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnstream.model import choose_kind as choosing
-from churnstream.model import train as training
 from churnstream.model.event_scorer import event_scorer
 from churnstream.model.kinds import Kind
-from churnstream.model.manifest import load, save
 from churnstream.model.reasons import Explainer
-from churnstream.model.scorer import Model
 from churnstream.model.term_scorer import probabilities
 from churnstream.records.rejection import Rejection
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from formulas import log_odds
 from made_customers import customers, unseen_of
+from made_models import trained_as
 
 FEW = settings(max_examples=30, deadline=None)
-
-
-def trained(schema: Schema, events: Sequence[Event], kind: Kind) -> Model:
-    """A model of a kind, trained, saved and loaded; of few trees, for the time."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(choosing, "_SIZES", {"pairs": (10, 20), "trees": (10, 20)})
-        save(training.train(schema, events, kinds=[kind]), Path(folder))
-        return load(Path(folder))
 
 
 @given(customers(), st.sampled_from(get_args(Kind)), st.integers(0, 2**32 - 1))
@@ -41,7 +27,7 @@ def trained(schema: Schema, events: Sequence[Event], kind: Kind) -> Model:
 def test_any_customers(made: tuple[Schema, list[Event]], kind: Kind, seed: int) -> None:
     """Scores are the formula's to 1e-12, effects add up to it to 1e-9, for whoever comes."""
     schema, events = made
-    model = trained(schema, events, kind)
+    model = trained_as(schema, events, kind)
     assert model.manifest.kind == kind
     assert isinstance(model.explainer, Explainer)
     for some in (events, unseen_of(schema, events, np.random.default_rng(seed))):
@@ -69,7 +55,7 @@ def test_any_customers(made: tuple[Schema, list[Event]], kind: Kind, seed: int) 
 def test_what_travels_scores_the_same(made: tuple[Schema, list[Event]]) -> None:
     """An event that the loaded model decodes from JSON has the score of the customer it was."""
     schema, events = made
-    model = trained(schema, events, "sum")
+    model = trained_as(schema, events, "sum")
     values = [msgspec.json.encode(event) for event in events]
     decoded = model.decode.batch(values, [schema.id_of(event).encode() for event in events])
     good = [event for event in decoded if not isinstance(event, Rejection)]
@@ -83,7 +69,7 @@ def test_what_travels_scores_the_same(made: tuple[Schema, list[Event]]) -> None:
 def test_any_customers_are_looked_up_in_parts(made: tuple[Schema, list[Event]], seed: int) -> None:
     """A memory of three combinations changes no score."""
     schema, events = made
-    model = trained(schema, events, "pairs")
+    model = trained_as(schema, events, "pairs")
     assert model.formula is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("churnstream.model.term_event_scorer._MAX_COMBINATIONS", 3)

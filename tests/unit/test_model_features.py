@@ -8,8 +8,8 @@ import pandas as pd
 from msgspec.structs import replace
 
 from builders import TELCO, CustomerEvent
-from churnstream.model.features import completed, frame, known_values
-from churnstream.schema.fields import AnyField, Boolean, Category
+from churnstream.model.features import completed, frame
+from churnstream.schema.fields import AnyField, Boolean, Category, known_values
 from churnstream.schema.schema import Schema
 
 
@@ -39,7 +39,7 @@ def test_what_may_stand_in_a_categorical_field() -> None:
     }
     schema = Schema(name="x", id="id", fields=fields)
 
-    assert [known_values(schema, name) for name in fields] == [
+    assert [known_values(schema.fields[name]) for name in fields] == [
         ("a", "b", None),
         (0, 1),
         ("No", "Yes", None),

@@ -19,7 +19,7 @@ from churnstream.model import reasons as reasons_module
 from churnstream.model.background import SCORE, Background, background
 from churnstream.model.centring import centred
 from churnstream.model.choose_kind import choose
-from churnstream.model.features import feature_table, known_values
+from churnstream.model.features import feature_table
 from churnstream.model.manifest import load, save
 from churnstream.model.phrases import reason_writer
 from churnstream.model.reasons import Explained, Explainer, ReasonsWriter
@@ -27,6 +27,7 @@ from churnstream.model.scorer import Model
 from churnstream.model.terms import Terms
 from churnstream.model.train import labels_of
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import known_values
 from churnstream.schema.values import plain
 from formulas import log_odds
 from pipelines import adopted
@@ -92,7 +93,7 @@ AMOUNT = st.floats(0, sys.float_info.max) | st.floats(0, 10_000)
 def anybody(draw: st.DrawFn, customers: list[CustomerEvent]) -> CustomerEvent:
     """A customer of any known categories and any amounts."""
     names = TELCO.categorical
-    texts = {name: draw(st.sampled_from(known_values(TELCO, name))) for name in names}
+    texts = {name: draw(st.sampled_from(known_values(TELCO.fields[name]))) for name in names}
     return replace(
         customers[0],
         tenure=draw(st.integers(0, 2**63 - 1) | st.integers(0, 100)),
@@ -251,7 +252,7 @@ def every_reason(customers: list[CustomerEvent], sign: int) -> list[ReasonGiven]
     return [
         reason_for(name, plain(value) or "", 0.5 * sign)
         for name in TELCO.categorical
-        for value in known_values(TELCO, name)
+        for value in known_values(TELCO.fields[name])
     ]
 
 

@@ -179,7 +179,8 @@ def consume_streaming(
             listener=_with_batches(listener, count),
         )
         log = structlog.get_logger("churnstream.consumer")
-        log.info("consumer_started", topic=settings.topics.input)
+        is_fast = models.champion.current().decode.scanner is not None
+        log.info("consumer_started", topic=settings.topics.input, fast=is_fast)
         consumer.run(stop)
     with done_already(_COMMITTED):
         by_rule = f", {n:,} passed over" if (n := counts["passed_over"]) else ""

@@ -6,6 +6,7 @@ Our own form, which is JSON:
     event_decoder     events to what a model scores; lenient_decoder and repeated_fields help it
     prediction_codec  predictions, both ways
     json_schema       the same for those who read and write without churnstream
+    scan/             usual events and their predictions once more, many at once
 
 Other people's events become events in our own form, and take the same way:
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,6 +21,9 @@ from churnstream.schema.fields import AnyField, Category, MissingRule
 from churnstream.schema.record_types import Event, event_type
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import read
+
+if TYPE_CHECKING:
+    from churnstream.codecs.scan.event_scanner import EventScanner
 
 Opener = Callable[[Arrived], Arrived | Rejection]
 
@@ -39,6 +42,7 @@ class EventDecoder:
     Args:
         schema: What an event has.
         closed: Whether a category must be one of those that the schema lists.
+        scans: Whether batches may be scanned; not worth it where each event is looked at anyway.
 
     Attributes:
         schema: With other values in each category where it is not closed.
@@ -46,8 +50,8 @@ class EventDecoder:
             own form.
     """
 
-    def __init__(self, schema: Schema, *, closed: bool = True) -> None:
-        self.schema = schema if closed else schema.opened
+    def __init__(self, schema: Schema, *, closed: bool = True, scans: bool = False) -> None:
+        self.schema, self._scans = schema if closed else schema.opened, scans
         self._type = event_type(schema, closed=closed)
         self._decode = msgspec.json.Decoder(self._type).decode
         names, label = schema.attributes, schema.label
@@ -132,6 +136,28 @@ class EventDecoder:
         assert self.source is not None  # noqa: S101  # for the type checker
         found = self.source.take_apart(record)
         return self(found.value, found.key) if isinstance(found, Opened) else found
+
+    @cached_property
+    def scanner(self) -> "EventScanner | None":
+        """Scans usual events; None where they are not in our own form, or numba is not there."""
+        if self.source is not None or not self._scans:
+            return None
+        try:
+            from churnstream.codecs.scan.event_scanner import EventScanner
+        except ImportError:
+            return None
+        return EventScanner(self.schema, self._decodes)
+
+    def _decodes(self, value: bytes) -> bool:
+        try:
+            self._decode(value)
+        except UNDECODABLE:
+            return False
+        return True
+
+    def known(self, value: bytes) -> Event:
+        """An event of which it is known that it is usual, and has the right key."""
+        return self._decode(value)
 
     def _leading(self, values: Sequence[bytes | None]) -> list[Event]:
         """The events up to the first value that does not decode."""

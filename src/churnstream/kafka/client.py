@@ -233,7 +233,12 @@ def positions_of(records: Sequence[Message]) -> tuple[list[int], list[int]]:
 
 def contents_of(records: Sequence[Message]) -> tuple[list[bytes | None], list[bytes | None]]:
     """Values and keys of records, in their order."""
-    return list(map(Message.value, records)), list(map(Message.key, records))
+    return list(map(Message.value, records)), keys_of(records)
+
+
+def keys_of(records: Sequence[Message]) -> list[bytes | None]:
+    """Their keys."""
+    return list(map(Message.key, records))
 
 
 # Called like this, Python notices an error at once; after some thousand calls written as usual it

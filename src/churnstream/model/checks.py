@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 
 from churnstream.errors import ModelError
-from churnstream.model.features import known_values
 from churnstream.model.pipeline_file import TRAIN_AGAIN
 from churnstream.model.quality import SPREAD
+from churnstream.schema.fields import known_values
 from churnstream.schema.record_types import event_type
 from churnstream.schema.schema_checks import faults
 
@@ -82,7 +82,7 @@ def check_reference(model: "Model", path: Path) -> None:
         probes = [
             msgspec.structs.replace(events[0], **{schema.attributes[name]: value})
             for name in schema.categorical
-            for value in known_values(schema, name)
+            for value in known_values(schema.fields[name])
         ]
         found = (model.score if model.formula else model.ask)([*events, *probes])
         model.reasons(events, found[: len(events)], "all")

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
-from churnstream.model.feature_table import Array
+import numpy as np
+from numpy.typing import NDArray
+
+from churnstream.codecs.scan.scanned_events import ScannedColumns
+from churnstream.model.feature_table import Array, Column
 from churnstream.model.features import feature_table
 from churnstream.model.formula import Formula
 from churnstream.model.term_event_scorer import TermEventScorer
@@ -12,8 +16,10 @@ from churnstream.model.terms import Terms
 from churnstream.model.tree_effects import TreeEffects
 from churnstream.model.tree_scorer import TreeScorer
 from churnstream.model.trees import Trees
+from churnstream.schema.fields import known_values
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
+from churnstream.schema.values import plain
 
 
 class EventScorer(Protocol):
@@ -31,6 +37,10 @@ class EventScorer(Protocol):
 
     def log_odds(self, events: Sequence[Event]) -> Array:
         """Log-odds of churn, (n,)."""
+        ...
+
+    def log_odds_of(self, columns: ScannedColumns) -> Array:
+        """The same of scanned events, (n,)."""
         ...
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
@@ -68,6 +78,21 @@ class TreeEventScorer:
         """Log-odds of churn, (n,)."""
         return self._trees.log_odds(feature_table(self.schema, events).columns)
 
+    def log_odds_of(self, columns: ScannedColumns) -> Array:
+        """The same of scanned events, (n,)."""
+        words: dict[str, Column] = {
+            name: _texts(self.schema, name).take(found) for name, found in columns.words.items()
+        }
+        return self._trees.log_odds({**columns.numbers, **words})
+
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each field, (n,)."""
         return self._effects.effects(feature_table(self.schema, events).columns)
+
+
+def _texts(schema: Schema, name: str) -> NDArray[np.object_]:
+    """What may stand in a categorical field, as text; None at its end where it may be missing."""
+    known = known_values(schema.fields[name])
+    found = np.empty(len(known), np.object_)
+    found[:] = [plain(value) for value in known]
+    return found

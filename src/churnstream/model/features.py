@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnstream.model.feature_table import FeatureTable, Texts
-from churnstream.schema.fields import Boolean, Category, Date, MissingRule, Value, written
+from churnstream.schema.fields import Boolean, Category, Date, MissingRule, written
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
@@ -35,13 +35,6 @@ def completed(schema: Schema, events: Sequence[Event]) -> Schema:
         for name, field in schema.fields.items()
     }
     return msgspec.structs.replace(schema, fields=fields, file=None)
-
-
-def known_values(schema: Schema, name: str) -> tuple[Value, ...]:
-    """What may stand in a categorical field, as events hold it; None among it if it may miss."""
-    field = schema.fields[name]
-    known = written(field) if isinstance(field, Boolean) else getattr(field, "values", None) or ()
-    return (*known, None) if field.may_be_missing else tuple(known)
 
 
 def numbers(schema: Schema, events: Sequence[Event], name: str) -> NDArray[np.float64]:

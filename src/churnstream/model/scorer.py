@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.codecs.scan.scanned_events import ScannedEvents
 from churnstream.errors import ModelError
 from churnstream.model import features
 from churnstream.model.event_scorer import EventScorer, event_scorer
@@ -77,7 +78,7 @@ class Model:
     @cached_property
     def decode(self) -> EventDecoder:
         """Turns records into events that this model can score, and refuses the others."""
-        return EventDecoder(self.schema)
+        return EventDecoder(self.schema, scans=self.formula is not None)
 
     @property
     def schema(self) -> Schema:
@@ -120,11 +121,13 @@ class Model:
         Args:
             events: From `decode`, so that every category is known.
         """
-        if not events:
+        if not len(events):
             return np.empty(0)
-        if self._scorer:
-            return probabilities(self._scorer.log_odds(events))
-        return self._each(events)
+        if self._scorer is None:
+            return self._each(events)
+        if isinstance(events, ScannedEvents) and events.columns.fields == self.schema.fields:
+            return probabilities(_log_odds(self._scorer, events))
+        return probabilities(self._scorer.log_odds(events))
 
     def count(
         self, events: Sequence[Event], probabilities: npt.NDArray[np.float64]
@@ -172,3 +175,12 @@ class Model:
         if self.explainer is None:
             return [None] * len(events)
         return self.explainer.reasons(events, probabilities >= self.threshold, explained)
+
+
+def _log_odds(scorer: EventScorer, events: ScannedEvents) -> npt.NDArray[np.float64]:
+    """Those of scanned events from their columns, of the others one by one."""
+    found = np.empty(len(events))
+    found[events.scanned] = scorer.log_odds_of(events.columns)
+    if events.decoded:
+        found[list(events.decoded)] = scorer.log_odds(list(events.decoded.values()))
+    return found

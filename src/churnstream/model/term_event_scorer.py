@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.codecs.scan.scanned_events import ScannedColumns
 from churnstream.model.feature_table import Array
-from churnstream.model.features import known_values, number_columns
+from churnstream.model.features import number_columns
 from churnstream.model.term_scorer import Cells, TermScorer
 from churnstream.model.terms import Table, Terms
-from churnstream.schema.fields import Boolean, Category
+from churnstream.schema.fields import Boolean, Category, known_values
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
@@ -61,6 +62,29 @@ class TermEventScorer:
         across = self._pairs_across()
         cells |= self._cells(rows, {name for pair in across for name in pair[:2]})
         for pair in across:
+            log_odds += self.terms.pair(pair, cells)
+        return log_odds
+
+    def log_odds_of(self, columns: ScannedColumns) -> Array:
+        """The same of columns, (n,)."""
+        count = len(columns.places)
+        log_odds = np.full(count, self.base)
+        cells: dict[str, Cells] = {}
+        groups: list[_Group | _OpenField] = [*self._closed, *self._open]
+        for group in groups:
+            added = np.zeros(count)
+            for name, cell_of in zip(group.names, group.cells_of_words, strict=True):
+                cells[name] = cell_of.take(columns.words[name])
+                added += self.terms.step(name, cells)
+            log_odds += added
+        numbers = {name: columns.numbers[name] for name in self._numeric}
+        cells |= {
+            name: self.terms.cell(name, numbers[name]) for name in self.terms.stepped(numbers)
+        }
+        log_odds += self.terms.curved(numbers)
+        for name in self.terms.stepped(numbers):
+            log_odds += self.terms.step(name, cells)
+        for pair in self.terms.pairs:
             log_odds += self.terms.pair(pair, cells)
         return log_odds
 
@@ -117,6 +141,7 @@ class _Group:
         self._schema, self._terms = schema, terms
         self._values = _getter([schema.attributes[name] for name in names])
         self._cells_of = [_cell_of(schema, terms, name) for name in names]
+        self.cells_of_words = [_cells_of_words(schema, terms, name) for name in names]
         within = [pair for pair in terms.pairs if set(pair.fields) <= set(names)]
         own = {name: terms.fields[name] for name in names}
         self._scorer = TermScorer(Terms(0.0, own, tuple(within)))
@@ -179,6 +204,7 @@ class _OpenField:
     def __init__(self, schema: Schema, terms: Terms, name: str) -> None:
         self.names = [name]
         self._value, self._cell_of = schema.getter(name), _cell_of(schema, terms, name)
+        self.cells_of_words = [_cells_of_words(schema, terms, name)]
         table = terms.fields[name]
         assert isinstance(table, Table)  # noqa: S101  # for the type checker
         self.sums: Array = np.array([*table.terms.values(), table.other, table.missing])
@@ -206,10 +232,16 @@ def _cell_of(schema: Schema, terms: Terms, name: str) -> Callable[[Any], int]:
     by_text = {text: number for number, text in enumerate(table.terms)}
     other = len(by_text)
     known: dict[Any, int] = {
-        v: by_text.get(plain(v) or "", other) for v in known_values(schema, name)
+        v: by_text.get(plain(v) or "", other) for v in known_values(schema.fields[name])
     }
     known |= {None: other + 1}
     return lambda value: known.get(value, by_text.get(value, other))
+
+
+def _cells_of_words(schema: Schema, terms: Terms, name: str) -> Cells:
+    """The cell of each value that the schema lists, and of none behind them."""
+    cell_of = _cell_of(schema, terms, name)
+    return np.array(list(map(cell_of, known_values(schema.fields[name]))), np.intp)
 
 
 def _getter(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:

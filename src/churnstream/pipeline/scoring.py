@@ -1,10 +1,9 @@
 """Records in, predictions and dead letters out: no Kafka call, no clock, no side effect."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import compress, repeat
-from operator import attrgetter
+from itertools import compress
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -25,16 +24,14 @@ from churnstream.pipeline.dead_letter_headers import (
     describe_rejection,
 )
 from churnstream.pipeline.decoded_batch import DecodedBatch, decode_batch
+from churnstream.pipeline.prediction_values import Predicted, prediction_values
 from churnstream.records.passed_over import PassedOver
-from churnstream.records.prediction import Prediction, ReasonGiven
+from churnstream.records.prediction import ReasonGiven
 from churnstream.records.rejection import Rejection, not_scorable, too_large
-from churnstream.schema.record_types import Event, prediction_type
+from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 
 Explained = Literal["top", "all", "none"]
-
-_event_ts = attrgetter("event_ts")
-_YES_OR_NO: tuple[Literal["No"], Literal["Yes"]] = ("No", "Yes")  # by whether it is yes
 
 
 class Scorer(Protocol):
@@ -88,7 +85,7 @@ class Batch(msgspec.Struct, frozen=True):
         scorer: The model that scored all of them.
     """
 
-    events: list[Event]
+    events: Sequence[Event]
     partitions: list[int]
     offsets: list[int]
     probabilities: NDArray[np.float64]
@@ -155,8 +152,9 @@ class BatchScorer:
         """
         model = self._models.current()
         decoded, probabilities = _score(decode_batch(polled, model.decode, self._opened), model)
-        made = _predictions(decoded, probabilities, model, now, self._explained)
-        values = list(map(self._encode, made))
+        reasons = model.reasons(decoded.events, probabilities, self._explained)
+        made = Predicted(model, decoded.events, decoded.good, probabilities, reasons)
+        values = prediction_values(made, now, self._encode)
         decoded, probabilities, values = self._that_fit(decoded, probabilities, values, model)
         return Batch(
             events=decoded.events,
@@ -218,28 +216,3 @@ def _score(decoded: DecodedBatch, scorer: Scorer) -> tuple[DecodedBatch, NDArray
         return decoded, probabilities
     scored = decoded.without(is_scored, lambda i: not_scorable(float(probabilities[i])))
     return scored, probabilities[is_scored]
-
-
-def _predictions(
-    decoded: DecodedBatch,
-    probabilities: NDArray[np.float64],
-    scorer: Scorer,
-    now: datetime,
-    explained: Explained,
-) -> Iterator[Any]:
-    """The predictions, in the order of the events."""
-    events, good = decoded.events, decoded.good
-    columns: dict[str, Iterable[Any]] = {
-        "churn_probability": probabilities.tolist(),
-        "prediction": map(_YES_OR_NO.__getitem__, (probabilities >= scorer.threshold).tolist()),
-        "event_ts": map(_event_ts, events),
-        "processed_ts": repeat(now),
-        "model_version": repeat(scorer.version),
-        "source_partition": good.partitions,
-        "source_offset": good.offsets,
-        "reasons": scorer.reasons(events, probabilities, explained),
-    }
-    # Column by column, in the order of the fields: a call with keywords for each takes longer.
-    in_order = (columns[name] for name in Prediction.__struct_fields__)
-    ids = map(scorer.schema.id_of, events)
-    return map(prediction_type(scorer.schema), ids, *in_order)

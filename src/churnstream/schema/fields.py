@@ -117,3 +117,13 @@ def written(flag: Boolean) -> tuple[Value, Value]:
     if {no, yes} == {"false", "true"}:
         return no == "true", yes == "true"
     return no, yes
+
+
+def known_values(field: AnyField) -> tuple[Value, ...]:
+    """What may stand in a field of words, as events hold it; None is the last if it may miss."""
+    known: tuple[Value, ...] = ()
+    if isinstance(field, Boolean):
+        known = written(field)
+    elif isinstance(field, Category):
+        known = field.values or ()
+    return (*known, None) if field.may_be_missing else known
