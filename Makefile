@@ -91,6 +91,7 @@ airflow-down:  ## stop what airflow-up and the DAGs started
 test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
+FAULTS ?=
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; FAULTS=20 of each kind, SCHEMA=customers.yaml
 	PYTHONPATH=tests:tests/support:tests/kafka:kafka $(BIN)/python -m chaos \
 	  $(if $(SCHEMA),--schema $(SCHEMA)) $(if $(FAULTS),--faults $(FAULTS))
