@@ -19,7 +19,7 @@ from forgetful import ForgetfulBroker
 
 pytest_plugins = ["chaos.fixtures"]
 
-BACK_WITHIN = 10.0  # seconds from a healed network to the first record
+BACK_WITHIN = 15.0  # seconds from a healed network to the first record
 
 
 @pytest.fixture
