@@ -92,6 +92,7 @@ airflow-down:  ## stop what airflow-up and the DAGs started
 test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
+<<<<<<< HEAD
 RELEASE := $(VENV)-release
 $(RELEASE)/.installed: requirements/release.lock
 	$(PYTHON) -m venv $(RELEASE)
@@ -101,6 +102,9 @@ $(RELEASE)/.installed: requirements/release.lock
 release-check: $(RELEASE)/.installed  ## build wheel and sdist, and try them with the lowest and newest dependencies
 	$(RELEASE)/bin/python tools/release_check.py
 
+=======
+FAULTS ?=
+>>>>>>> outages
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; FAULTS=20 of each kind, SCHEMA=customers.yaml
 	PYTHONPATH=tests:tests/support:tests/kafka:kafka $(BIN)/python -m chaos \
 	  $(if $(SCHEMA),--schema $(SCHEMA)) $(if $(FAULTS),--faults $(FAULTS))

@@ -19,9 +19,7 @@ from forgetful import ForgetfulBroker
 
 pytest_plugins = ["chaos.fixtures"]
 
-# Seconds from a healed network to the first record. A transaction whose commit got no answer is
-# waited for until the broker must have ended it.
-BACK_WITHIN = {"streaming": 15.0, "batch": 30.0}
+BACK_WITHIN = 15.0  # seconds from a healed network to the first record
 
 
 @pytest.fixture
@@ -97,7 +95,7 @@ def test_a_producer_gives_up_connections_that_are_half_open(
     producer = far_flow.start("produce", *own, "--events-per-sec", "100")
     until(lambda: flow.watch.length(flow.input) > 100, 60, "something is sent")
 
-    assert sends_again(flow, way, 25) < BACK_WITHIN[mode]
+    assert sends_again(flow, way, 25) < BACK_WITHIN
 
     if mode == "streaming":
         assert producer.stop() < 5
@@ -117,7 +115,7 @@ def test_a_consumer_gives_up_connections_that_are_half_open(
     producer.stop()
     before = flow.watch.length(flow.output)
     way.mend()
-    until(lambda: flow.watch.length(flow.output) > before, 30, "something is scored again")
+    until(lambda: flow.watch.length(flow.output) > before, BACK_WITHIN, "something is scored again")
     until(lambda: flow.is_scored, 60, "every event is scored")
 
     assert consumer.stop() < 5

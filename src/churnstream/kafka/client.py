@@ -98,7 +98,7 @@ def client_config(
         "reconnect.backoff.max.ms": 1000,
         # A network may swallow what is sent, and a connection through it is dead without a word.
         "socket.timeout.ms": 6_000,
-        "socket.connection.setup.timeout.ms": 5_000,
+        "socket.connection.setup.timeout.ms": 3_000,
         "logger": _client_log,
         "error_cb": (connection or Connection(settings.brokers)).on_error,
         **own,

@@ -8,5 +8,6 @@ flow        topics and a group of their own, and the commands that work on them
 records     what goes in: a file of customers, and broken records in between
 watch       what Kafka itself says: offsets, members, leaders
 outages     for how long events waited after each fault
-scenarios   one function a scenario
+progress    how far processes have come
+scenarios   one function a scenario, broker_scenarios those of brokers and of the network
 """

@@ -184,7 +184,7 @@ def train(folder: Path, customers: Customers | None = None) -> Path:
     environment = _told(customers or customers_of())
     process = Process(folder, "train", "train", "--model", str(model), environment=environment)
     try:
-        assert process.wait(120) == 0, process.last_words
+        assert process.wait(300) == 0, process.last_words
     finally:
         process.kill()
     return model
