@@ -32,7 +32,7 @@ class Install:
         python = self._bin / "python"
         run("uv", "venv", "--quiet", "--python", sys.executable, folder)
         # By the file's dependencies: those of a wheel are not direct ones, so they would be new.
-        wanted = ["-r", ROOT / "pyproject.toml", *(["--extra", extra] if extra else [])]
+        wanted = ["-r", "pyproject.toml", *(["--extra", extra] if extra else [])]
         pip = ("uv", "pip", "install", "--quiet", "--python", python)
         run(*pip, "--no-build", "--compile-bytecode", "--resolution", resolution, *wanted)
         run(*pip, "--no-deps", "--compile-bytecode", wheel)
@@ -47,7 +47,7 @@ class Install:
     @contextmanager
     def broker(self, place: Path) -> Iterator[str]:
         """The embedded broker on a free port; its address."""
-        command = [self._bin / "churnstream", "broker", "--port", "0"]
+        command = [str(self._bin / "churnstream"), "broker", "--port", "0"]
         process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
         try:
             said = process.stdout.readline() if process.stdout else ""

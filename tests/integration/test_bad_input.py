@@ -1,6 +1,7 @@
 """Every kind of bad record, in one run through the broker, each between two good neighbours."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -108,7 +109,8 @@ def no_objects() -> Iterator[Bad]:
         "wrong_type",
         "gender: expected a text, got an array",
     )
-    yield Bad("deep in extra", raw("extra", deep), "not_json", "value: is nested too deeply")
+    if sys.version_info < (3, 14):  # from then on it is read over
+        yield Bad("deep in extra", raw("extra", deep), "not_json", "value: is nested too deeply")
 
 
 def keys() -> Iterator[Bad]:

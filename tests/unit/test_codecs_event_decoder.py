@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -387,7 +388,7 @@ def test_a_customer_id_may_hold_any_character() -> None:
         (b"1", "not_an_object", "got number"),
         (b"null", "not_an_object", "got null"),
         (b"[" * 100_000, "not_an_object", "got array"),
-        (b'{"a":' * 100_000, "not_json", "nested too deeply"),
+        (b'{"a":' * 1_000_000, "not_json", "nested too deeply"),
     ],
     ids=lambda part: repr(part)[:16],
 )
@@ -428,7 +429,7 @@ def test_depth_is_survived(depth: int, opening: bytes, closing: bytes) -> None:
 
     found = decode(event_json()[:-1] + b', "extra": ' + deep + b"}")
 
-    if depth == 100:
+    if depth == 100 or sys.version_info >= (3, 14):  # which reads over all that memory allows
         assert found == decode()
     else:
         assert found == Rejection("not_json", "value", "is nested too deeply")

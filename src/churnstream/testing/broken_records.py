@@ -1,6 +1,7 @@
 """One record of each broken kind, for the demo and for tests of what reads the topic."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -52,7 +53,11 @@ def _broken_values(schema: Schema, good: dict[str, Any], key: bytes) -> Broken:
     yield BrokenRecord("a string", key, b'"x"', "value: expected object, got str")
     yield BrokenRecord("a number", key, b"1", "value: expected object, got number")
     yield BrokenRecord("null", key, b"null", "value: expected object, got null")
-    yield BrokenRecord("nested 10,000 deep", key, deep, "value: is nested too deeply")
+    if sys.version_info < (
+        3,
+        14,
+    ):  # from then on as deep as memory allows, in a field of no interest
+        yield BrokenRecord("nested 10,000 deep", key, deep, "value: is nested too deeply")
     yield BrokenRecord("a field twice", key, twice, f"{json.dumps(first)}: appears more than once")
     yield BrokenRecord("900 kB of noise", key, b"x" * 900_000, "value: is not JSON")
     yield BrokenRecord("null key", None, whole, "key: is null")
