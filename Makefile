@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: demo-cdc test-connect
 .PHONY: test-monitoring test-web screenshots
+.PHONY: test-spark sizing
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -74,6 +75,17 @@ $(MLFLOW)/.installed: requirements/mlflow.lock pyproject.toml
 test-mlflow: $(MLFLOW)/.installed  ## tests against a real MLflow server, which they start and stop
 	$(MLFLOW)/bin/pytest tests/registry
 
+SPARK := $(VENV)-spark
+$(SPARK)/.installed: requirements/spark.lock pyproject.toml
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/spark.lock
+	$(SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+ROWS ?= 100000
+test-spark: $(SPARK)/.installed  ## scoring on a Spark of two workers, which the tests start and stop (ROWS=1000000 for more)
+	SPARK_ROWS=$(ROWS) $(SPARK)/bin/pytest tests/spark
+
 AIRFLOW := $(VENV)-airflow
 $(AIRFLOW)/.installed: requirements/airflow.lock
 	$(PYTHON) -m venv $(AIRFLOW)
@@ -123,4 +135,4 @@ bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -27,3 +27,6 @@ compile requirements/peers.in --constraints "$others" --output-file requirements
 # Airflow runs beside the application, with the same versions of what both need.
 compile --group airflow --constraints requirements/base.lock \
     --output-file requirements/airflow.lock
+# What scores on Spark's workers is what the tests run with.
+compile pyproject.toml --extra spark --group test --constraints requirements/dev.lock \
+    --output-file requirements/spark.lock

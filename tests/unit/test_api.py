@@ -84,7 +84,7 @@ def test_the_names_are_these_and_no_others() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'tain'"):
         _ = cs.tain
     public = {name for name in dir(cs.ChurnModel) if not name.startswith("_")}
-    assert public == {"save", "schema", "score", "test", "threshold", "version"}
+    assert public == {"save", "schema", "score", "score_batches", "test", "threshold", "version"}
 
 
 def test_the_import_is_light() -> None:
