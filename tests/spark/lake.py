@@ -1,17 +1,31 @@
 """Customers by the hundred thousand, some of them broken, and what batch-predict makes of them."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from documents import ROOT
+from churnstream.codecs.customer_rows import BUNDLED
 
-BUNDLED = ROOT / "src" / "churnstream" / "data" / "customers.csv.gz"
 RESULT = ["churn_probability", "prediction", "model_version", "error"]
 FILES = 16
+
+
+class Lake(NamedTuple):
+    """Customers in a folder of files, and as they are scored on one machine.
+
+    Attributes:
+        scored: The result columns, by the number of the row.
+        said: What batch-predict said of them.
+    """
+
+    folder: Path
+    scored: pa.Table
+    said: str
 
 
 def customers(rows: int) -> pa.Table:
@@ -27,7 +41,7 @@ def customers(rows: int) -> pa.Table:
     charges = np.round(random.uniform(18, 120, rows), 2)
     charges[97 * 2 :: 97 * 5] = -1
     contracts = table["Contract"].to_numpy(zero_copy_only=False).astype(object)
-    contracts[97::97 * 5] = "Weekly"
+    contracts[97 :: 97 * 5] = "Weekly"
     tenure = table["tenure"].to_numpy().astype(object)
     tenure[97 * 3 :: 97 * 5] = None
     columns = {
@@ -50,9 +64,16 @@ def write_lake(table: pa.Table, folder: Path) -> None:
 
 
 def results(place: Path) -> pa.Table:
-    """The result columns of a scored file or folder, by the number of the row, as texts have it."""
+    """The result columns of a scored file or folder, in the order of the rows' numbers."""
     found = parquet.read_table(place, columns=["row", *RESULT])
-    row = found["row"].cast(pa.int64())
-    table = found.set_column(0, "row", row).take(pc.sort_indices(row)).combine_chunks()
-    return table.cast(pa.schema([("row", pa.int64()), (RESULT[0], pa.float64()),
-                                 *((name, pa.string()) for name in RESULT[1:])]))
+    types = [pa.int64(), pa.float64(), pa.string(), pa.string(), pa.string()]
+    table = found.cast(pa.schema(list(zip(found.schema.names, types, strict=True))))
+    return table.sort_by("row").combine_chunks()
+
+
+def churnstream(*words: object) -> str:
+    """Run a command of the product; its output."""
+    command = [sys.executable, "-m", "churnstream", *map(str, words)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout

@@ -132,7 +132,10 @@ def score_all(
     job = _Job(SparkSession.builder.appName("churnstream").getOrCreate(), options=given, **where)
     frame = job.read()
     scored = score_events(frame, model) if job.topic else _scored_rows(job, frame, model)
-    _say(job.write(scored), where["output"] or where["output_table"])
+    counts = job.write(scored)
+    if not counts["rows"] and not job.checkpoint:
+        raise DataError(f"{where['parquet'] or where['table'] or where['topic']}: has no rows")
+    _say(counts, where["output"] or where["output_table"])
 
 
 def _check_one(first: str, second: str, third: str, given: dict[str, str | None]) -> None:
