@@ -134,5 +134,8 @@ bench: $(INSTALLED) $(PEERS)/.installed  ## measure everything side by side on r
 bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped by half
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
+sizing: $(INSTALLED)  ## simulate 1 to 200 consumers from what was measured, for docs/sizing.md
+	PYTHONPATH=kafka $(BIN)/python -m benchmarks.sizing
+
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -90,14 +90,15 @@ class Standalone:
         }
         given = [f"--conf={name}={value}" for name, value in settings.items() if value]
         command = [_BIN / "spark-submit", "--master", self.address, *given, SCRIPT, *words]
-        return subprocess.Popen(
-            list(map(str, command)),
-            cwd=self._folder,
-            env=_environment(),
-            stdout=subprocess.PIPE,
-            stderr=(self._folder / "driver.log").open("w"),
-            text=True,
-        )
+        with (self._folder / "driver.log").open("w") as log:
+            return subprocess.Popen(
+                list(map(str, command)),
+                cwd=self._folder,
+                env=_environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
     def ended(self, job: subprocess.Popen[str]) -> Said:
         """Wait for the end of a job."""

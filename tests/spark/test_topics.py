@@ -68,7 +68,7 @@ def consumed(broker: str, place: Path) -> dict[Position, tuple[float | None, str
     churnstream("consume", "--mode", "batch", "--broker", broker, "--model", place / "model")
     found: dict[Position, tuple[float | None, str | None]] = {}
     for message in read(broker, SCORED):
-        said = json.decode(message.value())
+        said = json.decode(message.value() or b"")
         position = said["source_partition"], said["source_offset"]
         found[position] = said["churn_probability"], None
     for message in read(broker, DEAD):
