@@ -157,6 +157,14 @@ def test_faults_are_one_line(
         1,
         "Error: the frame: lacks the column place; it has id, since, spent, left",
     )
+    nested = shop().set_column(3, "place", pa.array([["here"]] * 120))
+    parquet.write_table(nested, tmp_path / "nested.parquet")
+    assert said(
+        "--model", shop_model, "--output", tmp_path / "n", "--parquet", tmp_path / "nested.parquet"
+    ) == (
+        1,
+        "Error: the frame: lacks the column place; it has id, since, spent, left",
+    )
     assert "PATH_NOT_FOUND" in said(*out, "--parquet", tmp_path / "nowhere")[1]
     code, line = said(*out, "--parquet", bad)
     assert (code, "none of the 120 rows can be scored" in line) == (1, True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as f
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _SAMPLE = 1_000  # rows that show how numbers are written, as of a Parquet file
 _LONGEST_ERROR = 2_000
 _SCORED = "scored"
+# The last line of a traceback of Python, and no name of a class of Java.
+_FAULT = re.compile(r"^(?:churnstream\.errors\.\w+: |(?=\w+Error: ))(.+)$", re.MULTILINE)
 _COUNTS = ("rows", "unscored", "passed_over")
 
 
@@ -190,6 +194,12 @@ def _say(counts: dict[str, int], target: str | None) -> None:
     click.echo(f"{rows - unscored:,} rows scored into {target}, {rejected}")
 
 
+def _cause(said: str) -> str:
+    """What went wrong on a worker, without the stacks of two languages around it."""
+    faults = _FAULT.findall(said)
+    return faults[-1] if faults else said.partition("\n\n")[0]
+
+
 def main() -> None:
     """Run the job; every failure is one line on stderr and an exit code."""
     try:
@@ -198,7 +208,7 @@ def main() -> None:
         code, said = error.exit_code, f"{error.format_message().rstrip('.')}; see --help"
     except ChurnstreamError as error:
         code, said = error.exit_code, str(error)
-    except PySparkException as error:
-        code, said = 1, str(error)
+    except (PySparkException, Py4JJavaError) as error:
+        code, said = 1, _cause(str(error))
     click.echo(f"Error: {printable(' '.join(said.split()), _LONGEST_ERROR)}", err=True)
     sys.exit(code)
