@@ -213,9 +213,11 @@ def _chart(outcomes: Sequence[Outcome], rate: float) -> Figure:
         label="one, times as many",
     )
     left.set_ylabel("million events a second")
-    right.plot(consumers, [one.killed for one in outcomes], color=OTHERS, label="after a death")
-    right.plot(consumers, [one.rolled for one in outcomes], color=OURS, label="in a roll-out")
-    right.set_ylabel("largest delay, seconds")
+    caught_up = [one.caught_up for one in outcomes]
+    right.plot(consumers, caught_up, color=OTHERS, ls=":", label="death: until caught up")
+    right.plot(consumers, [one.killed for one in outcomes], color=OTHERS, label="death: delay")
+    right.plot(consumers, [one.rolled for one in outcomes], color=OURS, label="roll-out: delay")
+    right.set_ylabel("seconds")
     for axes in (left, right):
         axes.set_xlabel(f"processes, {PARTITIONS} partitions")
         axes.set_ylim(bottom=0)

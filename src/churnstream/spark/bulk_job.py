@@ -29,6 +29,8 @@ _LONGEST_ERROR = 2_000
 _SCORED = "scored"
 # The last line of a traceback of Python, and no name of a class of Java.
 _FAULT = re.compile(r"^(?:churnstream\.errors\.\w+: |(?=\w+Error: ))(.+)$", re.MULTILINE)
+_KEPT = "spark.sql.streaming.numRecentProgressUpdates"
+_ALL_BATCHES = 1_000_000  # of a run; of the last hundred alone there would be no right count
 _COUNTS = ("rows", "unscored", "passed_over")
 
 
@@ -129,11 +131,12 @@ def score_all(
     Example: spark-submit deploy/spark/score.py --model models/telco-churn --parquet customers
     --output scored
     """
-    _check_one("--parquet", "--table", "--topic", where)
-    _check_one("--output", "--output-table", "", where)
+    _check_one(where, "--parquet", "--table", "--topic")
+    _check_one(where, "--output", "--output-table")
     model = load_model(place, trusted=trust)
     given = _of_kafka(where["topic"], broker) | _pairs(options)
-    job = _Job(SparkSession.builder.appName("churnstream").getOrCreate(), options=given, **where)
+    builder = SparkSession.builder.appName("churnstream").config(_KEPT, _ALL_BATCHES)
+    job = _Job(builder.getOrCreate(), options=given, **where)
     frame = job.read()
     scored = score_events(frame, model) if job.topic else _scored_rows(job, frame, model)
     counts = job.write(scored)
@@ -142,11 +145,10 @@ def score_all(
     _say(counts, where["output"] or where["output_table"])
 
 
-def _check_one(first: str, second: str, third: str, given: dict[str, str | None]) -> None:
-    names = [name for name in (first, second, third) if name]
-    found = [name for name in names if given[name.strip("-").replace("-", "_")] is not None]
+def _check_one(given: dict[str, str | None], *flags: str) -> None:
+    found = [flag for flag in flags if given[flag.strip("-").replace("-", "_")] is not None]
     if len(found) != 1:
-        raise click.UsageError(f"name one of {', '.join(names)}")
+        raise click.UsageError(f"name one of {', '.join(flags)}")
 
 
 def _of_kafka(topic: str | None, broker: str | None) -> dict[str, str]:
@@ -185,7 +187,7 @@ def _scored_rows(job: _Job, frame: DataFrame, model: ChurnModel) -> DataFrame:
 
 def _say(counts: dict[str, int], target: str | None) -> None:
     rows, unscored, passed_over = (counts[name] for name in _COUNTS)
-    if rows and rows == unscored:
+    if rows == unscored > passed_over:
         raise DataError(
             f"none of the {rows:,} rows can be scored; see the column error of {target}"
         )
@@ -206,6 +208,8 @@ def main() -> None:
         sys.exit(score_all.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         code, said = error.exit_code, f"{error.format_message().rstrip('.')}; see --help"
+    except click.Abort:
+        code, said = 1, "interrupted"
     except ChurnstreamError as error:
         code, said = error.exit_code, str(error)
     except (PySparkException, Py4JJavaError) as error:
