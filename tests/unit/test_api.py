@@ -335,7 +335,6 @@ def test_batches_are_scored_as_a_file_is(model: cs.ChurnModel, tmp_path: Path) -
     errors = {i: error for i, error in enumerate(scored["error"].to_pylist()) if error}
     assert {i: error.split(":")[0] for i, error in errors.items()} == {
         7: "Geography",
-        13: "Balance",
         11_000: "CreditScore",
     }
 
