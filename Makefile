@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo-cdc test-connect
 .PHONY: release-check
 .PHONY: test-monitoring test-web screenshots
+.PHONY: test-spark sizing
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -75,6 +76,17 @@ $(MLFLOW)/.installed: requirements/mlflow.lock pyproject.toml
 test-mlflow: $(MLFLOW)/.installed  ## tests against a real MLflow server, which they start and stop
 	$(MLFLOW)/bin/pytest tests/registry
 
+SPARK := $(VENV)-spark
+$(SPARK)/.installed: requirements/spark.lock pyproject.toml
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/spark.lock
+	$(SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+ROWS ?= 100000
+test-spark: $(SPARK)/.installed  ## scoring on a Spark of two workers, which the tests start and stop (ROWS=1000000 for more)
+	SPARK_ROWS=$(ROWS) $(SPARK)/bin/pytest tests/spark
+
 AIRFLOW := $(VENV)-airflow
 $(AIRFLOW)/.installed: requirements/airflow.lock
 	$(PYTHON) -m venv $(AIRFLOW)
@@ -92,7 +104,6 @@ airflow-down:  ## stop what airflow-up and the DAGs started
 test-airflow: airflow  ## the DAGs in a running Airflow, which the tests start and stop
 	$(AIRFLOW)/bin/pytest --confcutdir=tests/airflow tests/airflow
 
-<<<<<<< HEAD
 RELEASE := $(VENV)-release
 $(RELEASE)/.installed: requirements/release.lock
 	$(PYTHON) -m venv $(RELEASE)
@@ -102,9 +113,7 @@ $(RELEASE)/.installed: requirements/release.lock
 release-check: $(RELEASE)/.installed  ## build wheel and sdist, and try them with the lowest and newest dependencies
 	$(RELEASE)/bin/python tools/release_check.py
 
-=======
 FAULTS ?=
->>>>>>> outages
 chaos: $(INSTALLED)  ## kill, pause and scale everything, then let audit count; FAULTS=20 of each kind, SCHEMA=customers.yaml
 	PYTHONPATH=tests:tests/support:tests/kafka:kafka $(BIN)/python -m chaos \
 	  $(if $(SCHEMA),--schema $(SCHEMA)) $(if $(FAULTS),--faults $(FAULTS))
@@ -137,5 +146,8 @@ bench: $(INSTALLED) $(PEERS)/.installed  ## measure everything side by side on r
 bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped by half
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
+sizing: $(INSTALLED)  ## simulate 1 to 200 consumers from what was measured, for docs/sizing.md
+	PYTHONPATH=kafka $(BIN)/python -m benchmarks.sizing
+
 clean:  ## remove what the targets above made
-	rm -rf dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,8 +9,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-_OURS, _OTHERS = "#2f5bd0", "#9aa5b8"
-_STYLE: dict[Any, Any] = {
+OURS, OTHERS = "#2f5bd0", "#9aa5b8"
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -22,17 +22,18 @@ _STYLE: dict[Any, Any] = {
 def draw(found: dict[str, Any], folder: Path) -> None:
     """One SVG for each part that was run."""
     folder.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         lines = found.get("peers", {}).get("lines") or found.get("throughput")
         if lines:
-            _save(_rates(lines), folder / "rates.svg")
+            save(_rates(lines), folder / "rates.svg")
         if lines := found.get("latency"):
-            _save(_latency(lines), folder / "latency.svg")
+            save(_latency(lines), folder / "latency.svg")
         if memory := found.get("memory"):
-            _save(_memory(memory["consumer"]["samples"]), folder / "memory.svg")
+            save(_memory(memory["consumer"]["samples"]), folder / "memory.svg")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a chart that is the same whenever it is drawn."""
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
@@ -43,7 +44,7 @@ def _rates(lines: list[dict[str, Any]]) -> Figure:
     rates = [median(line["rates"]) for line in lines]
     low = [rate - min(line["rates"]) for rate, line in zip(rates, lines, strict=True)]
     high = [max(line["rates"]) - rate for rate, line in zip(rates, lines, strict=True)]
-    colors = [_OURS if name.startswith("churnstream") else _OTHERS for name in names]
+    colors = [OURS if name.startswith("churnstream") else OTHERS for name in names]
     figure = Figure(figsize=(8, 0.42 * len(names) + 0.8))
     axes = figure.subplots()
     bars = axes.barh(names, rates, color=colors, xerr=(low, high), ecolor="#555", capsize=2)
@@ -66,7 +67,7 @@ def _latency(lines: list[dict[str, Any]]) -> Figure:
                 [line["rate"] for line in own],
                 [line["p99"] for line in own],
                 marker="o",
-                color=_OURS if ours else _OTHERS,
+                color=OURS if ours else OTHERS,
                 linestyle="--" if "at least" in name else "-",
                 label=name,
             )
@@ -85,7 +86,7 @@ def _memory(samples: list[list[int]]) -> Figure:
         [events / 1e6 for events, _ in samples],
         [kb / 1024 for _, kb in samples],
         marker="o",
-        color=_OURS,
+        color=OURS,
     )
     axes.set(xlabel="million events", ylabel="resident memory, MB")
     axes.set_ylim(bottom=0)

@@ -30,3 +30,6 @@ compile requirements/peers.in --output-file requirements/peers.lock
 # Airflow runs beside the application, with the same versions of what both need.
 compile --group airflow --constraints requirements/train.lock \
     --output-file requirements/airflow.lock
+# What scores on Spark's workers is what the tests run with.
+compile pyproject.toml --extra spark --group test --constraints requirements/dev.lock \
+    --output-file requirements/spark.lock

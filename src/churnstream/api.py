@@ -1,6 +1,6 @@
 """What a notebook or another service needs, in a few names; `import churnstream as cs` has them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 from churnstream import extras
 from churnstream.codecs.customer_rows import CustomerRows, open_rows, rows_in
 from churnstream.errors import ConfigurationError, DataError
+from churnstream.files.file_form import FileForm
 from churnstream.files.open_file import open_file
 from churnstream.files.plain_numbers import plain_numbers
 from churnstream.files.typed_text import as_texts, in_memory
@@ -20,6 +21,7 @@ from churnstream.model import manifest, source
 from churnstream.model.frames import score_table
 from churnstream.model.profit import Offer, Rule
 from churnstream.model.quality import Metrics
+from churnstream.model.result_columns import score_batch
 from churnstream.model.scorer import Model
 from churnstream.model.training_rows import labelled, usable
 from churnstream.records.rejection import Rejection
@@ -94,6 +96,33 @@ class ChurnModel:
             "error": errors,
         }
         return _with_columns(native, columns)
+
+    def score_batches(
+        self, batches: Iterable[pa.RecordBatch], *, decimal: str = ".", thousands: str = ""
+    ) -> Iterator[pa.RecordBatch]:
+        """Score rows of Arrow, a batch at a time, as `churnstream batch-predict` scores a file.
+
+        For engines that hand over batches, such as Spark (`DataFrame.mapInArrow`), DuckDB or a
+        scanner of pyarrow: any number of rows in bounded memory, without reasons. The model may be
+        pickled, and so may this method.
+
+        Args:
+            batches: Columns of any type, among them those that the schema names, the ID's included.
+            decimal: The decimal sign of numbers that are texts, "." or ",".
+            thousands: What stands between their thousands: ".", ",", "'", " " or "" for nothing.
+
+        Yields:
+            The same rows in their order and with their columns, at most 10,000 at a time, and with
+            `churn_probability` (float64, 0 to 1), `prediction` ("Yes" or "No"), `model_version`
+            and `error`: why a row could not be scored, which has nothing in the other three.
+
+        Raises:
+            DataError: They lack a column, or have one of these already.
+            ConfigurationError: There is no such mark.
+        """
+        form = FileForm(decimal=decimal, thousands=thousands).checked()
+        for batch in batches:
+            yield from score_batch(self.model, batch, form)
 
     def _reasons(self, rows: Sequence[Any], found: Any) -> list[list[str] | None]:  # noqa: ANN401
         good = [i for i, p in enumerate(found.tolist()) if not np.isnan(p)]

@@ -20,7 +20,9 @@ EXTRA_OF = {
     "narwhals": "files",
     "numba": "fast",
     "pandas": "train",
+    "py4j": "spark",
     "pyarrow": "files",
+    "pyspark": "spark",
     "python_calamine": "files",
     "scikit-learn": "train",  # as its version is asked for
     "scipy": "train",

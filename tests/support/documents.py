@@ -28,6 +28,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rgl
 ON_KAFKA = "run on Apache Kafka"  # by tests/kafka
 WITH_TLS = "run on Apache Kafka with TLS"  # by tests/kafka as well
 WITH_MLFLOW = "run with MLflow"  # by tests/registry
+WITH_SPARK = "run with Spark"  # by tests/spark
 BY_CI = "run by .ci/run"
 NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster|a schema registry)\b.*")
 

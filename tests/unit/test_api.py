@@ -1,5 +1,6 @@
 """The public names: what a notebook or another service builds on."""
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,11 +14,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import churnstream as cs
 from builders import CustomerEvent
+from churnstream.codecs.customer_rows import open_rows
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.model.manifest import save
+from churnstream.model.predict import score_file
 from churnstream.model.scorer import Model
 from churnstream.schema.fields import Boolean, Category, Integer, Number
 from churnstream.schema.schema import Label, Schema
@@ -84,7 +88,7 @@ def test_the_names_are_these_and_no_others() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'tain'"):
         _ = cs.tain
     public = {name for name in dir(cs.ChurnModel) if not name.startswith("_")}
-    assert public == {"save", "schema", "score", "test", "threshold", "version"}
+    assert public == {"save", "schema", "score", "score_batches", "test", "threshold", "version"}
 
 
 def test_the_import_is_light() -> None:
@@ -305,3 +309,58 @@ def test_frames_without_a_usable_row_are_refused() -> None:
     bad = {**bank(30), "Geography": ["Atlantis"] * 30}
     with pytest.raises(DataError, match=r"none of its 30 rows can be used: 30 unknown_category"):
         cs.train(pl.DataFrame(bad), SCHEMA)
+
+
+def test_batches_are_scored_as_a_file_is(model: cs.ChurnModel, tmp_path: Path) -> None:
+    """The columns and rejections of `score_file`, in pieces, by a model that has travelled."""
+    held = bank(12_000)
+    held["Geography"][7], held["CreditScore"][11_000] = "Atlantis", -1
+    held["Balance"][13] = float("nan")
+    table = pa.table(held)
+    parquet.write_table(table, tmp_path / "bank.parquet")
+    score_file(
+        model.model, open_rows(tmp_path / "bank.parquet", SCHEMA), tmp_path / "scored.parquet"
+    )
+    score_batches = pickle.loads(pickle.dumps(model.score_batches))
+
+    found = list(score_batches(table.combine_chunks().to_batches()))
+
+    assert [batch.num_rows for batch in found] == [10_000, 2_000]
+    scored, wanted = pa.Table.from_batches(found), parquet.read_table(tmp_path / "scored.parquet")
+    equal = table.drop_columns("Balance")  # a NaN is not equal to itself
+    assert scored.select(equal.schema.names).equals(equal)
+    result = ["churn_probability", "prediction", "model_version", "error"]
+    assert scored.schema.names == wanted.schema.names == [*table.schema.names, *result]
+    assert scored.select(result).combine_chunks().equals(wanted.select(result).combine_chunks())
+    errors = {i: error for i, error in enumerate(scored["error"].to_pylist()) if error}
+    assert {i: error.split(":")[0] for i, error in errors.items()} == {
+        7: "Geography",
+        11_000: "CreditScore",
+    }
+
+
+def test_numbers_in_batches_may_be_texts(model: cs.ChurnModel) -> None:
+    """With the marks that are declared; others make no number."""
+    held = bank(4) | {"Balance": ["1.234,50 €", "2", None, "0,5"]}
+    plain = bank(4) | {"Balance": [1234.5, 2.0, None, 0.5]}
+    batches, wanted = (pa.table(each).to_batches() for each in (held, plain))
+
+    (found,) = model.score_batches(batches, decimal=",", thousands=".")
+    assert found["churn_probability"].equals(next(model.score_batches(wanted))["churn_probability"])
+    (found,) = model.score_batches(batches)
+    assert [error is None for error in found["error"].to_pylist()] == [False, True, True, False]
+    with pytest.raises(ConfigurationError, match=r"neither '\.' nor ','"):
+        next(model.score_batches(batches, decimal=";"))
+
+
+def test_batches_that_cannot_be_scored_say_why(model: cs.ChurnModel) -> None:
+    """A column that is missing, the ID's included, or one that stands where the result goes."""
+    table = pa.table(bank(4))
+    for columns, problem in (
+        (table.drop_columns("Geography"), "lacks the column Geography"),
+        (table.drop_columns("CustomerId"), "lacks the column CustomerId"),
+        (table.append_column("error", pa.nulls(4)), "has the column error already"),
+    ):
+        with pytest.raises(DataError, match=f"the frame: {problem}"):
+            next(model.score_batches(columns.to_batches()))
+    assert list(model.score_batches(table.slice(0, 0).to_batches())) == []

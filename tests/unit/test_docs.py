@@ -21,6 +21,7 @@ from documents import (
     PAGES,
     ROOT,
     WITH_MLFLOW,
+    WITH_SPARK,
     WITH_TLS,
     Block,
     blocks,
@@ -156,7 +157,7 @@ MARKED = [block for page in PAGES for block in blocks(page) if block.mark]
 @pytest.mark.parametrize("block", MARKED, ids=lambda block: block.mark)
 def test_what_is_not_run_here_says_why(block: Block) -> None:
     """A block is run by a test, or needs what tests do not start, and the reader is told."""
-    if block.mark in {ON_KAFKA, WITH_TLS, WITH_MLFLOW, BY_CI}:
+    if block.mark in {ON_KAFKA, WITH_TLS, WITH_MLFLOW, WITH_SPARK, BY_CI}:
         return
     reason = NOT_RUN.fullmatch(block.mark)
     assert reason, block.mark

@@ -31,6 +31,27 @@ def in_memory(table: pa.Table) -> CustomerFile:
     return CustomerFile(Path("the frame"), found)
 
 
+def as_in_parquet(batch: pa.RecordBatch, form: FileForm) -> CustomerFile:
+    """Rows as if they were read from a Parquet file: NaN stays the number that it is.
+
+    Only the columns that are asked for are turned into texts.
+
+    Args:
+        form: The marks within numbers that are texts.
+    """
+    kinds = {field.name: value_type(field.type) for field in batch.schema if has_text(field.type)}
+
+    def rows(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        texts = [
+            usual_form(batch[name].cast(kinds[name]).cast(pa.string()), kinds[name])
+            for name in columns
+        ]
+        yield pa.RecordBatch.from_arrays(texts, names=list(columns))
+
+    found = FileTable(tuple(kinds), form, [], rows, lambda index: f"row {index}")
+    return CustomerFile(Path("the frame"), found)
+
+
 def _as_text(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = value_type(array.type)

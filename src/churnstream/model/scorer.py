@@ -47,6 +47,10 @@ class Model:
     formula: Formula | None
     read_pipeline: "Callable[[], Pipeline] | None" = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process it travels without what is made when it is first asked for.
+        return Model, (self.manifest, self.formula, self.read_pipeline)
+
     @cached_property
     def pipeline(self) -> "Pipeline":
         """A fitted classifier that takes `features.frame`; column 1 of its answer is churn.

@@ -16,3 +16,6 @@ class PassedOver(msgspec.Struct, frozen=True, gc=False):
     """
 
     rule: Rule
+
+    def __str__(self) -> str:
+        return f"passed over: {self.rule}"
