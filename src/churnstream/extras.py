@@ -20,7 +20,6 @@ EXTRA_OF = {
     "narwhals": "files",
     "numba": "fast",
     "pandas": "train",
-    "py4j": "spark",
     "pyarrow": "files",
     "pyspark": "spark",
     "python_calamine": "files",
