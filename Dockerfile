@@ -1,8 +1,11 @@
 # Built in one stage, run in another that has neither sources nor tools to build or install with.
 # To pin the base, name it by its digest; docs/containers.md has the command that tells it.
 ARG PYTHON=python:3.11-slim
+# What is in it: image.lock consumes and shows the live page; train.lock trains besides, and sends files.
+ARG LOCK=image.lock
 
 FROM ${PYTHON} AS build
+ARG LOCK
 WORKDIR /build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Process number 1: passes signals on and clears away processes that nobody waits for.
@@ -10,8 +13,8 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini >/
 # What runs and what builds are two environments; only the first leaves this stage.
 RUN python -m venv --without-pip /opt/churnstream && python -m venv /opt/build
 # The dependencies first: they change less often than the sources, and are the large part.
-COPY requirements/image.lock requirements/build.lock ./
-RUN pip --python /opt/churnstream/bin/python install --no-deps --require-hashes -r image.lock
+COPY requirements/${LOCK} requirements/build.lock ./
+RUN pip --python /opt/churnstream/bin/python install --no-deps --require-hashes -r ${LOCK}
 RUN /opt/build/bin/pip install --no-deps --require-hashes -r build.lock
 # What only developers of these libraries read: their tests, headers and sources of compiled code,
 # and of Arrow what speaks over a network: Flight, and S3.

@@ -7,9 +7,8 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: demo-cdc test-connect
-.PHONY: release-check
-.PHONY: test-monitoring test-web screenshots
-.PHONY: test-spark sizing
+.PHONY: release-check test-spark sizing
+.PHONY: test-containers test-monitoring test-web screenshots
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -128,6 +127,9 @@ test-web: $(VENV)/.web  ## the live page and the report in a real Chromium
 screenshots: $(VENV)/.web airflow  ## the pictures of the documents, from a real flow in a real browser
 	$(BIN)/python tools/screenshots.py
 	$(BIN)/python tools/screenshot_airflow.py
+
+test-containers: $(INSTALLED)  ## images and docker-compose.yml for real, in an engine of their own; needs root
+	$(BIN)/pytest tests/containers
 
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring

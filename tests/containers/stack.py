@@ -8,12 +8,13 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from docker_engine import Engine, EngineError, answer
+from stand_ins import ROOT
 
-ROOT = Path(__file__).parents[2]
 BROKER = "--broker kafka:9092"
 
 _DETACHED = ("up", "--detach", "--no-build")
@@ -53,9 +54,7 @@ class Stack:
 
     def containers(self, service: str) -> list[str]:
         """Ids of a service's containers, also of those that stand still."""
-        # Without a filter, a container of `run` would count as well.
-        found = self.compose("ps", "--quiet", service).split()
-        return sorted(found)
+        return sorted(self.compose("ps", "--quiet", service).split())
 
     def state(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
@@ -67,10 +66,10 @@ class Stack:
         states = [self.state(container)["State"] for container in self.containers(service)]
         return all(s["Running"] and s["Health"]["Status"] == "healthy" for s in states)
 
-    def wait_works(self, *services: str, seconds: float = 120) -> None:
+    def wait_works(self, *services: str, seconds: float = 180) -> None:
         """Wait until the health checks of services say yes."""
         for service in services:
-            until(lambda name=service: self.works(name), seconds, lambda name=service: self.log(name))  # type: ignore[misc]
+            until(partial(self.works, service), seconds, partial(self.log, service))
 
     def kill(self, container: str) -> None:
         """End its first process, and so all of them, without warning: a `kill -9` of the host."""

@@ -13,12 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from jvm import jars, kafka_version
-
 from docker_engine import Engine, EngineError, answer
+from jvm import jars, kafka_version
 
 BASE = "python:3.11-slim"
 KAFKA = f"apache/kafka:{kafka_version()}"
+IMAGES = {"churnstream:0.1.0": "image.lock", "churnstream-train:0.1.0": "train.lock"}
+"""Ours, by what is installed in them."""
+
+ROOT = Path(__file__).parents[2]
 
 _RECIPE = Path(__file__).with_name("kafka")
 _SUITE = "bookworm"
@@ -40,9 +43,18 @@ def build_stand_ins(engine: Engine) -> None:
         _build_kafka(engine, Path(folder))
 
 
+def build_ours(engine: Engine) -> None:
+    """Build our images from the Dockerfile as it is."""
+    for image, lock in IMAGES.items():
+        what = (f"--build-arg=LOCK={lock}", f"--tag={image}")
+        engine.docker("build", "--network=host", *what, f"{ROOT}")
+
+
 def _build_base(engine: Engine, folder: Path) -> None:
     root, packed = folder / "root", folder / "root.tar"
-    answer("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, f"{root}", _mirror())
+    answer(
+        "debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, f"{root}", _mirror()
+    )
     # As in the official image, `python` and `pip` are in /usr/local.
     answer("chroot", f"{root}", "python3", "-m", "venv", "/usr/local")
     for place in _LEFT_OUT.split():
@@ -58,7 +70,9 @@ def _mirror() -> str:
     text = "\n".join(path.read_text() for path in there)
     found = re.search(r"^(?:URIs:|deb) *(?:\[.*\] )?(\S+)", text, re.MULTILINE)
     if found is None:
-        raise EngineError("/etc/apt names no mirror of Debian to build the stand-in for the base from")
+        raise EngineError(
+            "/etc/apt names no mirror of Debian to build the stand-in for the base from"
+        )
     return found[1]
 
 

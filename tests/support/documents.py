@@ -30,7 +30,7 @@ WITH_TLS = "run on Apache Kafka with TLS"  # by tests/kafka as well
 WITH_MLFLOW = "run with MLflow"  # by tests/registry
 WITH_SPARK = "run with Spark"  # by tests/spark
 BY_CI = "run by .ci/run"
-NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster|a schema registry)\b.*")
+NOT_RUN = re.compile(r"not run: needs (Docker|Airflow|a cluster|a schema registry|systemd)\b.*")
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`((?:churnstream|make) [^`]+)`")

@@ -89,8 +89,10 @@ def test_topics_from_the_environment(tmp_path: Path) -> None:
 
 def test_images_are_pinned(services: dict[str, Any]) -> None:
     """Every image names a version, and none of them is latest."""
-    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    for image in [*bases, *(service["image"] for service in services.values())]:
+    text = (ROOT / "Dockerfile").read_text()
+    (base,) = re.findall(r"^ARG PYTHON=(\S+)", text, re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON}"}
+    for image in [base, *(service["image"] for service in services.values())]:
         assert re.search(r":v?\d", image), image
 
 
@@ -104,7 +106,7 @@ def test_image_is_built_from_the_lock_file() -> None:
     """Every dependency has a known hash, and building the package fetches nothing more."""
     text = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"(?:pip|python) (?:install|wheel) (.*)", text) == [
-        "--no-deps --require-hashes -r image.lock",
+        "--no-deps --require-hashes -r ${LOCK}",
         "--no-deps --require-hashes -r build.lock",
         "--no-deps --no-build-isolation --wheel-dir dist .",
         "--no-deps --no-index dist/*.whl",
@@ -122,10 +124,14 @@ def test_what_builds_stays_out_of_the_image() -> None:
     _, build, run = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-    assert re.findall(r"COPY --from=build (\S+)", run) == ["/opt/churnstream"]
+    assert re.findall(r"COPY --from=build (\S+)", run) == [
+        "/usr/bin/tini-static",
+        "/opt/churnstream",
+    ]
     assert "python -m venv --without-pip /opt/churnstream" in build
     assert set(project["dependency-groups"]["build"]) <= names("build.lock")
-    assert not set(project["dependency-groups"]["build"]) & names("image.lock")
+    for lock in ("image.lock", "train.lock"):
+        assert not set(project["dependency-groups"]["build"]) & names(lock)
     assert re.search(r"pip uninstall .*wheel setuptools pip", run)
 
 
@@ -160,9 +166,51 @@ def test_application(services: dict[str, Any]) -> None:
     watched = "--broker kafka:9092 --metrics-port 9100 --metrics-host 0.0.0.0"
     assert producer["command"] == f"churnstream produce --mode streaming {watched}"
     assert producer["depends_on"] == {"init-topics": done}
-    assert consumer["command"] == f"churnstream consume --mode streaming {watched}"
+    own = watched.replace("9092 ", '9092 --instance "$$HOSTNAME" ', 1)
+    assert consumer["command"] == f"sh -c 'exec churnstream consume --mode streaming {own}'"
     assert consumer["depends_on"] == {"init-topics": done, "train": done}
-    assert services["train"]["volumes"] == consumer["volumes"] == ["models:/app/models"]
+    assert services["train"]["volumes"] == consumer["volumes"]
+    assert "models:/app/models" in consumer["volumes"]
+
+
+ONCE = {"init-topics", "init-topics-zookeeper", "train"}
+
+
+def test_what_dies_is_started_again(services: dict[str, Any]) -> None:
+    """Each service that lasts comes back unless it was stopped, and says whether it works."""
+    for name, service in services.items():
+        assert service["restart"] == ("on-failure:3" if name in ONCE else "unless-stopped"), name
+        assert name in ONCE or service["healthcheck"]["test"], name
+
+
+def test_no_service_takes_the_machine_from_the_others(services: dict[str, Any]) -> None:
+    """Memory, processes and logs have an end."""
+    for name, service in services.items():
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+        assert service["pids_limit"] <= 512, name
+        assert service["logging"]["options"]["max-size"], name
+
+
+def test_what_only_training_needs_stays_out_of_the_other_services(
+    services: dict[str, Any],
+) -> None:
+    """Whoever trains or reads files has an image of its own, and both have the same base."""
+    for name, service in services.items():
+        if "build" in service:
+            args = service["build"]["args"]
+            trains = name in {"train", "producer"}
+            assert service["image"].startswith("churnstream-train:" if trains else "churnstream:")
+            assert args.get("LOCK", "image.lock") == ("train.lock" if trains else "image.lock")
+            assert args["PYTHON"] == "${PYTHON_IMAGE:-python:3.11-slim}"
+
+
+def test_image_says_which_version_it_is() -> None:
+    """The label, the tags and the package name the same version."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert f'org.opencontainers.image.version="{version}"' in dockerfile
+    assert set(re.findall(r"image: churnstream\S*:(\S+)", compose)) == {version}
 
 
 def test_ports_stay_on_this_machine(services: dict[str, Any]) -> None:

@@ -1,2 +1,2 @@
 #!/bin/sh
-exec java -cp '/opt/kafka/libs/*' $KAFKA_JVM_PERFORMANCE_OPTS org.apache.kafka.tools.TopicCommand "$@"
+exec java $KAFKA_HEAP_OPTS $KAFKA_JVM_PERFORMANCE_OPTS -cp '/opt/kafka/libs/*' org.apache.kafka.tools.TopicCommand "$@"
