@@ -152,4 +152,4 @@ sizing: $(INSTALLED)  ## simulate 1 to 200 consumers from what was measured, for
 	PYTHONPATH=kafka $(BIN)/python -m benchmarks.sizing
 
 clean:  ## remove what the targets above made
-	rm -rf dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .churnstream/containers dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

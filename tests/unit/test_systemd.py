@@ -58,6 +58,17 @@ def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers here")
+def test_the_user_is_made(tmp_path: Path) -> None:
+    """The user that the units name is made by the file beside them."""
+    (tmp_path / "etc").mkdir()
+    made = ["systemd-sysusers", f"--root={tmp_path}", str(UNITS[0].with_name("churnstream.conf"))]
+    subprocess.run(made, check=True, timeout=60)
+    users = (tmp_path / "etc" / "passwd").read_text()
+    assert {setting(unit, "User") for unit in UNITS} == {users.partition(":")[0]}
+    assert setting(UNITS[0], "WorkingDirectory") in users
+
+
 @with_systemd
 def test_a_mistyped_unit_is_noticed(tmp_path: Path) -> None:
     """The test above would fail if a unit had a setting that systemd does not know."""
