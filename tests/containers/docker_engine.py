@@ -43,7 +43,10 @@ def what_is_missing() -> str:
     if os.geteuid() != 0:
         return "containers need root, to start an engine of their own"
     missing = sorted({deb for name, deb in PROGRAMS.items() if shutil.which(name) is None})
-    return f"not installed: apt-get install {' '.join(missing)}" if missing else ""
+    if missing:
+        return f"not installed: apt-get install {' '.join(missing)}"
+    tried = subprocess.run([*_ALONE, "true"], check=False, capture_output=True, text=True)
+    return tried.stderr and f"root may have no namespaces here: {tried.stderr.strip()}"
 
 
 def answer(*command: str, seconds: float = 900, **variables: str) -> str:
