@@ -73,7 +73,11 @@ class Stack:
 
     def kill(self, container: str) -> None:
         """End its first process, and so all of them, without warning: a `kill -9` of the host."""
-        os.kill(self.state(container)["State"]["Pid"], signal.SIGKILL)
+        # While it waits to be started again its number is 0, which would mean ourselves.
+        until(lambda: self.state(container)["State"]["Pid"] > 0)
+        pid = self.state(container)["State"]["Pid"]
+        assert pid > 0
+        os.kill(pid, signal.SIGKILL)
 
     def kill_and_wait(self, container: str, seconds: float = 60) -> None:
         """Kill it, and see that it is started again without anybody's help."""
