@@ -21,7 +21,7 @@ from builders import CustomerEvent
 from churnstream.codecs.customer_rows import open_rows
 from churnstream.errors import ConfigurationError, DataError
 from churnstream.model.manifest import save
-from churnstream.model.predict import score_file
+from churnstream.model.predict_file import score_file
 from churnstream.model.scorer import Model
 from churnstream.schema.fields import Boolean, Category, Integer, Number
 from churnstream.schema.schema import Label, Schema
