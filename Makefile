@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: demo-cdc test-connect
 .PHONY: test-monitoring test-web screenshots
+.PHONY: docs lint-workflows sbom
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -108,6 +109,31 @@ screenshots: $(VENV)/.web airflow  ## the pictures of the documents, from a real
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
 
+DOCS := $(VENV)-docs
+$(DOCS)/.installed: requirements/docs.lock pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.lock
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+docs: $(DOCS)/.installed  ## the documentation site, in build/site; a warning is a failure
+	$(DOCS)/bin/python tools/build_site.py
+
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+lint-workflows:  ## read the workflows for GitHub as GitHub would; needs Go
+	go run $(ACTIONLINT) -color
+
+SBOM := $(VENV)-sbom
+$(SBOM)/.installed: requirements/sbom.lock
+	$(PYTHON) -m venv $(SBOM)
+	$(SBOM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sbom.lock
+	@touch $@
+
+sbom: $(SBOM)/.installed  ## what an installation consists of, as CycloneDX in dist/
+	mkdir -p dist
+	$(SBOM)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/churnstream.cdx.json requirements/base.lock
+
 PEERS := $(VENV)-peers
 $(PEERS)/.installed: requirements/peers.lock
 	$(PYTHON) -m venv $(PEERS)
@@ -123,4 +149,4 @@ bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) $(DOCS) $(SBOM) build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

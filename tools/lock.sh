@@ -27,3 +27,7 @@ compile requirements/peers.in --constraints "$others" --output-file requirements
 # Airflow runs beside the application, with the same versions of what both need.
 compile --group airflow --constraints requirements/base.lock \
     --output-file requirements/airflow.lock
+# The site's reference is made from the package itself, with what the package is used with.
+compile pyproject.toml --group docs --constraints requirements/base.lock \
+    --constraints requirements/build.lock --output-file requirements/docs.lock
+compile requirements/sbom.in --output-file requirements/sbom.lock
