@@ -121,7 +121,7 @@ docs: $(DOCS)/.installed  ## the documentation site, in build/site; a warning is
 
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 lint-workflows:  ## read the workflows for GitHub as GitHub would; needs Go
-	go run $(ACTIONLINT) -color
+	go run $(ACTIONLINT)
 
 SBOM := $(VENV)-sbom
 $(SBOM)/.installed: requirements/sbom.lock
@@ -129,10 +129,11 @@ $(SBOM)/.installed: requirements/sbom.lock
 	$(SBOM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sbom.lock
 	@touch $@
 
-sbom: $(SBOM)/.installed  ## what an installation consists of, as CycloneDX in dist/
-	mkdir -p dist
-	$(SBOM)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
-	  --output-file dist/churnstream.cdx.json requirements/base.lock
+# It warns that a lock does not say which package needs which.
+sbom: $(SBOM)/.installed  ## what an installation consists of, as CycloneDX in build/
+	mkdir -p build
+	$(SBOM)/bin/python -W ignore $(SBOM)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/churnstream.cdx.json requirements/base.lock
 
 PEERS := $(VENV)-peers
 $(PEERS)/.installed: requirements/peers.lock

@@ -30,7 +30,9 @@ MERMAID_SHA256 = "581ed7d74bd9048d0e3a91363927d72ef22942d7722546b27f7cc29e35390e
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r'(\]\(|(?:src|srcset|href)=")([^)\s":#]+)(?=[)#"])')
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
-_FOREIGN = re.compile(r'<(?:script|link|img|source|iframe)\b[^>]*(?:src|href|srcset)="?(?:https?:)?//')
+_FOREIGN = re.compile(
+    r'<(?:script|link|img|source|iframe)\b[^>]*(?:src|href|srcset)="?(?:https?:)?//'
+)
 _PICTURES = {".png", ".svg"}
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".go": "go"}
 
@@ -72,7 +74,9 @@ class Arrangement:
             text += command_reference()
         if source.suffix == ".md":
             return self._with_links(text, source.parent, target.parent)
-        return f"# {source.name}\n\n````{_LANGUAGES.get(source.suffix, '')}\n{text.rstrip()}\n````\n"
+        return (
+            f"# {source.name}\n\n````{_LANGUAGES.get(source.suffix, '')}\n{text.rstrip()}\n````\n"
+        )
 
     def _with_links(self, text: str, source: Path, target: Path) -> str:
         """The text of a document, with the links that hold where it is put."""
@@ -143,9 +147,13 @@ def _mermaid() -> bytes:
 
 def _run(*words: str) -> str:
     try:
-        return subprocess.run(words, cwd=BUILD, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(
+            words, cwd=BUILD, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
     except FileNotFoundError:
-        sys.exit(f"{words[0]} is not installed, and the site needs it (Debian: apt-get install npm)")
+        sys.exit(
+            f"{words[0]} is not installed, and the site needs it (Debian: apt-get install npm)"
+        )
     except subprocess.CalledProcessError as error:
         sys.exit(f"{' '.join(words)} failed with exit code {error.returncode}; its reason is above")
 

@@ -6,12 +6,15 @@ import click
 
 from churnstream.cli import cli
 
+WIDTH = 88  # as many letters as fit on a page
+
 
 def command_reference() -> str:
     """A section for each command, after its name; groups of commands have none."""
+    top = click.Context(cli, info_name="churnstream", terminal_width=WIDTH, **cli.context_settings)
     return "".join(
         f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
-        for context in _contexts(click.Context(cli, info_name="churnstream"))
+        for context in _contexts(top)
     )
 
 
@@ -23,4 +26,6 @@ def _contexts(context: click.Context) -> Iterator[click.Context]:
         return
     for name in command.list_commands(context):
         if found := command.get_command(context, name):
-            yield from _contexts(click.Context(found, info_name=name, parent=context))
+            yield from _contexts(
+                click.Context(found, parent=context, info_name=name, **found.context_settings)
+            )
