@@ -82,7 +82,12 @@ class Arrangement:
         """The text of a document, with the links that hold where it is put."""
 
         def moved(link: re.Match[str]) -> str:
-            to = self.place((source / link[2]).resolve())
+            linked = (source / link[2]).resolve()
+            if not linked.exists():
+                sys.exit(
+                    f"{relpath(source, ROOT)}: a document there links to {link[2]}, which is not there"
+                )
+            to = self.place(linked)
             return link[1] + PurePosixPath(relpath(to, target)).as_posix()
 
         pieces = _FENCE.split(text)  # every other one is a block of code
