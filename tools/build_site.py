@@ -84,9 +84,7 @@ class Arrangement:
         def moved(link: re.Match[str]) -> str:
             linked = (source / link[2]).resolve()
             if not linked.exists():
-                sys.exit(
-                    f"{relpath(source, ROOT)}: a document there links to {link[2]}, which is not there"
-                )
+                sys.exit(f"{relpath(source, ROOT)}: a page links to {link[2]}, which is not there")
             to = self.place(linked)
             return link[1] + PurePosixPath(relpath(to, target)).as_posix()
 
