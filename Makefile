@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo-cdc test-connect
 .PHONY: release-check test-spark sizing
 .PHONY: test-containers test-monitoring test-web screenshots
+.PHONY: docs lint-workflows sbom
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -134,6 +135,32 @@ test-containers: $(INSTALLED)  ## images and docker-compose.yml for real, in an 
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
 
+DOCS := $(VENV)-docs
+$(DOCS)/.installed: requirements/docs.lock pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.lock
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+docs: $(DOCS)/.installed  ## the documentation site, in build/site; a warning is a failure
+	$(DOCS)/bin/python tools/build_site.py
+
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+lint-workflows:  ## read the workflows for GitHub as GitHub would; needs Go
+	go run $(ACTIONLINT)
+
+SBOM := $(VENV)-sbom
+$(SBOM)/.installed: requirements/sbom.lock
+	$(PYTHON) -m venv $(SBOM)
+	$(SBOM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sbom.lock
+	@touch $@
+
+# It warns that a lock does not say which package needs which.
+sbom: $(SBOM)/.installed  ## what an installation consists of, as CycloneDX in build/
+	mkdir -p build
+	$(SBOM)/bin/python -W ignore $(SBOM)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/churnstream.cdx.json requirements/image.lock
+
 PEERS := $(VENV)-peers
 $(PEERS)/.installed: requirements/peers.lock
 	$(PYTHON) -m venv $(PEERS)
@@ -152,4 +179,4 @@ sizing: $(INSTALLED)  ## simulate 1 to 200 consumers from what was measured, for
 	PYTHONPATH=kafka $(BIN)/python -m benchmarks.sizing
 
 clean:  ## remove what the targets above made
-	rm -rf .churnstream/containers dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .churnstream/containers dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) $(DOCS) $(SBOM) build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,3 +33,8 @@ compile --group airflow --constraints requirements/train.lock \
 # What scores on Spark's workers is what the tests run with.
 compile pyproject.toml --extra spark --group test --constraints requirements/dev.lock \
     --output-file requirements/spark.lock
+# The site's reference is made from the package itself, with what the package is used with.
+compile pyproject.toml --extra dashboard --extra train --group docs \
+    --constraints requirements/train.lock \
+    --constraints requirements/build.lock --output-file requirements/docs.lock
+compile requirements/sbom.in --output-file requirements/sbom.lock

@@ -16,7 +16,7 @@ from documents import PAGES, ROOT, Workplace, blocks, commands, lasts, spans
 from integration.flow import QUICK_SESSION, churnstream
 
 PLAIN = [page for page in PAGES if any(not block.mark for block in blocks(page))]
-README = ROOT / "README.md"  # has a test of its own
+OWN = (ROOT / "README.md", ROOT / "docs" / "tutorial.md")  # have tests of their own
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> I
         place.type("! test -f .churnstream/consumer.pid || kill $(cat .churnstream/consumer.pid)")
 
 
-@pytest.mark.parametrize("page", [page for page in PLAIN if page != README], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [page for page in PLAIN if page not in OWN], ids=lambda p: p.name)
 def test_blocks_of_a_document(page: Path, workplace: Workplace) -> None:
     """Who types what a document shows, in its order, sees every command succeed."""
     for block in blocks(page):
