@@ -39,9 +39,9 @@ _NOT_IN_CONFIG = {
     # Nobody here sends events or writes summaries.
     "producer": None,
     "summary": None,
-    # Secret.
+    # Secret; and a user without a password, which only some pods get, is a fault.
     "notify": {"url", "secret"},
-    "schema_registry": {"password", "token"},
+    "schema_registry": {"user", "password", "token"},
 }
 _SECRET_PROPERTY = r"password|passphrase|secret|key\.pem$|oauthbearer\.config"  # noqa: S105  # a pattern
 _SECRET_VARIABLE = "PASSWORD|SECRET|TOKEN"  # noqa: S105  # likewise

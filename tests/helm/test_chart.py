@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helm_chart import CHART, ROOT, VALUES, rendered, resources, run
+from helm_chart import CHART, ROOT, VALUES, rendered, run, template
 
 VERSIONS = ("1.31", "1.34", "1.37")
 VALIDATE = ROOT / ".venv-helm" / "bin" / "kubernetes-validate"
@@ -36,10 +36,10 @@ def test_kubernetes_knows_every_field(values: Path, version: str) -> None:
 
 def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
     """The test above would notice."""
-    text = rendered(MINIMAL).replace("serviceName:", "serviceNam:")
+    text = rendered(MINIMAL).replace("podManagementPolicy:", "podManagement:")
     done = validate(text, VERSIONS[0])
     assert done.returncode == 1
-    assert "serviceNam" in done.stdout
+    assert "podManagement" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -75,30 +75,16 @@ def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
 )
 def test_a_mistake_is_named(setting: str, said: str) -> None:
     """Values that cannot work end the installation, and the message names them."""
-    done = run("template", str(CHART), "--values", str(MINIMAL), "--set", setting)
+    done = template("--values", str(MINIMAL), "--set", setting)
     assert done.returncode == 1
     assert said in done.stderr.replace("at '/", "").replace(".brokers", "/brokers")
 
 
 def test_brokers_must_be_set() -> None:
     """There is no address of brokers that could be guessed."""
-    done = run("template", str(CHART))
+    done = template()
     assert done.returncode == 1
     assert "config.kafka.brokers is not set" in done.stderr
-
-
-def test_the_next_commands_are_said() -> None:
-    """What stands below an installation names the pods, the claim and the page as they are."""
-    values = ROOT / "tests" / "helm" / "values" / "secured.yaml"
-    done = run("install", "mine", str(CHART), "--values", str(values), "--dry-run=client")
-    assert done.returncode == 0, done.stderr
-    notes = done.stdout.partition("NOTES:")[2]
-    names = {f"{r['kind']} {r['metadata']['name']}" for r in resources(values)}
-
-    assert "Deployment churnstream-dashboard" in names
-    assert "svc/mine-churnstream-dashboard 8090" in notes
-    assert "logs mine-churnstream-consumer-0" in notes
-    assert "from the claim models" in notes
 
 
 def test_versions_agree() -> None:

@@ -1,10 +1,11 @@
-"""The Helm chart, rendered by a real helm: the one that is installed, or one that Go builds once."""
+"""The Helm chart, rendered by a real helm: the one that is installed, or one built with Go."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,26 @@ from jvm import cache_folder
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "churnstream"
 VALUES = sorted((ROOT / "tests" / "helm" / "values").glob("*.yaml"))
-MODULE, VERSION = "helm.sh/helm/v3/cmd/helm", "v3.21.4"
+KUBERNETES = "1.34"
+_MODULE, _VERSION = "helm.sh/helm/v3/cmd/helm", "v3.21.4"
+# As in its releases; without them it takes every cluster for a very old one.
+_LINKED = "-s -w" + "".join(
+    f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersion{part}={number}"
+    for part, number in zip(("Major", "Minor"), KUBERNETES.split("."), strict=True)
+)
 
 Resource = dict[str, Any]
 
 
 def helm() -> str | None:
     """The program; None where there is neither helm nor Go to build it with."""
-    built = cache_folder() / f"helm-{VERSION}" / "helm"
+    built = cache_folder() / f"helm-{_VERSION}" / "helm"
     if installed := shutil.which("helm"):
         return installed
     if not built.exists() and shutil.which("go"):
         environment = os.environ | {"GOBIN": str(built.parent), "CGO_ENABLED": "0"}
-        subprocess.run(["go", "install", f"{MODULE}@{VERSION}"], env=environment, check=True)
+        build = ["go", "install", f"-ldflags={_LINKED}", f"{_MODULE}@{_VERSION}"]
+        subprocess.run(build, env=environment, check=True)
     return str(built) if built.exists() else None
 
 
@@ -37,9 +45,15 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *args], capture_output=True, text=True, check=False)
 
 
+def template(*args: str) -> subprocess.CompletedProcess[str]:
+    """Render a release named `churnstream` as for a cluster of the usual version."""
+    return run("template", "churnstream", str(CHART), "--kube-version", KUBERNETES, *args)
+
+
+@cache
 def rendered(values: Path, *args: str) -> str:
-    """The resources of a release named `churnstream`, as YAML."""
-    done = run("template", "churnstream", str(CHART), "--values", str(values), *args)
+    """Its resources, as YAML."""
+    done = template("--values", str(values), *args)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -28,8 +28,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* Training needs libraries that the other image does not hold. */}}
 {{- define "churnstream.trainImage" -}}
-{{- $tag := printf "%s-train" (.Values.image.tag | default .Chart.AppVersion) -}}
-{{ .Values.train.image.repository | default .Values.image.repository }}:{{ .Values.train.image.tag | default $tag }}
+{{- $repository := printf "%s-train" .Values.image.repository -}}
+{{ .Values.train.image.repository | default $repository }}:{{ .Values.train.image.tag | default .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{- define "churnstream.serviceAccount" -}}
