@@ -134,7 +134,7 @@ _SPECIAL: dict[str, Shape] = {
     "consumer.scaling.lagPerReplica": _COUNT,
     "networkPolicy.brokerPorts": _PORTS,
     **{f"{part}.resources": {"type": "object"} for part in ("consumer", "topics", "train")},
-    "dashboard.resources": {"type": "object"},
+    **{f"{part}.resources": {"type": "object"} for part in ("audit", "dashboard")},
 }
 
 

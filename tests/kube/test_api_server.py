@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from api_server import NAMESPACE, ApiServer
+from documents import ROOT, blocks
 from helm_chart import CHART, VALUES, pods, resources, run
 
 OF_OPERATORS = ("ServiceMonitor", "ScaledObject")  # their kinds are not installed here
@@ -27,6 +28,15 @@ def test_the_server_takes_every_resource(server: ApiServer, values: Path) -> Non
     done = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=given)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("(server dry run)") == given.count("\nkind: ")
+
+
+def test_the_pod_of_the_document_is_taken(server: ApiServer) -> None:
+    """The pod that docs/kubernetes.md has for copying a model is allowed, too."""
+    (given,) = (
+        b.text for b in blocks(ROOT / "docs" / "kubernetes.md", "yaml") if "kind:" in b.text
+    )
+    done = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=given)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_pod_security_is_at_work(server: ApiServer) -> None:
