@@ -95,5 +95,5 @@ def test_versions_agree() -> None:
 
 def validate(text: str, version: str) -> subprocess.CompletedProcess[str]:
     """What kubernetes-validate says of resources."""
-    command = [VALIDATE, "--strict", "--kubernetes-version", version, "-"]
+    command = [str(VALIDATE), "--strict", "--kubernetes-version", version, "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
