@@ -12,6 +12,11 @@ from documents import ROOT, blocks
 from helm_chart import CHART, VALUES, pods, resources, run
 
 OF_OPERATORS = ("ServiceMonitor", "ScaledObject")  # their kinds are not installed here
+# Volumes from images are newer than this server's PodSecurity, which lets them in from 1.33 on.
+TOO_NEW = (
+    'Warning: would violate PodSecurity "restricted:latest": restricted volume types '
+    '(volume "models" uses restricted volume type "unknown")\n'
+)
 VALUES_BY_NAME = {path.stem: path for path in VALUES}
 
 
@@ -26,7 +31,8 @@ def test_the_server_takes_every_resource(server: ApiServer, values: Path) -> Non
     """Each is accepted where PodSecurity is "restricted", with no warning."""
     given = without_operators(values)
     done = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=given)
-    assert (done.returncode, done.stderr) == (0, "")
+    expected = TOO_NEW if values.stem == "image" else ""
+    assert (done.returncode, done.stderr) == (0, expected)
     assert done.stdout.count("(server dry run)") == given.count("\nkind: ")
 
 
@@ -51,29 +57,34 @@ def test_pod_security_is_at_work(server: ApiServer) -> None:
 
 
 def test_a_release_is_upgraded_and_rolled_back(server: ApiServer) -> None:
-    """Nothing that Kubernetes forbids to change is changed, and the models outlive the release."""
+    """Nothing is changed that Kubernetes forbids to change, and the models outlive the release."""
 
-    def helm(*args: str) -> None:
-        done = run(*args, "--kubeconfig", str(server.config), "--namespace", NAMESPACE)
+    def helm(command: str, *values: str) -> None:
+        sets = [word for value in values for word in ("--set", value)]
+        own = ["--kubeconfig", str(server.config), "--namespace", NAMESPACE]
+        done = run(*command.split(), *sets, *own)
         assert done.returncode == 0, done.stderr
 
     def names(kind: str) -> list[str]:
         return server.kubectl("get", kind, "--output=name").stdout.split()
 
-    minimal, secured = (str(VALUES_BY_NAME[name]) for name in ("minimal", "secured"))
-    helm("install", "churnstream", str(CHART), "--values", minimal, "--set", "train.enabled=true")
+    minimal, secured = (
+        f"churnstream {CHART} --values {VALUES_BY_NAME[name]}" for name in ("minimal", "secured")
+    )
+    helm(f"install {minimal}", "train.enabled=true")
     jobs = names("job")
     assert len(jobs) == 2
-    helm("upgrade", "churnstream", str(CHART), "--values", secured, "--set", "topics.create=true")
+    helm(f"upgrade {secured}", "topics.create=true", "models.claim.name=")
     assert len(names("job")) == 1
     assert names("deployment") == ["deployment.apps/churnstream-dashboard"]
-    helm("rollback", "churnstream", "1")
+    helm("rollback churnstream 1")
     assert names("job") == jobs
-    helm("uninstall", "churnstream")
-    assert names("statefulset,job,deployment,configmap,service,networkpolicy") == [
-        "configmap/kube-root-ca.crt"
-    ] * ("configmap/kube-root-ca.crt" in names("configmap"))
-    assert names("pvc") == ["persistentvolumeclaim/churnstream-models"]
+    helm(f"upgrade {secured}")  # with a claim of one's own
+    helm(f"upgrade {minimal}")  # and back to the chart's, which was kept
+    helm("uninstall churnstream")
+    assert names("statefulset,job,deployment,service,networkpolicy,poddisruptionbudget") == []
+    assert names("persistentvolumeclaim") == ["persistentvolumeclaim/churnstream-models"]
+    helm(f"install {minimal}")
 
 
 def test_the_next_commands_are_said(server: ApiServer) -> None:
