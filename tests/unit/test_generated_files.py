@@ -20,6 +20,7 @@ GENERATED: dict[Path, str] = {
         "write_asyncapi",
         "write_files",
         "write_topics",
+        "write_helm_schema",
     )
     for path, content in runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["files"]().items()
 }
