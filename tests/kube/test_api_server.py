@@ -9,7 +9,7 @@ import yaml
 
 from api_server import NAMESPACE, ApiServer
 from documents import ROOT, blocks
-from helm_chart import CHART, VALUES, pods, resources, run
+from helm_chart import CHART, VALUES, resources, run
 
 OF_OPERATORS = ("ServiceMonitor", "ScaledObject")  # their kinds are not installed here
 # Volumes from images are newer than this server's PodSecurity, which lets them in from 1.33 on.
@@ -100,8 +100,3 @@ def test_the_next_commands_are_said(server: ApiServer) -> None:
     assert "svc/mine-churnstream-dashboard 8090" in notes
     assert "logs mine-churnstream-consumer-0" in notes
     assert "from the claim models" in notes
-
-
-def test_every_pod_is_checked() -> None:
-    """Each values file makes pods, so the tests above look at some."""
-    assert [path.stem for path in VALUES if not pods(resources(path))] == []

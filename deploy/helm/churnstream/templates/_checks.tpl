@@ -15,8 +15,21 @@
 {{- if and .dashboard.enabled (not (hasKey .secrets "dashboard.token")) -}}
 {{- fail "the live page needs a token that you know: set secrets to {dashboard.token: {name: SECRET, key: KEY}}" -}}
 {{- end -}}
+{{- include "churnstream.checkSecrets" $ -}}
 {{- include "churnstream.checkModels" $ -}}
 {{- include "churnstream.checkScaling" $ -}}
+{{- end -}}
+{{- end }}
+
+{{/* A ConfigMap is no place for a password. */}}
+{{- define "churnstream.checkSecrets" -}}
+{{- range $property, $_ := (.Values.config.kafka | default dict).client -}}
+{{- if regexMatch "password|passphrase|secret|key\\.pem$|oauthbearer\\.config" $property -}}
+{{- fail (printf "config.kafka.client: %s is secret; put it into a Secret, as JSON, and name that by secrets: {kafka.client: {name: SECRET, key: KEY}}" $property) -}}
+{{- end -}}
+{{- end -}}
+{{- if regexMatch "//[^/]*@" ((.Values.config.schema_registry | default dict).url | default "") -}}
+{{- fail "config.schema_registry.url holds a password; put the address into a Secret, and name that by secrets: {schema_registry.url: {name: SECRET, key: KEY}}" -}}
 {{- end -}}
 {{- end }}
 
