@@ -149,7 +149,7 @@ def test_changed_events_of_real_customers(models: tuple[Model, Model]) -> None:
 def test_customers_of_any_schema_and_models_of_any_kind(
     made: tuple[Schema, list[Event]], kind: Kind
 ) -> None:
-    """Formulas, pairs and trees score columns as they score events, to the last bit."""
+    """Formulas, pairs and trees score and explain columns as they do events, to the last bit."""
     schema, events = made
     model = trained_as(schema, events, kind)
     values = [msgspec.json.encode(event) for event in events]
@@ -162,7 +162,9 @@ def test_customers_of_any_schema_and_models_of_any_kind(
     columns = scanned[0].take(rows)
     of_columns = ScannedEvents(values, model.decode.known, columns, rows, {})
     if len(rows) == len(events):
-        assert np.array_equal(model.score(of_columns), model.score(events))
+        risks = model.score(events)
+        assert np.array_equal(model.score(of_columns), risks)
+        assert model.reasons(of_columns, risks, "all") == model.reasons(events, risks, "all")
 
 
 def test_a_model_of_other_values_looks_at_the_events(models: tuple[Model, Model]) -> None:

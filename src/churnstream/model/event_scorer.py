@@ -47,6 +47,10 @@ class EventScorer(Protocol):
         """By field its Shapley value in log-odds, (n,); with the base they are the log-odds."""
         ...
 
+    def effects_of(self, columns: ScannedColumns) -> dict[str, Array]:
+        """The same of scanned events, (n,) each."""
+        ...
+
 
 def event_scorer(schema: Schema, formula: Formula) -> EventScorer:
     """What scores by a formula.
@@ -80,14 +84,19 @@ class TreeEventScorer:
 
     def log_odds_of(self, columns: ScannedColumns) -> Array:
         """The same of scanned events, (n,)."""
-        words: dict[str, Column] = {
-            name: _texts(self.schema, name).take(found) for name, found in columns.words.items()
-        }
-        return self._trees.log_odds({**columns.numbers, **words})
+        return self._trees.log_odds(self._features(columns))
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each field, (n,)."""
         return self._effects.effects(feature_table(self.schema, events).columns)
+
+    def effects_of(self, columns: ScannedColumns) -> dict[str, Array]:
+        """The same of scanned events, (n,) each."""
+        return self._effects.effects(self._features(columns))
+
+    def _features(self, columns: ScannedColumns) -> dict[str, Column]:
+        words = {name: _texts(self.schema, name).take(own) for name, own in columns.words.items()}
+        return {**columns.numbers, **words}
 
 
 def _texts(schema: Schema, name: str) -> NDArray[np.object_]:

@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from churnstream.codecs.scan.scanned_events import columns_of, events_at
 from churnstream.model.event_scorer import EventScorer
 from churnstream.model.feature_table import Array
 from churnstream.model.features import numbers
 from churnstream.model.phrases import reason_writer
 from churnstream.records.prediction import ReasonGiven
+from churnstream.schema.fields import known_values
 from churnstream.schema.record_types import Event
 from churnstream.schema.schema import Schema
 from churnstream.schema.values import plain
@@ -45,7 +47,8 @@ class Explainer:
 
     def effects(self, events: Sequence[Event]) -> dict[str, Array]:
         """The effect of each field in log-odds, (n,) each, to the last digit."""
-        return self._scorer.effects(events)
+        columns = columns_of(events, self._scorer.schema.fields)
+        return self._scorer.effects(events) if columns is None else self._scorer.effects_of(columns)
 
     def reasons(
         self, events: Sequence[Event], says_yes: NDArray[np.bool_], explained: Explained
@@ -84,7 +87,7 @@ class ReasonsWriter:
         rows = _wanted(says_yes, explained)
         found: Reasons = [None] * len(events)
         if rows:
-            some = [events[row] for row in rows]
+            some = events_at(events, rows)
             written = self._strongest(some, effects_of(some), says_yes[rows])
             for row, reasons in zip(rows, written, strict=True):
                 found[row] = reasons
@@ -110,17 +113,17 @@ class ReasonsWriter:
         found = np.empty(strongest.shape, dtype=np.object_)
         for number in np.unique(strongest).tolist():  # field by field, many rows at once
             mine = strongest == number
-            rows = [events[row] for row in np.nonzero(mine)[0].tolist()]
-            found[mine] = self._of_field(names[number], rows, chosen[mine].tolist())
+            shown = shown_values(self._schema, events, names[number], np.nonzero(mine)[0])
+            found[mine] = self._of_field(names[number], shown, chosen[mine].tolist())
         listed: list[list[ReasonGiven]] = found.tolist()
         return listed
 
     def _of_field(
-        self, name: str, events: Sequence[Event], effects: Sequence[float]
+        self, name: str, shown: Sequence[str], effects: Sequence[float]
     ) -> list[ReasonGiven]:
-        """The reasons of one field, for events with these effects of it."""
+        """The reasons of one field, for events with these values and effects of it."""
         kept = self._kept[name]
-        keys = list(zip(shown_values(self._schema, events, name), effects, strict=True))
+        keys = list(zip(shown, effects, strict=True))
         try:
             return list(map(kept.__getitem__, keys))
         except KeyError:
@@ -144,12 +147,23 @@ def _wanted(says_yes: NDArray[np.bool_], explained: Explained) -> list[int]:
     return np.flatnonzero(says_yes).tolist() if explained == "top" else []
 
 
-def shown_values(schema: Schema, events: Sequence[Event], name: str) -> list[str]:
-    """What stands in a field, as reasons show it; of a date the days until the event."""
+def shown_values(
+    schema: Schema, events: Sequence[Event], name: str, rows: NDArray[np.intp]
+) -> list[str]:
+    """What stands in a field, as reasons show it; of a date the days until the event.
+
+    Args:
+        rows: The events that are asked for.
+    """
+    columns = columns_of(events, schema.fields)
+    if columns is not None and name in columns.words:
+        known = [plain(value) or "" for value in known_values(schema.fields[name])]
+        return [known[word] for word in columns.words[name][rows].tolist()]
+    some = [events[row] for row in rows.tolist()] if columns is None else []
     if name in schema.numeric:
-        amounts = numbers(schema, events, name).tolist()
-        return ["" if isnan(amount) else "%.12g" % amount for amount in amounts]  # noqa: UP031 - half the time
-    values = list(map(schema.getter(name), events))
+        found = numbers(schema, some, name) if columns is None else columns.numbers[name][rows]
+        return ["" if isnan(amount) else "%.12g" % amount for amount in found.tolist()]  # noqa: UP031 - half the time
+    values = list(map(schema.getter(name), some))
     if {*map(type, values)} == {str}:
         return values
     return [plain(value) or "" for value in values]

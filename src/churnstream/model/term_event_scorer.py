@@ -66,25 +66,15 @@ class TermEventScorer:
         return log_odds
 
     def log_odds_of(self, columns: ScannedColumns) -> Array:
-        """The same of columns, (n,)."""
-        count = len(columns.places)
-        log_odds = np.full(count, self.base)
-        cells: dict[str, Cells] = {}
-        groups: list[_Group | _OpenField] = [*self._closed, *self._open]
-        for group in groups:
-            added = np.zeros(count)
-            for name, cell_of in zip(group.names, group.cells_of_words, strict=True):
-                cells[name] = cell_of.take(columns.words[name])
-                added += self.terms.step(name, cells)
-            log_odds += added
-        numbers = {name: columns.numbers[name] for name in self._numeric}
-        cells |= {
-            name: self.terms.cell(name, numbers[name]) for name in self.terms.stepped(numbers)
-        }
-        log_odds += self.terms.curved(numbers)
-        for name in self.terms.stepped(numbers):
+        """The same of columns, (n,), added up in the same order."""
+        cells = self._cells_of(columns)
+        log_odds = np.full(len(columns.places), self.base)
+        for group in self._groups:
+            log_odds += group.sums_of(cells)
+        log_odds += self.terms.curved(columns.numbers)
+        for name in self.terms.stepped(self._numeric):
             log_odds += self.terms.step(name, cells)
-        for pair in self.terms.pairs:
+        for pair in self._pairs_across():
             log_odds += self.terms.pair(pair, cells)
         return log_odds
 
@@ -95,6 +85,24 @@ class TermEventScorer:
         cells |= self._cells(self._rows(events), None)
         return self.terms.shares(cells, columns)
 
+    def effects_of(self, columns: ScannedColumns) -> dict[str, Array]:
+        """The same of columns, (n,) each."""
+        return self.terms.shares(self._cells_of(columns), columns.numbers)
+
+    @property
+    def _groups(self) -> "list[_Group | _OpenField]":
+        return [*self._closed, *self._open]
+
+    def _cells_of(self, columns: ScannedColumns) -> dict[str, Cells]:
+        """The cell of each value, (n,), of each field that has cells."""
+        cells = {
+            name: cell_of.take(columns.words[name])
+            for group in self._groups
+            for name, cell_of in zip(group.names, group.cells_of_words, strict=True)
+        }
+        stepped = self.terms.stepped(self._numeric)
+        return cells | {name: self.terms.cell(name, columns.numbers[name]) for name in stepped}
+
     def _columns(self, events: Sequence[Event]) -> dict[str, Array]:
         return number_columns(self.schema, events, self._numeric)
 
@@ -102,8 +110,7 @@ class TermEventScorer:
         """Of each group the row of each event's combination, (n,)."""
         while True:
             try:
-                groups: list[_Group | _OpenField] = [*self._closed, *self._open]
-                return [(group, group(events)) for group in groups]
+                return [(group, group(events)) for group in self._groups]
             except _TooManyError as error:
                 place = self._closed.index(error.group)
                 self._closed[place : place + 1] = error.group.halves()
@@ -164,6 +171,10 @@ class _Group:
             self._learn(set(map(self._values, events)))
             return self._look_up(events)
 
+    def sums_of(self, cells: dict[str, Cells]) -> Array:
+        """What the fields' cells add to the log-odds, (n,)."""
+        return self._scorer.score_cells(cells)
+
     def _look_up(self, events: Sequence[Event]) -> Cells:
         found = map(self._known.__getitem__, map(self._values, events))
         return np.fromiter(found, np.intp, len(events))
@@ -213,6 +224,11 @@ class _OpenField:
     def __call__(self, events: Sequence[Event]) -> Cells:
         """The cell of each event, (n,)."""
         return np.fromiter(map(self._cell_of, map(self._value, events)), np.intp, len(events))
+
+    def sums_of(self, cells: dict[str, Cells]) -> Array:
+        """What the field's cells add to the log-odds, (n,)."""
+        found: Array = self.sums.take(cells[self.names[0]])
+        return found
 
 
 _Rows = list[tuple[_Group | _OpenField, Cells]]

@@ -96,6 +96,13 @@ class ScannedEvents(Sequence[Any]):
         )
 
 
+def columns_of(events: Sequence[Event], fields: Mapping[str, AnyField]) -> ScannedColumns | None:
+    """The columns of events that were all scanned, and by these fields; else None."""
+    if not isinstance(events, ScannedEvents) or events.decoded or events.columns.fields != fields:
+        return None
+    return events.columns
+
+
 def events_at(events: Sequence[Event], rows: Sequence[int]) -> Sequence[Event]:
     """The events of some rows, rising."""
     return events.take(rows) if isinstance(events, ScannedEvents) else [events[row] for row in rows]
