@@ -14,7 +14,7 @@ from churnstream.schema.fields import (
     Number,
 )
 from churnstream.schema.schema import Label, Origin, Schema, Segment
-from churnstream.schema.schema_checks import faults
+from churnstream.schema.schema_checks import fault_of_name, faults
 
 _AWKWARD = [
     *["", " ", "null", "Null", "~", "yes", "No", "NA", "1", "1.0", "-0", ": ", " #x", "'", '"'],
@@ -23,7 +23,11 @@ _AWKWARD = [
     *["\\", "0x1F", "../x", "-1", "./x"],
 ]
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(_AWKWARD)
-NAMES = TEXTS.filter(bool)
+NAMES = (
+    st.text(st.characters(codec="utf-8", min_codepoint=32, exclude_characters='"\\'), max_size=20)
+    | st.sampled_from([text for text in _AWKWARD if fault_of_name(text) is None])
+).filter(bool)
+"""Of columns: drawn from what a name may be, since most texts have a character that it may not."""
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 MISSING = st.sampled_from(["reject", "allow"])
