@@ -4,6 +4,7 @@ It describes events as churnstream itself writes them. What is spelled otherwise
 as `"1"` for a whole number, is read as well.
 """
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -25,6 +26,8 @@ def json_schemas(schema: Schema, about: str = ABOUT) -> dict[str, JsonSchema]:
         about: What an event is, in words.
     """
     records = {kind.__name__: msgspec.json.schema(kind) for kind in _kinds(schema)}
+    for record in records.values():
+        _describe(record["$defs"])
     _complete(records["CustomerEvent"]["$defs"], schema, about)
     return records
 
@@ -36,7 +39,15 @@ def schema_components(schema: Schema, ref_template: str, about: str = ABOUT) -> 
         ref_template: How a part is referred to, with `{name}` in it.
     """
     _, parts = msgspec.json.schema_components(_kinds(schema), ref_template=ref_template)
+    _describe(parts)
     return _complete(parts, schema, about)
+
+
+def _describe(parts: JsonSchema) -> None:
+    """Have descriptions without the indentation of the code, which Python 3.13 drops by itself."""
+    for part in parts.values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])
 
 
 def _kinds(schema: Schema) -> tuple[type[msgspec.Struct], ...]:
