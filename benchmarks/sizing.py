@@ -27,8 +27,8 @@ LOAD = 0.6  # of what the processes can score together
 CONSUMERS = (1, 2, 3, 5, 10, 20, 50, 100, 150, 200)
 _CHARTED = sorted({*CONSUMERS, *range(4, 20, 2), *range(20, PARTITIONS, 10)})
 _STEP = 0.1  # seconds
-_HEARTBEAT = 3.0  # seconds: the client's default, after which the others hear of a change
-_SESSION = 45.0  # seconds: the client's default, after which the broker takes a process for dead
+_HEARTBEAT = 1.0  # seconds: our default, after which the others hear of a change
+_SESSION = 6.0  # seconds: our default, after which the broker takes a process for dead
 _SETTLED = 10.0  # seconds between two restarts of a roll-out
 
 Floats = NDArray[np.float64]

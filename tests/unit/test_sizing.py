@@ -20,8 +20,8 @@ def test_a_lone_process_waits_for_itself() -> None:
     found = outcome(1, FIGURES, partitions=12)
 
     assert found.rolled == pytest.approx(1 + 3, abs=0.3)
-    assert found.killed == pytest.approx(45 + 3, abs=0.3)
-    assert found.caught_up == pytest.approx(48 / (1 - LOAD), abs=1)
+    assert found.killed == pytest.approx(6 + 3, abs=0.3)
+    assert found.caught_up == pytest.approx(9 / (1 - LOAD), abs=1)
 
 
 @pytest.mark.parametrize("consumers", [2, 3, 5, 12])
