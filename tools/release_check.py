@@ -33,7 +33,7 @@ class Install:
         run("uv", "venv", "--quiet", "--python", sys.executable, folder)
         # By the file's dependencies: those of a wheel are not direct ones, so they would be new.
         wanted = ["-r", "pyproject.toml", *(["--extra", extra] if extra else [])]
-        pip = ("uv", "pip", "install", "--quiet", "--python", python)
+        pip = ("uv", "pip", "install", "--quiet", "--system-certs", "--python", python)
         run(*pip, "--no-build", "--compile-bytecode", "--resolution", resolution, *wanted)
         run(*pip, "--no-deps", "--compile-bytecode", wheel)
         (packages,) = folder.glob("lib/python*/site-packages")
