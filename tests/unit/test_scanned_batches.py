@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,3 +185,22 @@ def test_a_model_of_other_values_looks_at_the_events(models: tuple[Model, Model]
         model.formula,
     )
     assert np.array_equal(other.score(scanned.events), scanned.probabilities)
+
+
+REFUSED = """
+import ctypes, sys
+from churnstream.codecs.event_decoder import EventDecoder
+from churnstream.schema import schema_file
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # Linux 6.3: no memory that is written and run
+    sys.exit(77)
+decode = EventDecoder(schema_file.read(schema_file.TELCO_FILE), scans=True)
+sys.exit(decode.scanner is not None)
+"""
+
+
+def test_a_system_that_forbids_machine_code_goes_without() -> None:
+    """As a hardened service does."""
+    code = subprocess.run([sys.executable, "-c", REFUSED], check=False).returncode
+    if code == 77:
+        pytest.skip("this kernel cannot forbid it")
+    assert code == 0

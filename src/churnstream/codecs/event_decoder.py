@@ -139,12 +139,16 @@ class EventDecoder:
 
     @cached_property
     def scanner(self) -> "EventScanner | None":
-        """Scans usual events; None where they are not in our own form, or numba is not there."""
+        """Scans usual events; None where they are not in our own form, or numba is not there.
+
+        Nor is it where the system lets no memory be written that is run: numba says so by an
+        `OSError`.
+        """
         if self.source is not None or not self._scans:
             return None
         try:
             from churnstream.codecs.scan.event_scanner import EventScanner
-        except ImportError:
+        except (ImportError, OSError):
             return None
         return EventScanner(self.schema, self._decodes)
 
