@@ -93,9 +93,10 @@ class Arrangement:
         return "".join(pieces)
 
     def _list(self, folder: Path, target: Path) -> str:
-        """A page that names what is in a folder."""
+        """A page that names what is in a folder; no hidden files, which a site does not show."""
         lines = [f"# {folder.name.capitalize()}", ""]
-        for source in sorted(path for path in folder.iterdir() if path.is_file()):
+        files = (path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+        for source in sorted(files):
             link = relpath(self.place(source), target.parent)
             lines.append(f"- [{title(source)}]({link})")
         return "\n".join(lines) + "\n"
