@@ -68,7 +68,7 @@ SETTINGS = {
     "batch_size": Setting(
         "producer.batch_size",
         "--batch-size",
-        1000,
+        5000,
         {"type": "integer", "minimum": 1},
         "Rows between two checkpoints",
     ),
