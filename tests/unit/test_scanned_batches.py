@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from builders import TELCO, customer, message, telco_rows
 from churnstream.codecs.event_encoder import encode_events
+from churnstream.codecs.scan.event_scanner import EventScanner
 from churnstream.codecs.scan.scanned_events import ScannedEvents
 from churnstream.kafka.polled_records import PolledRecords
 from churnstream.model.kinds import Kind
@@ -57,7 +58,7 @@ class Only:
 def models(trained: Path) -> tuple[Model, Model]:
     """The same model twice; the second decodes every event."""
     scanning, plain = load(str(trained)), load(str(trained))
-    assert scanning.decode.scanner is not None
+    scanning.decode.__dict__["scanner"] = EventScanner(scanning.schema, lambda value: True)
     plain.decode.__dict__["scanner"] = None
     return scanning, plain
 
@@ -156,8 +157,7 @@ def test_customers_of_any_schema_and_models_of_any_kind(
     model = trained_as(schema, events, kind)
     values = [msgspec.json.encode(event) for event in events]
     keys = [schema.id_of(event).encode() for event in events]
-    assert model.decode.scanner is not None
-    scanned = model.decode.scanner(values, keys)
+    scanned = EventScanner(model.schema, lambda value: True)(values, keys)
     if scanned is None:
         return
     rows = np.flatnonzero(scanned[1])
@@ -204,3 +204,11 @@ def test_a_system_that_forbids_machine_code_goes_without() -> None:
     if code == 77:
         pytest.skip("this kernel cannot forbid it")
     assert code == 0
+
+
+def test_a_short_batch_is_not_scanned(trained: Path) -> None:
+    """It is done before the first scan would be."""
+    model, records = load(str(trained)), [telco(n) for n in range(1, MANY)]
+    whole = records * (15_000 // len(records) + 1)
+    assert not isinstance(outcome(model, whole, "none").events, ScannedEvents)
+    assert isinstance(outcome(model, records, "none").events, ScannedEvents)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Opener = Callable[[Arrived], Arrived | Rejection]
 
+_UNSCANNED = 15_000  # events before scanning begins
 _AT_ONCE = 500  # records; with their events they fit into a processor's second cache
 _ZONE = attrgetter(f"{EVENT_TS}.tzinfo")
 _COLONS_OF_TIME = 3  # one behind its name, two within
@@ -150,7 +151,7 @@ class EventDecoder:
             from churnstream.codecs.scan.event_scanner import EventScanner
         except (ImportError, OSError):
             return None
-        return EventScanner(self.schema, self._decodes)
+        return EventScanner(self.schema, self._decodes, after=_UNSCANNED)
 
     def _decodes(self, value: bytes) -> bool:
         try:

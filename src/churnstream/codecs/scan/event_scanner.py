@@ -25,10 +25,12 @@ class EventScanner:
     Args:
         schema: In which every category that is closed lists its values.
         decodes: Whether a value is an event of it.
+        after: How many events go by before the first scan, which takes a second, or four where the
+            translation is not on disk yet: a short batch is done by then.
     """
 
-    def __init__(self, schema: Schema, decodes: Callable[[bytes], bool]) -> None:
-        self._schema, self._decodes = schema, decodes
+    def __init__(self, schema: Schema, decodes: Callable[[bytes], bool], *, after: int = 0) -> None:
+        self._schema, self._decodes, self._after = schema, decodes, after
         fields = schema.fields.items()
         self._days = {name for name, field in fields if isinstance(field, Date)}
         self._rules = {n: f.missing for n, f in fields if isinstance(f.missing, MissingRule)}
@@ -47,6 +49,9 @@ class EventScanner:
         Returns:
             None if the batch is not worth it, or of a kind that is not scanned.
         """
+        if self._after > 0:
+            self._after -= len(values)
+            return None
         if len(values) < _FEWEST:
             return None
         if self._rest:
